@@ -1,0 +1,41 @@
+# Every target sets itself up: it needs a Python (3.10 or newer) and make, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find aws_satella -name '*.py') pyproject.toml README.md
+PYTEST_ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo test test-deep lint clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+# pip learnt dependency groups in 25.1; the pip that a new virtual environment comes with may be older.
+$(BIN)/pip: 
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.%-dependencies: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+# The package is installed as a user would install it, so what is tested is what is shipped.
+$(VENV)/.package: $(SOURCES) | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps .
+	$(BIN)/python -m pip install --quiet .
+	@touch $@
+
+demo: $(VENV)/.demo-dependencies $(VENV)/.package ## a loaded Django site, its metrics in an embedded CloudWatch
+	@$(BIN)/python -m demo
+
+test: $(VENV)/.test-dependencies $(VENV)/.package ## the whole test suite
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .hypothesis .mypy_cache .ruff_cache dist build docs/_build
