@@ -1,0 +1,264 @@
+"""One exporter's deliveries: acts on what the pure core decides, and remembers what became of it.
+
+It collects, sends, calls back and logs. It knows no threads, processes or schedules: whoever owns it calls
+:meth:`Delivery.cycle` and :meth:`Delivery.attempt`, one at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from satella.instrumentation import metrics as satella_metrics
+from satella.instrumentation.metrics import MetricData
+
+from aws_satella.effects.cloudwatch import CloudWatchClient, describe
+from aws_satella.pure import limits
+from aws_satella.pure.datapoints import DataPoint, Discarded, Distribution, Reason
+from aws_satella.pure.datum import MetricDatum
+from aws_satella.pure.outbox import Batch, Outbox
+from aws_satella.pure.plan import Plan
+from aws_satella.pure.replies import Verdict, culprits, verdict
+from aws_satella.pure.temporality import Baseline, Delta, note
+
+logger = logging.getLogger('aws_satella')
+
+MAX_REMEMBERED = 1_000
+"""Complaints that are remembered so as not to be repeated; a program with more gets no further ones."""
+
+
+@dataclass(frozen=True)
+class ExportStats:
+    """What became of the metric data so far."""
+
+    sent: int = 0
+    """Data that CloudWatch took."""
+    discarded: int = 0
+    """Data that cannot be sent; each was given to ``call_on_discarded_metric``."""
+    dropped: int = 0
+    """Data that could have been sent, but not in time: the outbox was full, they were too old, the process ended."""
+    buffered: int = 0
+    """Data that wait to be sent."""
+    failed_requests: int = 0
+    """Calls of the client that raised; each was given to ``call_on_metric_upload_fails``."""
+    cycles: int = 0
+    """How often the metrics were collected."""
+    last_success: float | None = None
+    """When CloudWatch last took data, UNIX seconds."""
+
+
+def tree(root: Any) -> Any:
+    """The metric to export: the root of all, where none was given; None where there is none yet.
+
+    ``getMetric()`` would take satella's lock, which in a forked child may be held by a thread that is no more.
+    """
+    return root if root is not None else satella_metrics.metrics.get('')
+
+
+class Delivery:
+    """Collects the metrics of one plan, and gets them to CloudWatch.
+
+    :param plan: what is to be sent
+    :param client: what sends it
+    :param root: the metric to export, None for the root of all
+    :param max_buffered: how many unsent data are kept
+    :param on_failure: called with the exception of a failed send
+    :param on_discard: called with satella's ``MetricData`` for what is discarded
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        client: CloudWatchClient,
+        root: Any,
+        max_buffered: int,
+        on_failure: Callable[[Exception], object],
+        on_discard: Callable[[MetricData], object],
+    ) -> None:
+        self.client = client
+        self._plan = plan
+        self._root = root
+        self._max_buffered = max_buffered
+        self._on_failure = on_failure
+        self._on_discard = on_discard
+        self.baseline: Baseline = {}
+        self.outbox = Outbox()
+        self.failures = 0
+        """Failed attempts in a row."""
+        self._failed_requests = 0
+        self._cycles = 0
+        self._last_success: float | None = None
+        self._complaints: set[object] = set()
+        self._dropped_before_outage = 0
+
+    @property
+    def stats(self) -> ExportStats:
+        """A snapshot."""
+        outbox = self.outbox
+        return ExportStats(
+            outbox.sent,
+            outbox.discarded,
+            outbox.dropped,
+            outbox.buffered,
+            self._failed_requests,
+            self._cycles,
+            self._last_success,
+        )
+
+    @property
+    def key(self) -> Hashable:
+        """What it delivers, and where to."""
+        return self._plan.namespace, self._root
+
+    def note(self) -> Baseline:
+        """The counts as they stand: for a forked child, to which they do not belong."""
+        root = tree(self._root)
+        return note(root) if root is not None and self._plan.temporality == 'delta' else {}
+
+    def forked(self) -> Delivery:
+        """The same for a forked child: it has nothing to send, and the counts so far are not its own."""
+        child = Delivery(
+            self._plan, self.client, self._root, self._max_buffered, self._on_failure, self._on_discard
+        )
+        child.baseline = self.note()
+        return child
+
+    def take_over(self, other: Delivery) -> None:
+        """Go on where another, whose owner is gone, has stopped."""
+        self.baseline = other.baseline
+        self.outbox = other.outbox
+        self.failures = other.failures
+        self._failed_requests = other._failed_requests
+        self._cycles = other._cycles
+        self._last_success = other._last_success
+        self._complaints = other._complaints
+        self._dropped_before_outage = other._dropped_before_outage
+
+    def cycle(self, tolerate: type[BaseException] = Exception) -> ExportStats:
+        """Collect everything, and send it as it comes; after a failure keep the rest, and try once when all is in.
+
+        :param tolerate: what the program's code, or the client, may raise at the cost of what it concerns alone
+        :return: the statistics after it
+        """
+        timestamp = time.time()
+        failing = self.failures > 0
+        for data in self._collect(timestamp, os.getpid(), tolerate):
+            self.outbox = self.outbox.put(Batch(timestamp, data))
+            if self.failures:
+                self._bound()
+            else:
+                self.attempt(tolerate)
+        self._cycles += 1
+        if failing:
+            self.attempt(tolerate)
+        return self.stats
+
+    def attempt(self, tolerate: type[BaseException] = Exception) -> None:
+        """Send what is in the outbox, oldest first, until all is sent or a send fails."""
+        self._drop(self.outbox.without_older_than(time.time() - limits.MAX_AGE_SECONDS), 'older than two weeks')
+        while (batch := self.outbox.next) is not None:
+            if not self._send(batch, tolerate):
+                break
+
+    def give_up(self) -> None:
+        """Count what is unsent as dropped: there is no more time."""
+        self._drop(self.outbox.emptied(), 'still unsent at the end')
+
+    def _collect(self, timestamp: float, pid: int, tolerate: type[BaseException]) -> Iterator[list[MetricDatum]]:
+        root = tree(self._root)
+        if root is None:
+            return
+        points: Iterable[DataPoint | Discarded] = self._plan.data_points(root, self.baseline, tolerate)
+        try:
+            sized = self._plan.sized(points, timestamp, pid, tolerate)
+            yield from self._plan.requests(sized, lambda discarded: self._discard(discarded, tolerate))
+        finally:
+            if isinstance(points, Delta):
+                self.baseline = points.baseline
+
+    def _send(self, batch: Batch, tolerate: type[BaseException]) -> bool:
+        """Send one batch. False where nothing more can be sent for now."""
+        try:
+            self.client.put_metric_data(Namespace=self._plan.namespace, MetricData=batch.data)
+        except tolerate as error:
+            return self._failed(error, tolerate)
+        self.outbox = self.outbox.accepted()
+        self._last_success = time.time()
+        logger.debug('Sent %d metric data to %s', len(batch.data), self._plan.namespace)
+        if self.failures:
+            self._recovered()
+        return True
+
+    def _failed(self, error: BaseException, tolerate: type[BaseException]) -> bool:
+        self._failed_requests += 1
+        logger.debug('A request to CloudWatch failed: %r', error)
+        self._call(self._on_failure, error, tolerate)
+        failure = describe(error)
+        if verdict(failure) is Verdict.SPLIT:
+            self.outbox, rejected = self.outbox.refused(culprits(failure))
+            for datum in rejected:
+                self._report(Discarded(_metric_data(datum), Reason.REJECTED, error), tolerate)
+            return True
+        if not self.failures:
+            self._dropped_before_outage = self.outbox.dropped
+            logger.warning('Exports to CloudWatch fail; metric data are kept until it answers again: %r', error)
+        self.failures += 1
+        self._bound()
+        return False
+
+    def _recovered(self) -> None:
+        logger.info(
+            'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped',
+            self.failures,
+            self.outbox.buffered,
+            self.outbox.dropped - self._dropped_before_outage,
+        )
+        self.failures = 0
+        self._complaints.discard('dropped')
+
+    def _bound(self) -> None:
+        self._drop(self.outbox.bounded(self._max_buffered), f'beyond max_buffered={self._max_buffered}')
+
+    def _drop(self, after: Outbox, why: str) -> None:
+        number = after.dropped - self.outbox.dropped
+        self.outbox = after
+        if number and self._first_time('dropped'):
+            logger.warning('Metric data are dropped, the oldest first: %d that are %s', number, why)
+
+    def _discard(self, discarded: Discarded, tolerate: type[BaseException]) -> None:
+        self.outbox = self.outbox.discard()
+        self._report(discarded, tolerate)
+
+    def _report(self, discarded: Discarded, tolerate: type[BaseException]) -> None:
+        data, reason, error = discarded
+        if self._first_time((reason, None if reason is Reason.TOO_MANY_SERIES else data.name)):
+            logger.warning('Metric %s is discarded: %s%s', data.name, reason.value, f' ({error!r})' if error else '')
+        self._call(self._on_discard, data, tolerate)
+
+    def _call(self, callback: Callable[[Any], object], argument: object, tolerate: type[BaseException]) -> None:
+        try:
+            callback(argument)
+        except tolerate:
+            if self._first_time(callback):
+                logger.exception('The callback %r failed', callback)
+
+    def _first_time(self, complaint: object) -> bool:
+        """Whether to say something: logs do not repeat themselves every cycle."""
+        if complaint in self._complaints or len(self._complaints) >= MAX_REMEMBERED:
+            return False
+        self._complaints.add(complaint)
+        return True
+
+
+def _metric_data(datum: MetricDatum) -> MetricData:
+    """satella's form of a datum that CloudWatch refused."""
+    value: object = datum.get('Value')
+    if 'Values' in datum:
+        value = Distribution(tuple(datum['Values']), tuple(datum['Counts']))
+    labels = {dimension['Name']: dimension['Value'] for dimension in datum['Dimensions']}
+    timestamp = datum.get('Timestamp')
+    return MetricData(datum['MetricName'], value, labels, timestamp.timestamp() if timestamp else None)

@@ -1,0 +1,103 @@
+"""Labels + extra dimensions + pid → dimensions, or the reason why not.
+
+What may live here: the rules for dimensions. What may not: values, units, time, where labels come from.
+
+Labels are overridden by the extra dimensions, and those by the pid. Values are ``str()``. A blank value means that the
+label is absent, as in Prometheus. What CloudWatch cannot store, anything but printable ASCII, is escaped. The limits
+are checked after all merging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
+from typing import TypedDict
+
+from aws_satella.pure import limits
+from aws_satella.pure.datapoints import Labels, Reason
+
+
+class Dimension(TypedDict):
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html."""
+
+    Name: str
+    Value: str
+
+
+ENVELOPE_BYTES = len('{"Name": , "Value": }, ')
+"""What JSON puts around the name and the value of a dimension."""
+
+
+def printable(text: str) -> str:
+    """The text in printable ASCII: any other character as Python's ``unicode_escape`` writes it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return ''.join(
+        character if ' ' <= character <= '~' else character.encode('unicode_escape').decode('ascii')
+        for character in text
+    )
+
+
+def json_bytes(text: str) -> int:
+    """Bytes of the text as a JSON string, quotes and escapes included."""
+    return len(encode_basestring_ascii(text))
+
+
+def name_fault(name: str) -> Reason | None:
+    """What is wrong with the (printable) name of a dimension, if anything."""
+    too_long = len(name) > limits.MAX_DIMENSION_NAME_LENGTH
+    if too_long or not name.strip() or name.startswith(limits.FORBIDDEN_FIRST_CHARACTER):
+        return Reason.BAD_DIMENSION_NAME
+    return None
+
+
+class Merger:
+    """Merges the labels of many series with what is the same for all of them.
+
+    It keeps what it found out about label names, of which there are few.
+
+    :param extra: dimensions of every series; they override labels of the same name
+    :param max_dimensions: at most that many in all
+    """
+
+    def __init__(self, extra: Mapping[str, str], max_dimensions: int) -> None:
+        merged = {printable(str(name)): printable(str(value)) for name, value in extra.items()}
+        self._overriding = merged.keys()
+        self._extra: list[Dimension] = [{'Name': name, 'Value': value} for name, value in merged.items()]
+        self._extra_bytes = sum(ENVELOPE_BYTES + json_bytes(name) + json_bytes(value) for name, value in merged.items())
+        self._room = max_dimensions - len(merged)
+        self._names: dict[object, tuple[str, int] | Reason | None] = {}
+
+    def merge(self, labels: Labels) -> tuple[list[Dimension], int] | Reason:
+        """The dimensions of a series with these labels, and their size in bytes; or why it cannot be sent."""
+        values: dict[str, str] = {}
+        size = self._extra_bytes
+        for label, value in labels.items():
+            text = value if type(value) is str else str(value)
+            if not text or text.isspace():
+                continue
+            try:
+                known = self._names[label]
+            except KeyError:
+                known = self._names[label] = self._name(str(label))
+            if known is None:
+                continue
+            if isinstance(known, Reason):
+                return known
+            name, name_bytes = known
+            values[name] = text = printable(text)
+            if len(text) > limits.MAX_DIMENSION_VALUE_LENGTH:
+                return Reason.BAD_DIMENSION_VALUE
+            size += name_bytes + len(encode_basestring_ascii(text))
+        if len(values) > self._room:
+            return Reason.TOO_MANY_DIMENSIONS
+        dimensions: list[Dimension] = [{'Name': name, 'Value': text} for name, text in values.items()]
+        dimensions += self._extra
+        return dimensions, size
+
+    def _name(self, label: str) -> tuple[str, int] | Reason | None:
+        """The name as it is sent and its size with all that surrounds it; why not; None for one that is overridden."""
+        name = printable(label)
+        if name in self._overriding:
+            return None
+        return name_fault(name) or (name, ENVELOPE_BYTES + json_bytes(name))

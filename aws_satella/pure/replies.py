@@ -1,0 +1,110 @@
+"""What a failed send means: one table from the reply to what is to be done.
+
+What may live here: knowledge of CloudWatch's errors. What may not: exceptions of botocore, which the effects layer
+describes as a :class:`Failure`; retries and queues, which act on the :class:`Verdict`.
+
+Whatever may pass, passes without loss: a network that is down, a server's own fault, throttling, but also credentials
+that are missing or expired and permissions that are not granted (yet). What CloudWatch refuses for the data in it would
+be refused for ever: such a request is split until the culprit is alone. To add an error code: give it a row in
+:data:`VERDICTS`.
+
+Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html (Errors) and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Verdict(enum.Enum):
+    """What is to be done with the data of a request that failed."""
+
+    RETRY = 'keep them, and try again later'
+    SPLIT = 'they are refused: find the culprit'
+
+
+class Failure(NamedTuple):
+    """A failed send, as plain values."""
+
+    code: str = ''
+    """The error code of the reply; empty where there was no reply that could be understood."""
+    status: int = 0
+    """The HTTP status of the reply; 0 where there was none."""
+    message: str = ''
+    """What the reply says."""
+
+
+VERDICTS: Mapping[str, Verdict] = {
+    # CloudWatch's own, and those of its protocols: the data are at fault.
+    'InvalidFormat': Verdict.SPLIT,
+    'InvalidFormatFault': Verdict.SPLIT,
+    'InvalidParameterCombination': Verdict.SPLIT,
+    'InvalidParameterCombinationException': Verdict.SPLIT,
+    'InvalidParameterValue': Verdict.SPLIT,
+    'InvalidParameterValueException': Verdict.SPLIT,
+    'MalformedInputException': Verdict.SPLIT,
+    'MissingParameter': Verdict.SPLIT,
+    'MissingRequiredParameter': Verdict.SPLIT,
+    'MissingRequiredParameterException': Verdict.SPLIT,
+    'ParamValidationError': Verdict.SPLIT,  # botocore's own validation, before anything is sent
+    'RequestEntityTooLarge': Verdict.SPLIT,
+    'RequestEntityTooLargeException': Verdict.SPLIT,
+    'SerializationException': Verdict.SPLIT,
+    'ValidationError': Verdict.SPLIT,
+    'ValidationException': Verdict.SPLIT,
+    # Common to all services: the data are not at fault, though the status may be 400.
+    'AccessDenied': Verdict.RETRY,
+    'AccessDeniedException': Verdict.RETRY,
+    'ExpiredToken': Verdict.RETRY,
+    'ExpiredTokenException': Verdict.RETRY,
+    'IncompleteSignature': Verdict.RETRY,
+    'InternalFailure': Verdict.RETRY,
+    'InternalServiceError': Verdict.RETRY,
+    'InvalidAction': Verdict.RETRY,
+    'InvalidClientTokenId': Verdict.RETRY,
+    'InvalidSignatureException': Verdict.RETRY,
+    'LimitExceeded': Verdict.RETRY,
+    'LimitExceededException': Verdict.RETRY,
+    'MissingAuthenticationToken': Verdict.RETRY,
+    'NotAuthorized': Verdict.RETRY,
+    'OptInRequired': Verdict.RETRY,
+    'RequestExpired': Verdict.RETRY,
+    'RequestLimitExceeded': Verdict.RETRY,
+    'RequestTimeout': Verdict.RETRY,
+    'RequestTimeTooSkewed': Verdict.RETRY,
+    'ServiceUnavailable': Verdict.RETRY,
+    'SignatureDoesNotMatch': Verdict.RETRY,
+    'Throttling': Verdict.RETRY,
+    'ThrottlingException': Verdict.RETRY,
+    'TooManyRequestsException': Verdict.RETRY,
+    'UnrecognizedClientException': Verdict.RETRY,
+}
+"""Error code → verdict. The status decides of a code that is not here."""
+
+STATUS_VERDICTS: Mapping[int, Verdict] = {413: Verdict.SPLIT}
+"""HTTP status → verdict, whatever the code: 413 is 'content too large', which a proxy may say too."""
+
+_CULPRIT = re.compile(r'MetricData\.member\.(\d+)')
+
+
+def verdict(failure: Failure) -> Verdict:
+    """What is to be done about a failed send.
+
+    An error of CloudWatch's that is in no table and has the status 400 is taken for a refusal: to keep such data would
+    hold up all that come after them. Anything else, a proxy's page for example (botocore then gives the status for the
+    code), is taken to pass: the outbox bounds what that may cost.
+    """
+    known = VERDICTS.get(failure.code) or STATUS_VERDICTS.get(failure.status)
+    if known is not None:
+        return known
+    refused = failure.status == 400 and failure.code != '' and not failure.code.isdigit()
+    return Verdict.SPLIT if refused else Verdict.RETRY
+
+
+def culprits(failure: Failure) -> frozenset[int]:
+    """The positions, from 0, of the data that the reply names ('MetricData.member.7' is the one at 6)."""
+    return frozenset(int(position) - 1 for position in _CULPRIT.findall(failure.message))

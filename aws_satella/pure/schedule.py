@@ -1,0 +1,46 @@
+"""When to export, and when to try again.
+
+What may live here: arithmetic on seconds. What may not: clocks and chance, which come in as arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+MAX_BACKOFF: Final = 60.0
+"""Seconds: the longest that an attempt after a failed one is put off, if the next cycle does not come first."""
+
+
+def phase(first: float, interval: float, fraction: float) -> float:
+    """When the second cycle is due: a random part of the interval after the first.
+
+    A fleet that is deployed together exports together at once, and never again.
+
+    :param first: when the first cycle began, seconds
+    :param interval: seconds between cycles
+    :param fraction: a random number from [0, 1)
+    """
+    return first + fraction * interval
+
+
+def next_slot(now: float, slot: float, interval: float) -> float:
+    """The first slot after now; slots that were missed are skipped.
+
+    :param now: seconds
+    :param slot: any slot of the schedule, seconds
+    :param interval: seconds between slots
+    """
+    following = slot + interval * (math.floor((now - slot) / interval) + 1)
+    return following if following > now else following + interval  # rounding may have put it on now itself
+
+
+def backoff(failures: int, fraction: float) -> float:
+    """Seconds to wait after so many failed attempts in a row: a random part of 2ⁿ, at most a minute.
+
+    https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+
+    :param failures: at least 1
+    :param fraction: a random number from [0, 1)
+    """
+    return fraction * min(MAX_BACKOFF, 2.0 ** min(failures, 6))

@@ -1,0 +1,53 @@
+"""Fixtures of all tests: every test starts with no metrics, and reaches no AWS but the one on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support.endpoint import Endpoint
+from support.endpoint import endpoint as open_endpoint
+from support.moto import REGION, Moto, moto_server
+
+
+@pytest.fixture(autouse=True)
+def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A region and credentials, and no way to find others."""
+    for name in ('AWS_PROFILE', 'AWS_ENDPOINT_URL', 'AWS_SESSION_TOKEN'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('AWS_DEFAULT_REGION', REGION)
+    monkeypatch.setenv('AWS_ACCESS_KEY_ID', 'testing')
+    monkeypatch.setenv('AWS_SECRET_ACCESS_KEY', 'testing')
+    monkeypatch.setenv('AWS_EC2_METADATA_DISABLED', 'true')
+    monkeypatch.setattr(boto3, 'DEFAULT_SESSION', None)
+
+
+@pytest.fixture(autouse=True)
+def _no_metrics() -> Iterator[None]:
+    """An empty tree of metrics, before and after."""
+    getMetric().reset()
+    yield
+    getMetric().reset()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """An endpoint that fails on demand."""
+    with open_endpoint() as opened:
+        yield opened
+
+
+@pytest.fixture(scope='session')
+def _moto() -> Iterator[Moto]:
+    with moto_server() as moto:
+        yield moto
+
+
+@pytest.fixture
+def moto(_moto: Moto) -> Iterator[Moto]:
+    """An embedded CloudWatch that works, and has forgotten what was before."""
+    _moto.reset()
+    yield _moto
+    _moto.reset()

@@ -1,0 +1,46 @@
+"""An embedded CloudWatch: moto's server on loopback, for other processes and real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from moto.backends import get_backend
+from moto.server import ThreadedMotoServer
+
+REGION = 'us-east-1'
+ACCOUNT = '123456789012'
+
+
+class Moto:
+    """A CloudWatch that works."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def client(self) -> Any:
+        """A boto3 client of it."""
+        return boto3.client('cloudwatch', endpoint_url=self.url)
+
+    @property
+    def data(self) -> list[Any]:
+        """All metric data that arrived, one entry an observation: moto expands Values/Counts."""
+        return list(get_backend('cloudwatch')[ACCOUNT][REGION].metric_data)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        get_backend('cloudwatch')[ACCOUNT][REGION].reset()
+
+
+@contextmanager
+def moto_server() -> Iterator[Moto]:
+    """moto's server for the time of the block."""
+    server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield Moto(f'http://{host}:{port}')
+    finally:
+        server.stop()

@@ -1,0 +1,48 @@
+"""Programs in processes of their own: what a fork, an exit or a signal does can be seen only from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+from support.moto import REGION
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    """The environment of a program that exports to this endpoint."""
+    return {
+        **os.environ,
+        'AWS_ENDPOINT_URL': url,
+        'AWS_DEFAULT_REGION': REGION,
+        'AWS_ACCESS_KEY_ID': 'testing',
+        'AWS_SECRET_ACCESS_KEY': 'testing',
+        'AWS_EC2_METADATA_DISABLED': 'true',
+        'PYTHONUNBUFFERED': '1',
+        **more,
+    }
+
+
+def start(script: str, url: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    """Start a Python program that exports to this endpoint."""
+    return subprocess.Popen(
+        [sys.executable, '-c', textwrap.dedent(script), *arguments],
+        env=environment(url, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(script: str, url: str, *arguments: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program that exports to this endpoint to its end."""
+    process: Any = start(script, url, *arguments, **more)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f'The program did not end within {timeout} s:\n{out}\n{err}') from None
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
