@@ -80,7 +80,7 @@ class Delivery:
         on_discard: Callable[[MetricData], object],
     ) -> None:
         self.client = client
-        self._plan = plan
+        self.plan = plan
         self._root = root
         self._max_buffered = max_buffered
         self._on_failure = on_failure
@@ -112,17 +112,17 @@ class Delivery:
     @property
     def key(self) -> Hashable:
         """What it delivers, and where to."""
-        return self._plan.namespace, self._root
+        return self.plan.namespace, self._root
 
     def note(self) -> Baseline:
         """The counts as they stand: for a forked child, to which they do not belong."""
         root = tree(self._root)
-        return note(root) if root is not None and self._plan.temporality == 'delta' else {}
+        return note(root) if root is not None and self.plan.temporality == 'delta' else {}
 
     def forked(self) -> Delivery:
         """The same for a forked child: it has nothing to send, and the counts so far are not its own."""
         child = Delivery(
-            self._plan, self.client, self._root, self._max_buffered, self._on_failure, self._on_discard
+            self.plan, self.client, self._root, self._max_buffered, self._on_failure, self._on_discard
         )
         child.baseline = self.note()
         return child
@@ -172,10 +172,10 @@ class Delivery:
         root = tree(self._root)
         if root is None:
             return
-        points: Iterable[DataPoint | Discarded] = self._plan.data_points(root, self.baseline, tolerate)
+        points: Iterable[DataPoint | Discarded] = self.plan.data_points(root, self.baseline, tolerate)
         try:
-            sized = self._plan.sized(points, timestamp, pid, tolerate)
-            yield from self._plan.requests(sized, lambda discarded: self._discard(discarded, tolerate))
+            sized = self.plan.sized(points, timestamp, pid, tolerate)
+            yield from self.plan.requests(sized, lambda discarded: self._discard(discarded, tolerate))
         finally:
             if isinstance(points, Delta):
                 self.baseline = points.baseline
@@ -183,12 +183,12 @@ class Delivery:
     def _send(self, batch: Batch, tolerate: type[BaseException]) -> bool:
         """Send one batch. False where nothing more can be sent for now."""
         try:
-            self.client.put_metric_data(Namespace=self._plan.namespace, MetricData=batch.data)
+            self.client.put_metric_data(Namespace=self.plan.namespace, MetricData=batch.data)
         except tolerate as error:
             return self._failed(error, tolerate)
         self.outbox = self.outbox.accepted()
         self._last_success = time.time()
-        logger.debug('Sent %d metric data to %s', len(batch.data), self._plan.namespace)
+        logger.debug('Sent %d metric data to %s', len(batch.data), self.plan.namespace)
         if self.failures:
             self._recovered()
         return True

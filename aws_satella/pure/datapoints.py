@@ -178,10 +178,9 @@ def read(
         if shape is None:
             yield from attempt(partial(_foreign, prefix), leaf, name, tolerate)
             continue
-        own = shape.own
         total = shape.total if shape.total and leaf.embedded_submetrics_enabled else None
         for part in shape.parts(leaf):
-            yield from attempt(own, part, name, tolerate)
+            yield from attempt(shape.own, part, name, tolerate)
         if total is not None:
             yield from attempt(total, leaf, name, tolerate)
 
@@ -210,7 +209,7 @@ def _leaves(root: Any) -> Iterator[tuple[Any, str]]:
         metric, prefix = stack.pop()
         if type(metric) is Metric:
             inner = _join(prefix, metric.name) if metric.name else prefix
-            stack.extend((child, inner) for child in reversed(list(_visible_children(metric))))
+            stack.extend((child, inner) for child in reversed(_visible_children(metric)))
         else:
             yield metric, prefix
 
@@ -219,14 +218,16 @@ def _join(prefix: str, name: str) -> str:
     return f'{prefix}.{name}' if prefix else name
 
 
-def _visible_children(metric: Any) -> Iterator[Any]:
-    """The children that the metric's level shows. The list is copied: it grows while other threads record."""
+def _visible_children(metric: Any) -> list[Any]:
+    """The children that the metric's level shows, as a list of their own: satella's grows while others record."""
     level = metric.level
-    for child in list(metric.children):
-        # Nearly all children inherit their level; to ask each would walk up the tree once a child.
-        # noinspection PyProtectedMember
-        if (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level:
-            yield child
+    # Nearly all children inherit their level; to ask each would walk up the tree once a child.
+    # noinspection PyProtectedMember
+    return [
+        child
+        for child in metric.children
+        if (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level
+    ]
 
 
 def _foreign(prefix: str, metric: Any, _name: str) -> list[Point]:

@@ -37,12 +37,8 @@ class MetricDatum(_Identity, total=False):
     StorageResolution: int
 
 
-class Sized(NamedTuple):
-    """A datum, and at least as many bytes as it will take in a request."""
-
-    datum: MetricDatum
-    size: int
-
+Sized = tuple[MetricDatum, int]
+"""A datum, and at least as many bytes as it will take in a request."""
 
 ENVELOPE_BYTES = len(
     '{"MetricName": , "Dimensions": [], "Timestamp": 12345678901, "Unit": "", "StorageResolution": 1}, '
@@ -55,6 +51,8 @@ NUMBER_BYTES = len('-1.2345678901234567e-308, ')
 VALUE_BYTES = len('"Value": , ') + NUMBER_BYTES
 VALUES_BYTES = len('"Values": [], "Counts": [], ')
 
+
+TEXTS = (str, bytes, bytearray)
 
 Units = Mapping[str, str] | Callable[[str], str | None] | None
 """Metric name or shell pattern → unit, or a callable from the name to its unit."""
@@ -73,7 +71,7 @@ def unit_of(units: Units, name: str) -> str:
 
 def number(value: Any) -> float | Reason:
     """The value as CloudWatch takes it, or why it does not."""
-    if isinstance(value, (str, bytes, bytearray)):  # float('1.5') is a number, but a text was recorded
+    if isinstance(value, TEXTS):  # float('1.5') is a number, but a text was recorded
         return Reason.NOT_A_NUMBER
     try:
         result = float(value)
@@ -135,22 +133,19 @@ class Shaper:
             try:
                 shaped = self._shape(point)
             except self._tolerate as error:
-                shaped = _discard(point, Reason.RAISED, error)
-            if isinstance(shaped, (Sized, Discarded)):
-                yield shaped
-            else:
-                yield from shaped
+                shaped = (_discard(point, Reason.RAISED, error),)
+            yield from shaped
 
-    def _shape(self, point: DataPoint) -> Sized | Discarded | Iterable[Sized | Discarded]:
+    def _shape(self, point: DataPoint) -> Iterable[Sized | Discarded]:
         try:
             head = self._names[point.name]
         except KeyError:
             head = self._names[point.name] = self._head(point.name)
         if isinstance(head, _Fault):
-            return _discard(point, *head)
+            return (_discard(point, *head),)
         merged = self._merger.merge(point.labels)
         if isinstance(merged, Reason):
-            return _discard(point, merged)
+            return (_discard(point, merged),)
         datum = head.datum.copy()
         datum['Dimensions'], dimension_bytes = merged
         size = head.size + dimension_bytes
@@ -158,9 +153,9 @@ class Shaper:
             return _distribution(point, datum, size)
         value = number(point.value)
         if isinstance(value, Reason):
-            return _discard(point, value)
+            return (_discard(point, value),)
         datum['Value'] = value
-        return Sized(datum, size + VALUE_BYTES)
+        return ((datum, size + VALUE_BYTES),)
 
     def _head(self, name: str) -> _Head | _Fault:
         text = printable(str(name))
@@ -199,7 +194,7 @@ def _distribution(point: DataPoint, datum: MetricDatum, size: int) -> Iterator[S
         part = datum.copy()
         part['Values'] = values[start : start + limits.MAX_VALUES_PER_DATUM]
         part['Counts'] = counts[start : start + limits.MAX_VALUES_PER_DATUM]
-        yield Sized(part, size + VALUES_BYTES + 2 * NUMBER_BYTES * len(part['Values']))
+        yield part, size + VALUES_BYTES + 2 * NUMBER_BYTES * len(part['Values'])
 
 
 def utc(timestamp: float | datetime | None) -> datetime | None:

@@ -85,9 +85,11 @@ class Merger:
             if isinstance(known, Reason):
                 return known
             name, name_bytes = known
-            values[name] = text = printable(text)
+            if not (text.isascii() and text.isprintable()):
+                text = printable(text)
             if len(text) > limits.MAX_DIMENSION_VALUE_LENGTH:
                 return Reason.BAD_DIMENSION_VALUE
+            values[name] = text
             size += name_bytes + len(encode_basestring_ascii(text))
         if len(values) > self._room:
             return Reason.TOO_MANY_DIMENSIONS

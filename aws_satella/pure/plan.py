@@ -119,11 +119,14 @@ class Plan:
 
 def select(
     points: Iterable[DataPoint | Discarded], exclude: tuple[str, ...], max_series: int | None
-) -> Iterator[DataPoint | Discarded]:
+) -> Iterable[DataPoint | Discarded]:
     """Leave out the names that match a pattern, and discard what is more than ``max_series``, in tree order."""
-    if not exclude and max_series is None:
-        yield from points
-        return
+    return points if not exclude and max_series is None else _selected(points, exclude, max_series)
+
+
+def _selected(
+    points: Iterable[DataPoint | Discarded], exclude: tuple[str, ...], max_series: int | None
+) -> Iterator[DataPoint | Discarded]:
     excluded: dict[str, bool] = {}
     room = float('inf') if max_series is None else max_series
     for point in points:
