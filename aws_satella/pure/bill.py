@@ -34,7 +34,7 @@ class Prices:
     metric_tiers: tuple[tuple[float, float], ...] = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (inf, 0.02))
     """Up to so many metrics, each costs so much a month."""
     thousand_requests: float = 0.01
-    as_of: date = date(2026, 11, 1)
+    as_of: date = date(2026, 11, 23)
     source: str = 'https://aws.amazon.com/cloudwatch/pricing/'
 
     def metrics(self, number: float) -> float:
