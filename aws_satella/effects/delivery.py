@@ -166,7 +166,9 @@ class Delivery:
 
     def give_up(self) -> None:
         """Count what is unsent as dropped: there is no more time."""
-        self._drop(self.outbox.emptied(), 'still unsent at the end')
+        if self.outbox.buffered:
+            logger.warning('%d metric data could not be sent before the end, and are dropped', self.outbox.buffered)
+        self.outbox = self.outbox.emptied()
 
     def _collect(self, timestamp: float, pid: int, tolerate: type[BaseException]) -> Iterator[list[MetricDatum]]:
         root = tree(self._root)
@@ -186,11 +188,11 @@ class Delivery:
             self.client.put_metric_data(Namespace=self.plan.namespace, MetricData=batch.data)
         except tolerate as error:
             return self._failed(error, tolerate)
+        if self.failures:
+            self._recovered()
         self.outbox = self.outbox.accepted()
         self._last_success = time.time()
         logger.debug('Sent %d metric data to %s', len(batch.data), self.plan.namespace)
-        if self.failures:
-            self._recovered()
         return True
 
     def _failed(self, error: BaseException, tolerate: type[BaseException]) -> bool:

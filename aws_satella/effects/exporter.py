@@ -195,7 +195,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         :return: whether everything that was recorded before the call has been sent. False after one failed attempt,
             after the timeout, and where the thread does not run
         """
-        if not self.is_alive() or threading.current_thread() is self:
+        # Some servers fork in such a way that the parent's thread says in the child that it is alive.
+        if self._pid != os.getpid() or not self.is_alive() or threading.current_thread() is self:
             return False
         request = _Flush()
         self._mailbox.put(request)
