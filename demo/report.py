@@ -18,7 +18,13 @@ WORKER = 'pid'  # the dimension that tells workers apart
 REQUESTS = 'django.status_codes'  # the metric that counts every request once
 ROWS = 8  # at most, for one metric: a cumulative histogram has 15 for each URL
 BARS = '▁▂▃▄▅▆▇█'
-WIDTH = 14  # of a sparkline, in characters
+WIDTH = 16  # of a sparkline, in characters
+READING = {
+    'delta': 'What happened since the export before. A summary sends the durations themselves, a histogram estimates '
+    'that lie in its buckets: p50 and p99 are those of all that arrived.',
+    'cumulative': 'Running counts, once for every export: their sums and percentiles mean little, their maxima are '
+    'what has been counted. Compare --temporality delta.',
+}
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,10 @@ def workers_table(answered: Counter[str], series: Sequence[Series], temporality:
     return table
 
 
-def metrics_table(series: Sequence[Series]) -> Table:
+def metrics_table(series: Sequence[Series], temporality: str) -> Table:
     """The busiest rows of each metric."""
-    table = titled('Metrics, all workers together')
+    table = titled(f'Metrics ({temporality}), all workers together')
+    table.caption = READING[temporality]
     table.add_column('Metric and dimensions', overflow='fold')
     for heading in ('Samples', 'Sum', 'Average', 'Min', 'Max', 'p50', 'p99'):
         table.add_column(heading, justify='right', no_wrap=True)
@@ -111,7 +118,15 @@ def metrics_table(series: Sequence[Series]) -> Table:
 
 
 def titled(title: str) -> Table:
-    return Table(box=box.SIMPLE_HEAD, title=title, title_justify='left', title_style='bold')
+    return Table(
+        title=title,
+        title_style='bold',
+        title_justify='left',
+        caption_justify='left',
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
 
 
 def by_metric(series: Iterable[Series]) -> dict[str, list[Row]]:
@@ -147,7 +162,10 @@ def scale(unit: str) -> tuple[float, str]:
 
 
 def plain(number: float) -> str:
-    return f'{number:,.0f}' if number == int(number) else f'{number:,.2f}'
+    """Three digits are what a person takes in; whole numbers, which were counted, keep all of theirs."""
+    if number == int(number) or abs(number) >= 100:
+        return f'{number:,.0f}'
+    return f'{number:.1f}' if abs(number) >= 10 else f'{number:.2f}'
 
 
 def trend(row: Row, first: int, last: int) -> str:

@@ -71,9 +71,9 @@ def search(request: HttpRequest) -> HttpResponse:
     return HttpResponse('Found.')
 
 
-def product(request: HttpRequest, number: int) -> HttpResponse:
+def product(request: HttpRequest, pk: int) -> HttpResponse:
     time.sleep(random.uniform(0.005, 0.015))
-    if number > 90:
+    if pk > 90:
         raise Http404
     return HttpResponse('A product.')
 
@@ -91,6 +91,6 @@ def checkout(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path('', home),
     path('search', search),
-    path('product/<int:number>', product),
+    path('product/<int:pk>', product),
     path('checkout', checkout),
 ]

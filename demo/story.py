@@ -43,7 +43,7 @@ def demonstrate(console: Console, seconds: float, temporality: str) -> int:
         series = read_back(progress, cloud)
     answered = Counter(answer.worker for answer in answers)
     console.print(workers_table(answered, series, temporality))
-    console.print(metrics_table(series))
+    console.print(metrics_table(series, temporality))
     missing = shortfalls(answered, series, temporality)
     for line in missing:
         console.print(line, style='red')
