@@ -55,6 +55,7 @@ class Cloud:
     """The embedded CloudWatch, as its reader sees it."""
 
     def __init__(self) -> None:
+        self._since = datetime.now(timezone.utc)
         self._client = boto3.client('cloudwatch')
         self._backend = get_backend('cloudwatch')[DEFAULT_ACCOUNT_ID][REGION]
 
@@ -83,14 +84,13 @@ class Cloud:
         }
 
     def _points(self, namespace: str, name: str, dimensions: Dimensions) -> tuple[tuple[Point, ...], str]:
-        """The five statistics of each second, and the unit."""
-        now = datetime.now(timezone.utc)
+        """The statistics of each second since there is this CloudWatch, and the unit."""
         found = self._client.get_metric_statistics(
             Namespace=namespace,
             MetricName=name,
             Dimensions=[{'Name': key, 'Value': value} for key, value in dimensions],
-            StartTime=now - timedelta(minutes=10),
-            EndTime=now + timedelta(minutes=1),
+            StartTime=self._since,
+            EndTime=datetime.now(timezone.utc) + timedelta(seconds=1),
             Period=1,
             Statistics=['SampleCount', 'Sum', 'Minimum', 'Maximum'],
         )['Datapoints']
@@ -114,8 +114,10 @@ def point(found: dict[str, Any]) -> Point:
 
 
 def distinguishable(listed: set[tuple[str, Dimensions]]) -> Iterator[tuple[str, Dimensions]]:
-    """Leaves out what has fewer dimensions than another series of its name: asked for it, moto, other than CloudWatch,
-    answers with all that have those dimensions and more."""
+    """Leaves out what has fewer dimensions than another series of its name.
+
+    Asked for such a series, moto, other than CloudWatch, answers with all that have those dimensions and more.
+    """
     dimensions = {(name, frozenset(pairs)) for name, pairs in listed}
     for name, pairs in listed:
         if not any(name == other and set(pairs) < more for other, more in dimensions):
