@@ -7,6 +7,9 @@ PYTEST_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+# A half-made target would be taken for a made one.
+.DELETE_ON_ERROR:
+
 .PHONY: help demo test test-deep lint clean
 
 help: ## this list

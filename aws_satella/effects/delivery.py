@@ -121,9 +121,7 @@ class Delivery:
 
     def forked(self) -> Delivery:
         """The same for a forked child: it has nothing to send, and the counts so far are not its own."""
-        child = Delivery(
-            self.plan, self.client, self._root, self._max_buffered, self._on_failure, self._on_discard
-        )
+        child = Delivery(self.plan, self.client, self._root, self._max_buffered, self._on_failure, self._on_discard)
         child.baseline = self.note()
         return child
 

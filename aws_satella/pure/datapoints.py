@@ -209,7 +209,7 @@ def _leaves(root: Any) -> Iterator[tuple[Any, str]]:
         metric, prefix = stack.pop()
         if type(metric) is Metric:
             inner = _join(prefix, metric.name) if metric.name else prefix
-            stack.extend((child, inner) for child in reversed(_visible_children(metric)))
+            stack.extend((child, inner) for child in reversed(list(_visible_children(metric))))
         else:
             yield metric, prefix
 
@@ -218,16 +218,18 @@ def _join(prefix: str, name: str) -> str:
     return f'{prefix}.{name}' if prefix else name
 
 
-def _visible_children(metric: Any) -> list[Any]:
-    """The children that the metric's level shows, as a list of their own: satella's grows while others record."""
+def _visible_children(metric: Any) -> Iterator[Any]:
+    """The children that the metric's level shows, as many as there are now: more may come while they are read.
+
+    satella only ever adds to the list, so that it can be read as it is. A copy would touch every child twice, which
+    is what takes the time in a large tree.
+    """
     level = metric.level
-    # Nearly all children inherit their level; to ask each would walk up the tree once a child.
-    # noinspection PyProtectedMember
-    return [
-        child
-        for child in metric.children
-        if (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level
-    ]
+    for child in islice(metric.children, len(metric.children)):
+        # Nearly all children inherit their level; to ask each would walk up the tree once a child.
+        # noinspection PyProtectedMember
+        if (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level:
+            yield child
 
 
 def _foreign(prefix: str, metric: Any, _name: str) -> list[Point]:
