@@ -46,6 +46,9 @@ def describe(error: BaseException) -> Failure:
         return Failure('ParamValidationError', message=str(error))
     if not isinstance(error, ClientError):
         return Failure()
-    details = error.response.get('Error', {})
-    status = error.response.get('ResponseMetadata', {}).get('HTTPStatusCode', 0)
-    return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')))
+    try:
+        details = error.response.get('Error', {})
+        status = int(error.response.get('ResponseMetadata', {}).get('HTTPStatusCode', 0))
+        return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')))
+    except Exception:  # botocore passes on whatever form a reply may have
+        return Failure()

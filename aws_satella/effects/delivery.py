@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from satella.instrumentation import metrics as satella_metrics
 from satella.instrumentation.metrics import MetricData
@@ -26,6 +26,8 @@ from aws_satella.pure.replies import Verdict, culprits, verdict
 from aws_satella.pure.temporality import Baseline, Delta, note
 
 logger = logging.getLogger('aws_satella')
+
+T = TypeVar('T')
 
 MAX_REMEMBERED = 1_000
 """Complaints that are remembered so as not to be repeated; a program with more gets no further ones."""
@@ -89,11 +91,18 @@ class Delivery:
         self.outbox = Outbox()
         self.failures = 0
         """Failed attempts in a row."""
+        self.tolerate: type[BaseException] = Exception
+        """What the program's code, or the client, may raise at the cost of what it concerns alone."""
+        self.halted = False
+        """Whether nothing more is to be sent, though it may be collected: somebody else will send it."""
+        self.complete = True
+        """Whether the last cycle saw all metrics; False where something unforeseen broke it off."""
         self._failed_requests = 0
         self._cycles = 0
         self._last_success: float | None = None
-        self._complaints: set[object] = set()
+        self._complaints: set[Hashable] = set()
         self._dropped_before_outage = 0
+        self._dropping = False
 
     @property
     def stats(self) -> ExportStats:
@@ -135,118 +144,171 @@ class Delivery:
         self._last_success = other._last_success
         self._complaints = other._complaints
         self._dropped_before_outage = other._dropped_before_outage
+        self._dropping = other._dropping
 
-    def cycle(self, tolerate: type[BaseException] = Exception) -> ExportStats:
-        """Collect everything, and send it as it comes; after a failure keep the rest, and try once when all is in.
+    def cycle(self) -> ExportStats:
+        """Collect everything, and send it as it comes.
 
-        :param tolerate: what the program's code, or the client, may raise at the cost of what it concerns alone
+        While sends fail, keep it, and try once: when all is in, or when it is more than there is room for.
+
         :return: the statistics after it
         """
         timestamp = time.time()
-        failing = self.failures > 0
-        for data in self._collect(timestamp, os.getpid(), tolerate):
+        due = self.failures > 0
+        for data in self._collect(timestamp, os.getpid()):
             self.outbox = self.outbox.put(Batch(timestamp, data))
-            if self.failures:
+            if not self.failures:
+                self.attempt()
+            elif self.outbox.buffered > self._max_buffered:
+                if due:
+                    self.attempt()
+                due = False
                 self._bound()
-            else:
-                self.attempt(tolerate)
         self._cycles += 1
-        if failing:
-            self.attempt(tolerate)
+        if due:
+            self.attempt()
         return self.stats
 
-    def attempt(self, tolerate: type[BaseException] = Exception) -> None:
+    def attempt(self) -> None:
         """Send what is in the outbox, oldest first, until all is sent or a send fails."""
         self._drop(self.outbox.without_older_than(time.time() - limits.MAX_AGE_SECONDS), 'older than two weeks')
-        while (batch := self.outbox.next) is not None:
-            if not self._send(batch, tolerate):
+        while not self.halted and (batch := self.outbox.next) is not None:
+            if not self._send(batch):
                 break
 
     def give_up(self) -> None:
         """Count what is unsent as dropped: there is no more time."""
-        if self.outbox.buffered:
-            logger.warning('%d metric data could not be sent before the end, and are dropped', self.outbox.buffered)
+        unsent, before = self.outbox.buffered, self.outbox.dropped - self._dropped_before_outage
         self.outbox = self.outbox.emptied()
+        if unsent:
+            self.say(
+                logging.WARNING,
+                '%d metric data could not be sent before the end, and are dropped; %d were dropped before them',
+                unsent,
+                before if self.failures else 0,
+            )
 
-    def _collect(self, timestamp: float, pid: int, tolerate: type[BaseException]) -> Iterator[list[MetricDatum]]:
+    def say(self, level: int, message: str, *values: object, exc_info: bool = False) -> None:
+        """Log, with a handler or a filter of the program's that may raise."""
+        try:
+            logger.log(level, message, *values, exc_info=exc_info, stacklevel=2)
+        except self.tolerate:
+            pass  # the one thing that cannot be logged
+
+    def _collect(self, timestamp: float, pid: int) -> Iterator[list[MetricDatum]]:
         root = tree(self._root)
         if root is None:
             return
-        points: Iterable[DataPoint | Discarded] = self.plan.data_points(root, self.baseline, tolerate)
+        points: Iterable[DataPoint | Discarded] = self.plan.data_points(root, self.baseline, self.tolerate)
         try:
-            sized = self.plan.sized(points, timestamp, pid, tolerate)
-            yield from self.plan.requests(sized, lambda discarded: self._discard(discarded, tolerate))
+            sized = self._as_far_as_it_goes(self.plan.sized(points, timestamp, pid, self.tolerate))
+            yield from self.plan.requests(sized, self._discard)
         finally:
             if isinstance(points, Delta):
                 self.baseline = points.baseline
 
-    def _send(self, batch: Batch, tolerate: type[BaseException]) -> bool:
+    def _as_far_as_it_goes(self, sized: Iterable[T]) -> Iterator[T]:
+        """Whatever breaks the reading of the tree, what was read before is delivered, as the baseline says it was."""
+        self.complete = True
+        try:
+            yield from sized
+        except GeneratorExit:
+            raise
+        except self.tolerate:
+            self.complete = False
+            level = logging.ERROR if self._first_time('broken off') else logging.DEBUG
+            self.say(level, 'The metrics were read in part; the next cycle reads them again', exc_info=True)
+
+    def _send(self, batch: Batch) -> bool:
         """Send one batch. False where nothing more can be sent for now."""
         try:
             self.client.put_metric_data(Namespace=self.plan.namespace, MetricData=batch.data)
-        except tolerate as error:
-            return self._failed(error, tolerate)
+        except self.tolerate as error:
+            return self._failed(error)
         if self.failures:
             self._recovered()
         self.outbox = self.outbox.accepted()
         self._last_success = time.time()
-        logger.debug('Sent %d metric data to %s', len(batch.data), self.plan.namespace)
+        self.say(logging.DEBUG, 'Sent %d metric data to %s', len(batch.data), self.plan.namespace)
         return True
 
-    def _failed(self, error: BaseException, tolerate: type[BaseException]) -> bool:
+    def _failed(self, error: BaseException) -> bool:
+        """Act on a failed send, and tell. False where nothing more can be sent for now."""
         self._failed_requests += 1
-        logger.debug('A request to CloudWatch failed: %r', error)
-        self._call(self._on_failure, error, tolerate)
+        self.say(logging.DEBUG, 'A request to CloudWatch failed: %s', self._shown(error))
         failure = describe(error)
-        if verdict(failure) is Verdict.SPLIT:
+        refused = verdict(failure) is Verdict.SPLIT
+        rejected: list[MetricDatum] = []
+        if refused:
             self.outbox, rejected = self.outbox.refused(culprits(failure))
-            for datum in rejected:
-                self._report(Discarded(_metric_data(datum), Reason.REJECTED, error), tolerate)
-            return True
-        if not self.failures:
-            self._dropped_before_outage = self.outbox.dropped
-            logger.warning('Exports to CloudWatch fail; metric data are kept until it answers again: %r', error)
+        else:
+            self._hold(error)
+        self._call(self._on_failure, error)
+        for datum in rejected:
+            self._report(Discarded(_metric_data(datum), Reason.REJECTED, error))
+        return refused
+
+    def _hold(self, error: BaseException) -> None:
+        """Keep what is unsent, as far as there is room."""
         self.failures += 1
+        if self.failures == 1:
+            self._dropped_before_outage = self.outbox.dropped
+            self.say(
+                logging.WARNING,
+                'Exports to CloudWatch fail; metric data are kept until it answers again: %s',
+                self._shown(error),
+            )
         self._bound()
-        return False
 
     def _recovered(self) -> None:
-        logger.info(
+        self.say(
+            logging.INFO,
             'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped',
             self.failures,
             self.outbox.buffered,
             self.outbox.dropped - self._dropped_before_outage,
         )
         self.failures = 0
-        self._complaints.discard('dropped')
+        self._dropping = False
 
     def _bound(self) -> None:
         self._drop(self.outbox.bounded(self._max_buffered), f'beyond max_buffered={self._max_buffered}')
 
     def _drop(self, after: Outbox, why: str) -> None:
+        """Drop data, and say so once an outage; how many there were in all is said at its end."""
         number = after.dropped - self.outbox.dropped
         self.outbox = after
-        if number and self._first_time('dropped'):
-            logger.warning('Metric data are dropped, the oldest first: %d that are %s', number, why)
+        if number and not self._dropping:
+            self._dropping = True
+            self.say(logging.WARNING, 'Metric data are dropped, the oldest first: %d that are %s', number, why)
 
-    def _discard(self, discarded: Discarded, tolerate: type[BaseException]) -> None:
+    def _discard(self, discarded: Discarded) -> None:
         self.outbox = self.outbox.discard()
-        self._report(discarded, tolerate)
+        self._report(discarded)
 
-    def _report(self, discarded: Discarded, tolerate: type[BaseException]) -> None:
+    def _report(self, discarded: Discarded) -> None:
         data, reason, error = discarded
-        if self._first_time((reason, None if reason is Reason.TOO_MANY_SERIES else data.name)):
-            logger.warning('Metric %s is discarded: %s%s', data.name, reason.value, f' ({error!r})' if error else '')
-        self._call(self._on_discard, data, tolerate)
+        name = data.name if isinstance(data.name, str) else self._shown(data.name)
+        if self._first_time((reason, None if reason is Reason.TOO_MANY_SERIES else name)):
+            why = f'{reason.value} ({self._shown(error)})' if error is not None else reason.value
+            self.say(logging.WARNING, 'Metric %s is discarded: %s', name, why)
+        self._call(self._on_discard, data)
 
-    def _call(self, callback: Callable[[Any], object], argument: object, tolerate: type[BaseException]) -> None:
+    def _call(self, callback: Callable[[Any], object], argument: object) -> None:
         try:
             callback(argument)
-        except tolerate:
-            if self._first_time(callback):
-                logger.exception('The callback %r failed', callback)
+        except self.tolerate:
+            if self._first_time(id(callback)):
+                self.say(logging.ERROR, 'The callback %s failed', self._shown(callback), exc_info=True)
 
-    def _first_time(self, complaint: object) -> bool:
+    def _shown(self, subject: object) -> str:
+        """The ``repr()`` of something of the program's, for a log: it may raise."""
+        try:
+            return repr(subject)
+        except self.tolerate:
+            return f'<{type(subject).__name__}>'
+
+    def _first_time(self, complaint: Hashable) -> bool:
         """Whether to say something: logs do not repeat themselves every cycle."""
         if complaint in self._complaints or len(self._complaints) >= MAX_REMEMBERED:
             return False

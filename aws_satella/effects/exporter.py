@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import queue
 import random
@@ -16,7 +17,7 @@ from satella.coding.concurrent import IntervalTerminableThread
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.effects.cloudwatch import ClientFactory, CloudWatchClient, make_client
-from aws_satella.effects.delivery import Delivery, ExportStats, logger
+from aws_satella.effects.delivery import Delivery, ExportStats
 from aws_satella.pure import arguments
 from aws_satella.pure.datum import Units
 from aws_satella.pure.plan import Plan
@@ -160,11 +161,11 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         if self._pid != os.getpid() and self.cloudwatch is self._made_client:
             self.cloudwatch = make_client(self._client_factory)
         self._pid = os.getpid()
-        self._exporting = True
+        exporting, self._exporting = self._exporting, True
         try:
             super().start()
-        except RuntimeError:
-            self._exporting = False
+        except BaseException:
+            self._exporting = exporting  # one that is started again runs on
             raise
         _at_exit(self._exit)
         return self
@@ -176,7 +177,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             exporter that :func:`~aws_satella.start_if_not_started` starts next.
         :return: this thread
         """
-        self._forced = force
+        self._forced = self._forced or force  # the hook at exit, which comes later, takes nothing back
+        self._delivery.halted = self._forced
         super().terminate(force=force)
         self._mailbox.put(None)
         return self
@@ -209,13 +211,13 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
     def loop(self) -> None:
         """Export once: collect all metrics, and send them."""
-        # On any other thread than this one, SystemExit is the program's wish to exit, and not a metric's whim.
-        tolerate = BaseException if threading.current_thread() is self else Exception
-        self._delivery.cycle(tolerate)
+        self._delivery.cycle()
 
     def run(self) -> None:
         """Export until terminated, whatever happens."""
         try:
+            # On any other thread than this one, SystemExit is the program's wish to exit, and not a metric's whim.
+            self._delivery.tolerate = BaseException
             self._keep_exporting()
             if not self._forced:
                 self._export()
@@ -224,6 +226,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             pass  # terminate(force=True) reached the thread outside an export
         finally:
             self._exporting = False
+            self._delivery.tolerate = Exception
+            self._delivery.halted = False
             atexit.unregister(self._exit)
             _answer(self._requests(), sent=False)
 
@@ -241,7 +245,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         retry = self._next_attempt()
         while not self._terminating and (now := time.monotonic()) < due:
             if now >= retry:
-                self._safely(lambda: self._delivery.attempt(BaseException))
+                self._safely(self._delivery.attempt)
             elif (request := self._receive(min(due, retry) - now)) is not None:
                 self._export(request)
             else:
@@ -273,20 +277,23 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         waiting = [*requests, *self._requests()]
         dropped = self.stats.dropped
         went_well = self._safely(self.loop)
-        _answer(waiting, sent=went_well and not self.stats.buffered and self.stats.dropped == dropped)
+        self._stumbled = not went_well
+        _answer(waiting, sent=went_well and self._delivery.complete and self._is_sent(dropped))
+
+    def _is_sent(self, dropped: int) -> bool:
+        """Whether nothing is left to send, and nothing more was dropped than that."""
+        return not self.stats.buffered and self.stats.dropped == dropped
 
     def _safely(self, act: Callable[[], object]) -> bool:
         """Nothing may end the thread but its termination. True where nothing was raised."""
         try:
             act()
         except BaseException:
-            if self._terminating:
-                return False
-            log = logger.debug if self._stumbled else logger.error
-            log('An export failed in itself; the next one goes on', exc_info=True)
-            self._stumbled = True
+            if not self._terminating:
+                level = logging.DEBUG if self._stumbled else logging.ERROR
+                self._stumbled = True
+                self._delivery.say(level, 'An export failed in itself; the next one goes on', exc_info=True)
             return False
-        self._stumbled = False
         return True
 
     def _exit(self) -> None:
