@@ -235,7 +235,7 @@ def _visible_children(metric: Any) -> Iterator[Any]:
 def _foreign(prefix: str, metric: Any, _name: str) -> list[Point]:
     """A metric of an unknown class gives its own account of itself; all of it is taken for gauges."""
     return [
-        DataPoint(_join(prefix, data.name), data.value, data.labels)
+        DataPoint(_join(prefix, str(data.name)), data.value, data.labels)
         for data in metric.to_metric_data().values
         if not data.internal
     ]
@@ -297,6 +297,8 @@ def _summary(metric: Any, name: str) -> list[Point]:
 
 
 def _summary_total(metric: Any, name: str) -> list[Point]:
+    children = list(metric.children)
+    # Nothing is called between reading the calls and their time, so that no other thread records in between.
     calls = metric.tot_calls if metric.count_calls else None
     return [
         SummaryTotal(
@@ -304,7 +306,7 @@ def _summary_total(metric: Any, name: str) -> list[Point]:
             metric.labels,
             metric.quantiles,
             metric.aggregate_children,
-            list(metric.children),
+            children,
             calls,
             metric.tot_time,
             metric,

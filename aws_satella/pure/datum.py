@@ -150,7 +150,7 @@ class Shaper:
         datum['Dimensions'], dimension_bytes = merged
         size = head.size + dimension_bytes
         if isinstance(point.value, Distribution):
-            return _distribution(point, datum, size)
+            return list(_distribution(point, datum, size))
         value = number(point.value)
         if isinstance(value, Reason):
             return (_discard(point, value),)

@@ -88,7 +88,7 @@ VERDICTS: Mapping[str, Verdict] = {
 STATUS_VERDICTS: Mapping[int, Verdict] = {413: Verdict.SPLIT}
 """HTTP status → verdict, whatever the code: 413 is 'content too large', which a proxy may say too."""
 
-_CULPRIT = re.compile(r'MetricData\.member\.(\d+)')
+_CULPRIT = re.compile(r'MetricData\.member\.(\d{1,9})(?!\d)')
 
 
 def verdict(failure: Failure) -> Verdict:

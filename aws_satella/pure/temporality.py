@@ -248,7 +248,7 @@ def note(root: Any) -> Baseline:
 def _increase(point: DataPoint, before: Any) -> DataPoint:
     try:
         return DataPoint(point.name, point.value - before, point.labels, Kind.COUNTER, point.source)
-    except TypeError:  # no number: passed through as it is, for the shaping to say so
+    except Exception:  # no number: passed through as it is, for the shaping to say so
         return point
 
 
