@@ -1,0 +1,93 @@
+"""Exporters of real endpoints for the time of a block, and what must be true of each at its end."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+
+from aws_satella import AWSSatellaExporterThread
+from aws_satella.effects import delivery
+from support.endpoint import Endpoint
+
+DEADLINE = 20.0
+"""Seconds that anything may take on a machine that does much else."""
+
+
+@contextmanager
+def exporting(endpoint: Endpoint, interval: float = 0.1, **more: Any) -> Iterator[AWSSatellaExporterThread]:
+    """A thread that exports to the endpoint, and has ended after the block."""
+    exporter = AWSSatellaExporterThread('Test', interval=interval, **{'client_factory': endpoint.client, **more})
+    exporter.start()
+    try:
+        yield exporter
+    finally:
+        end(exporter)
+
+
+def end(exporter: AWSSatellaExporterThread) -> None:
+    """Have the thread export once more, and end."""
+    if exporter.is_alive():
+        exporter.terminate()
+    exporter.join(DEADLINE)
+    assert not exporter.is_alive()
+
+
+def assert_conserved(exporter: AWSSatellaExporterThread, endpoint: Endpoint, recorded: int) -> None:
+    """Everything recorded was sent, discarded, dropped or waits; and the endpoint has just what was sent."""
+    stats = exporter.stats
+    assert stats.buffered == sum(len(batch.data) for batch in exporter.delivery.outbox.batches)
+    assert recorded == stats.sent + stats.discarded + stats.dropped + stats.buffered
+    assert stats.sent == len(endpoint.data)
+
+
+class Raiser:
+    """Raises whenever it is called, and counts.
+
+    :param error: what it raises
+    :param limit: how many times; later calls return None
+    """
+
+    def __init__(self, error: type[BaseException], limit: float = float('inf')) -> None:
+        self.error = error
+        self.limit = limit
+        self.times = 0
+
+    def __call__(self, *_: object, **__: object) -> None:
+        if self.times < self.limit:
+            self.times += 1
+            raise self.error('injected')
+
+
+class Ticks:
+    """A metric, ``tick``, whose value is the number of the cycle that reads it."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.read_at: list[float] = []
+        self._clock = clock
+        self._numbers = itertools.count()
+        getMetric('tick', 'callable', value_getter=self._next)
+
+    def _next(self) -> int:
+        self.read_at.append(self._clock())
+        return next(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self.read_at)
+
+
+def fast_clock(monkeypatch: pytest.MonkeyPatch, speed: float = 600.0) -> Callable[[], float]:
+    """Make the clock that cycles are stamped with run faster: the wire knows whole seconds only."""
+    start, zero = time.time(), time.monotonic()
+
+    def clock() -> float:
+        return start + (time.monotonic() - zero) * speed
+
+    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=clock))
+    return clock
