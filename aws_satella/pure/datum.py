@@ -41,7 +41,7 @@ Sized = tuple[MetricDatum, int]
 """A datum, and at least as many bytes as it will take in a request."""
 
 ENVELOPE_BYTES = len(
-    '{"MetricName": , "Dimensions": [], "Timestamp": 12345678901, "Unit": "", "StorageResolution": 1}, '
+    '{"MetricName": , "Dimensions": [], "Timestamp": 12345678901.123456, "Unit": "", "StorageResolution": 1}, '
 )
 """What JSON puts around the parts of a datum."""
 
