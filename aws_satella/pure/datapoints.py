@@ -171,13 +171,16 @@ def read(
     :return: points, and a :class:`Discarded` in place of what could not be read
     """
     for leaf, prefix in _leaves(root):
-        if (leaf.internal and isinstance(leaf, LeafMetric)) or (only is not None and type(leaf) not in only):
+        if only is not None and type(leaf) not in only:
             continue
-        name = _join(prefix, leaf.name)
         shape = SHAPES.get(type(leaf))
         if shape is None:
+            name = _join(prefix, getattr(leaf, 'name', type(leaf).__name__))
             yield from attempt(partial(_foreign, prefix), leaf, name, tolerate)
             continue
+        if leaf.internal and isinstance(leaf, LeafMetric):
+            continue
+        name = _join(prefix, leaf.name)
         total = shape.total if shape.total and leaf.embedded_submetrics_enabled else None
         for part in shape.parts(leaf):
             yield from attempt(shape.own, part, name, tolerate)
@@ -228,12 +231,26 @@ def _visible_children(metric: Any) -> Iterator[Any]:
     for child in islice(metric.children, len(metric.children)):
         # Nearly all children inherit their level; to ask each would walk up the tree once a child.
         # noinspection PyProtectedMember
-        if (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level:
+        try:
+            visible = (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level
+        except Exception:
+            visible = _is_visible(child, level)
+        if visible:
             yield child
+
+
+def _is_visible(child: Any, level: MetricLevel) -> bool:
+    """Of a child that is no metric of satella's. One that does not know its level is left to what reading it gives."""
+    try:
+        return bool(child.level <= level)
+    except Exception:
+        return True
 
 
 def _foreign(prefix: str, metric: Any, _name: str) -> list[Point]:
     """A metric of an unknown class gives its own account of itself; all of it is taken for gauges."""
+    if isinstance(metric, LeafMetric) and metric.internal:
+        return []
     return [
         DataPoint(_join(prefix, str(data.name)), data.value, data.labels)
         for data in metric.to_metric_data().values
