@@ -36,6 +36,9 @@ demo: $(VENV)/.demo-dependencies $(VENV)/.package ## a loaded Django site, its m
 test: $(VENV)/.test-dependencies $(VENV)/.package ## the whole test suite
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+test-deep: $(VENV)/.test-dependencies $(VENV)/.package ## the properties, with 1,000 new examples each
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest tests/property $(PYTEST_ARGS)
+
 lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict

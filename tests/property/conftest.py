@@ -1,0 +1,19 @@
+"""How hard hypothesis looks: 100 examples, always the same ones; with ``HYPOTHESIS_PROFILE=deep`` 1,000 new ones."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    'default',
+    max_examples=100,
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    # How fast examples are made says how busy the machine is, nothing about the code.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile('deep', settings.get_profile('default'), max_examples=1_000, derandomize=False, database=None)
+settings.load_profile(os.environ.get('HYPOTHESIS_PROFILE', 'default'))
