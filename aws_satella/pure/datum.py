@@ -133,19 +133,23 @@ class Shaper:
             try:
                 shaped = self._shape(point)
             except self._tolerate as error:
-                shaped = (_discard(point, Reason.RAISED, error),)
-            yield from shaped
+                shaped = [_discard(point, Reason.RAISED, error)]
+            if isinstance(shaped, list):
+                yield from shaped
+            else:
+                yield shaped
 
-    def _shape(self, point: DataPoint) -> Iterable[Sized | Discarded]:
+    def _shape(self, point: DataPoint) -> Sized | list[Sized | Discarded]:
+        """The datum, in nearly all cases; else a list of what there is instead."""
         try:
             head = self._names[point.name]
         except KeyError:
             head = self._names[point.name] = self._head(point.name)
         if isinstance(head, _Fault):
-            return (_discard(point, *head),)
+            return [_discard(point, *head)]
         merged = self._merger.merge(point.labels)
         if isinstance(merged, Reason):
-            return (_discard(point, merged),)
+            return [_discard(point, merged)]
         datum = head.datum.copy()
         datum['Dimensions'], dimension_bytes = merged
         size = head.size + dimension_bytes
@@ -153,9 +157,9 @@ class Shaper:
             return list(_distribution(point, datum, size))
         value = number(point.value)
         if isinstance(value, Reason):
-            return (_discard(point, value),)
+            return [_discard(point, value)]
         datum['Value'] = value
-        return ((datum, size + VALUE_BYTES),)
+        return datum, size + VALUE_BYTES
 
     def _head(self, name: str) -> _Head | _Fault:
         text = printable(str(name))

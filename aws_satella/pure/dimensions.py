@@ -67,10 +67,13 @@ class Merger:
         self._extra_bytes = sum(ENVELOPE_BYTES + json_bytes(name) + json_bytes(value) for name, value in merged.items())
         self._room = max_dimensions - len(merged)
         self._names: dict[object, tuple[str, int] | Reason | None] = {}
+        self._labels: dict[str, object] = {}
+        self._ambiguous = False
+        """Whether two labels have become one name."""
 
     def merge(self, labels: Labels) -> tuple[list[Dimension], int] | Reason:
         """The dimensions of a series with these labels, and their size in bytes; or why it cannot be sent."""
-        values: dict[str, str] = {}
+        dimensions: list[Dimension] = []
         size = self._extra_bytes
         for label, value in labels.items():
             text = value if type(value) is str else str(value)
@@ -79,7 +82,7 @@ class Merger:
             try:
                 known = self._names[label]
             except KeyError:
-                known = self._names[label] = self._name(str(label))
+                known = self._names[label] = self._name(label)
             if known is None:
                 continue
             if isinstance(known, Reason):
@@ -89,17 +92,19 @@ class Merger:
                 text = printable(text)
             if len(text) > limits.MAX_DIMENSION_VALUE_LENGTH:
                 return Reason.BAD_DIMENSION_VALUE
-            values[name] = text
+            dimensions.append({'Name': name, 'Value': text})
             size += name_bytes + len(encode_basestring_ascii(text))
-        if len(values) > self._room:
+        if self._ambiguous:
+            dimensions = list({dimension['Name']: dimension for dimension in dimensions}.values())
+        if len(dimensions) > self._room:
             return Reason.TOO_MANY_DIMENSIONS
-        dimensions: list[Dimension] = [{'Name': name, 'Value': text} for name, text in values.items()]
         dimensions += self._extra
         return dimensions, size
 
-    def _name(self, label: str) -> tuple[str, int] | Reason | None:
+    def _name(self, label: object) -> tuple[str, int] | Reason | None:
         """The name as it is sent and its size with all that surrounds it; why not; None for one that is overridden."""
-        name = printable(label)
+        name = printable(str(label))
         if name in self._overriding:
             return None
+        self._ambiguous = self._ambiguous or self._labels.setdefault(name, label) != label
         return name_fault(name) or (name, ENVELOPE_BYTES + json_bytes(name))

@@ -188,12 +188,15 @@ class Delta:
     def __iter__(self) -> Iterator[DataPoint | Discarded]:
         old, new = self._old, self._new
         for point in self._points:
-            if isinstance(point, Discarded) or (isinstance(point, DataPoint) and point.source is None):
+            if isinstance(point, DataPoint):
+                if point.source is None:
+                    yield point
+                else:
+                    before = old.get(point.source, 0)
+                    new[point.source] = point.value
+                    yield _increase(point, before)
+            elif isinstance(point, Discarded):
                 yield point
-            elif isinstance(point, DataPoint):
-                before = old.get(point.source, 0)
-                new[point.source] = point.value
-                yield _increase(point, before)
             else:
                 yield from attempt(self._readers[type(point)], point, point.name, self._tolerate)
         self._complete = True
