@@ -1,0 +1,221 @@
+"""One bad datum costs itself alone, whether it is found out here or by CloudWatch."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import MetricData, MetricDataCollection, getMetric
+from satella.instrumentation.metrics.metric_types import LeafMetric
+from support.endpoint import OK, Endpoint, Reply, Request, dimensions, error
+from support.exporters import DEADLINE, assert_conserved, exporting
+from support.waiting import wait_for
+
+from aws_satella.pure import Reason
+
+GOOD = 99
+
+
+class _OwnAccount(LeafMetric):  # type: ignore[misc]
+    """A metric of a program's own class, which may say anything of itself."""
+
+    CLASS_NAME = 'own account'
+
+    def to_metric_data(self) -> MetricDataCollection:
+        return MetricDataCollection(MetricData(self.name, 1, {':x': 'y'}))
+
+
+def _of_value(value: object) -> Callable[[str], object]:
+    return lambda name: getMetric(name, 'callable', value_getter=lambda: value)
+
+
+def _raising(name: str) -> None:
+    getMetric(name, 'callable', value_getter=lambda: 1 / 0)
+
+
+def _of_own_class(name: str) -> None:
+    getMetric().append_child(_OwnAccount(name, getMetric()))
+
+
+BAD: dict[str, tuple[Callable[[str], object], Reason]] = {
+    'nan': (lambda name: getMetric(name, 'float').runtime(math.nan), Reason.NOT_FINITE),
+    'inf': (lambda name: getMetric(name, 'float').runtime(math.inf), Reason.NOT_FINITE),
+    'minus_inf': (lambda name: getMetric(name, 'float').runtime(-math.inf), Reason.NOT_FINITE),
+    'huge': (lambda name: getMetric(name, 'float').runtime(2.0**361), Reason.OUT_OF_RANGE),
+    'huge_whole': (lambda name: getMetric(name, 'int').runtime(10**400), Reason.OUT_OF_RANGE),
+    'none': (_of_value(None), Reason.NOT_A_NUMBER),
+    'text': (_of_value('1.5'), Reason.NOT_A_NUMBER),
+    'complex': (_of_value(1j), Reason.NOT_A_NUMBER),
+    'raising': (_raising, Reason.RAISED),
+    'n' * 300: (lambda name: getMetric(name, 'int').runtime(1), Reason.BAD_NAME),
+    'long_value': (lambda name: getMetric(name, 'int').runtime(1, label='v' * 2000), Reason.BAD_DIMENSION_VALUE),
+    'many_labels': (
+        lambda name: getMetric(name, 'int').runtime(1, **{f'label_{number}': 'x' for number in range(12)}),
+        Reason.TOO_MANY_DIMENSIONS,
+    ),
+    'colon': (_of_own_class, Reason.BAD_DIMENSION_NAME),
+}
+
+
+def _record_good(number: int = GOOD) -> None:
+    for index in range(number):
+        getMetric(f'good.m{index}', 'int').runtime(index)
+
+
+def _cycles(endpoint: Endpoint) -> dict[float, Counter[str]]:
+    """What arrived in each cycle, by its timestamp."""
+    cycles: dict[float, Counter[str]] = {}
+    for datum in endpoint.data:
+        cycles.setdefault(datum['Timestamp'], Counter())[datum['MetricName']] += 1
+    return cycles
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
+def test_99_good_arrive_with_one_of_every_kind_of_bad(
+    temporality: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The good arrive in the same cycle; each bad one is reported once a cycle, and its reason logged once in all."""
+    for name, (record, _) in list(BAD.items())[::2]:
+        record(name)
+    _record_good()
+    for name, (record, _) in list(BAD.items())[1::2]:
+        record(name)
+    discarded: list[MetricData] = []
+
+    with exporting(endpoint, call_on_discarded_metric=discarded.append, temporality=temporality) as exporter:
+        wait_for(lambda: exporter.stats.cycles >= 3, 'the third cycle', DEADLINE)
+
+    good = Counter(f'good.m{index}' for index in range(GOOD))
+    cycles = exporter.stats.cycles
+    assert list(_cycles(endpoint).values()) == [good] * cycles
+    assert Counter(data.name for data in discarded) == dict.fromkeys(BAD, cycles)
+    assert all(isinstance(data, MetricData) for data in discarded)
+    lines = _warnings(caplog)
+    for name, (_, reason) in BAD.items():
+        assert len([line for line in lines if line.startswith(f'Metric {name} is discarded: {reason.value}')]) == 1
+    assert len(lines) == len(BAD)
+    assert exporter.stats.discarded == len(BAD) * cycles
+    assert_conserved(exporter, endpoint, cycles * (GOOD + len(BAD)))
+
+
+def test_the_callback_gets_the_metric_as_it_is(endpoint: Endpoint) -> None:
+    """Name, value and labels of what is discarded are the program's own; a metric that raised has no value."""
+    getMetric('shop.sick', 'float').runtime(math.inf, shop='north')
+    _raising('raising')
+    discarded: list[MetricData] = []
+    with exporting(endpoint, call_on_discarded_metric=discarded.append, extra_dimensions={'stage': 'test'}):
+        wait_for(lambda: len(discarded) >= 2, 'the discards', DEADLINE)
+    assert {(data.name, data.value, tuple(data.labels.items())) for data in discarded} == {
+        ('shop.sick', math.inf, (('shop', 'north'),)),
+        ('raising', None, ()),
+    }
+
+
+def test_odd_labels_arrive(endpoint: Endpoint) -> None:
+    """A blank value means that the label is absent; what is not printable ASCII is escaped."""
+    getMetric('odd', 'int').runtime(1, blank='', spaces='  ', city='Łódź', line='a\nb', number=7)
+    with exporting(endpoint):
+        wait_for(lambda: endpoint.data, 'the datum', DEADLINE)
+    assert dimensions(endpoint.data[0]) == {'city': r'\u0141\xf3d\u017a', 'line': r'a\nb', 'number': '7'}
+
+
+def _refusing(*culprits: str, name_them: bool = False) -> Callable[[Request], Reply]:
+    """CloudWatch, refusing requests that have one of these metrics in them; it names the first that it finds."""
+
+    def behave(request: Request) -> Reply:
+        found = [place for place, datum in enumerate(request.data, 1) if datum['MetricName'] in culprits]
+        if not found:
+            return OK
+        culprit = f'MetricData.member.{found[0]}.Value' if name_them else 'in the request'
+        return error('InvalidParameterValue', 400, f'The value {culprit} is not allowed.')
+
+    return behave
+
+
+@pytest.mark.parametrize('place', [0, 49, 99])
+@pytest.mark.parametrize('name_them', [False, True], ids=['anonymous', 'named'])
+def test_a_datum_that_cloudwatch_refuses_costs_itself(
+    place: int, name_them: bool, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others arrive in the same cycle, and only few requests more are needed to find it: one where it is named."""
+    _record_good(100)
+    culprit = f'good.m{place}'
+    endpoint.behave = _refusing(culprit, name_them=name_them)
+    discarded: list[MetricData] = []
+    failures: list[Exception] = []
+
+    with exporting(
+        endpoint,
+        interval=3600,
+        max_send_at_once=1000,
+        call_on_discarded_metric=discarded.append,
+        call_on_metric_upload_fails=failures.append,
+    ) as exporter:
+        wait_for(lambda: exporter.stats.cycles == 1, 'the cycle', DEADLINE)
+        assert [sum(each.values()) for each in _cycles(endpoint).values()] == [99]
+        assert endpoint.named(culprit) == []
+        assert len(endpoint.received) <= (2 if name_them else 1 + 2 * math.ceil(math.log2(100)))
+        assert len(failures) == exporter.stats.failed_requests == len(endpoint.received) - len(endpoint.accepted)
+        assert [(data.name, data.value, dict(data.labels)) for data in discarded] == [(culprit, place, {})]
+    assert len([line for line in _warnings(caplog) if Reason.REJECTED.value in line]) == len(_warnings(caplog)) == 1
+    assert_conserved(exporter, endpoint, 200)
+
+
+@pytest.mark.parametrize('name_them', [False, True], ids=['anonymous', 'named'])
+def test_order_is_kept_around_what_cloudwatch_refuses(name_them: bool, endpoint: Endpoint) -> None:
+    """Three culprits in two requests: everything else arrives, in the order of the tree."""
+    _record_good(40)
+    culprits = ['good.m3', 'good.m4', 'good.m39']
+    endpoint.behave = _refusing(*culprits, name_them=name_them)
+    with exporting(endpoint, interval=3600) as exporter:
+        wait_for(lambda: exporter.stats.cycles == 1, 'the cycle', DEADLINE)
+        arrived = [datum['MetricName'] for datum in endpoint.data]
+    assert arrived == [f'good.m{index}' for index in range(40) if f'good.m{index}' not in culprits]
+    assert exporter.stats.discarded == 6
+    assert_conserved(exporter, endpoint, 80)
+
+
+def test_a_reply_that_names_nothing_in_the_request_is_no_endless_loop(endpoint: Endpoint) -> None:
+    """A position beyond the request is as good as none: the request is cut into halves."""
+    _record_good(8)
+
+    def behave(request: Request) -> Reply:
+        sick = any(datum['MetricName'] == 'good.m5' for datum in request.data)
+        return error('ValidationException', 400, 'MetricData.member.777 and MetricData.member.0') if sick else OK
+
+    endpoint.behave = behave
+    with exporting(endpoint, interval=3600) as exporter:
+        wait_for(lambda: exporter.stats.cycles == 1, 'the cycle', DEADLINE)
+        assert len(endpoint.data) == 7
+        assert exporter.stats.discarded == 1
+
+
+class _Picky:
+    """A client that refuses a metric before anything is sent, as botocore's own validation does."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def put_metric_data(self, **payload: Any) -> object:
+        for datum in payload['MetricData']:
+            if datum['MetricName'] == 'good.m5':
+                datum = {**datum, 'Value': 'five'}
+                payload = {**payload, 'MetricData': [datum]}
+        return self._client.put_metric_data(**payload)
+
+
+def test_what_botocore_refuses_by_itself_costs_itself(endpoint: Endpoint) -> None:
+    """A datum that does not pass botocore's validation is found and discarded like one that CloudWatch refuses."""
+    _record_good(8)
+    with exporting(endpoint, interval=3600, client_factory=lambda: _Picky(endpoint.client())) as exporter:
+        wait_for(lambda: exporter.stats.cycles == 1, 'the cycle', DEADLINE)
+        assert [datum['MetricName'] for datum in endpoint.data] == [f'good.m{index}' for index in range(8) if index != 5]
+        assert exporter.stats.discarded == 1
