@@ -72,14 +72,26 @@ class Endpoint:
         self.received: list[Request] = []
         self.accepted: list[Request] = []
         self.closing = threading.Event()
-        self._server = _Server(('127.0.0.1', 0), _Handler)
+        self._listen(0)
+        self.port = int(self._server.server_address[1])
+
+    def _listen(self, port: int) -> None:
+        self._server = _Server(('127.0.0.1', port), _Handler)
         self._server.endpoint = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
         self._thread.start()
 
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
+    def go_away(self) -> None:
+        """Close the port. Connections that are open are reset with their next request."""
+        self.behave = lambda _request: RESET
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def come_back(self) -> None:
+        """Listen on the same port again, and answer."""
+        self.behave = lambda _request: OK
+        self._listen(self.port)
 
     @property
     def url(self) -> str:

@@ -1,0 +1,297 @@
+"""An outage loses nothing that fits the outbox: whatever goes wrong on the way, and for as long as it does."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support.endpoint import HANG, OK, RESET, Endpoint, Reply, error
+from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock
+from support.waiting import wait_for
+
+from aws_satella.effects import delivery
+from aws_satella.effects import exporter as exporter_module
+
+THROTTLING = error('ThrottlingException', 400, 'Rate exceeded')
+DENIED = error('AccessDenied', 403, 'User is not authorized to perform: cloudwatch:PutMetricData')
+
+
+def _behaving(reply: Reply | str) -> Callable[[Endpoint], None]:
+    def begin(endpoint: Endpoint) -> None:
+        endpoint.behave = lambda _request: reply
+
+    return begin
+
+
+def _heal(endpoint: Endpoint) -> None:
+    endpoint.behave = lambda _request: OK
+
+
+Outage = tuple[Callable[[Endpoint], None], Callable[[Endpoint], None]]
+
+OUTAGES: dict[str, Outage] = {
+    'reset': (_behaving(RESET), _heal),
+    'hang': (_behaving(HANG), _heal),
+    '500': (_behaving(error('InternalServiceFault', 500)), _heal),
+    '503': (_behaving(Reply(503, b'<html>Service Unavailable</html>')), _heal),
+    'throttling': (_behaving(THROTTLING), _heal),
+    'denied': (_behaving(DENIED), _heal),
+    'expired': (_behaving(error('ExpiredToken', 400, 'The security token is expired')), _heal),
+    'absent': (Endpoint.go_away, Endpoint.come_back),
+}
+each_outage = pytest.mark.parametrize('outage', OUTAGES.values(), ids=OUTAGES)
+
+
+def _client_of(endpoint: Endpoint) -> Callable[[], Any]:
+    return lambda: endpoint.client(connect_timeout=0.4, read_timeout=0.4)
+
+
+class _Counted:
+    """A client that counts its calls, and how many there are at once."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._calling = threading.Lock()
+        self.calls = 0
+        self.at_once = 0
+
+    def put_metric_data(self, **payload: Any) -> object:
+        self.calls += 1
+        self.at_once += not self._calling.acquire(blocking=False)
+        try:
+            return self._client.put_metric_data(**payload)
+        finally:
+            self._calling.release()
+
+
+@each_outage
+def test_an_outage_loses_nothing(outage: Outage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was collected meanwhile arrives afterwards: once, in order, each with the timestamp of its own cycle."""
+    begin, heal = outage
+    clock = fast_clock(monkeypatch)
+    ticks = Ticks(clock)
+    failures: list[Exception] = []
+    client = _Counted(_client_of(endpoint)())
+
+    with exporting(endpoint, call_on_metric_upload_fails=failures.append, client_factory=lambda: client) as exporter:
+        wait_for(lambda: len(endpoint.data) >= 2, 'two healthy cycles', DEADLINE)
+        begin(endpoint)
+        cycles = exporter.stats.cycles
+        wait_for(lambda: exporter.stats.failed_requests >= 2, 'the second failure', DEADLINE)
+        wait_for(lambda: exporter.stats.cycles >= cycles + 3, 'the third cycle of the outage', DEADLINE)
+        heal(endpoint)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+        cycles = exporter.stats.cycles
+        wait_for(lambda: exporter.stats.cycles > cycles, 'a cycle after it', DEADLINE)
+
+    assert [datum['Value'] for datum in endpoint.data] == list(range(len(ticks)))
+    timestamps = [datum['Timestamp'] for datum in endpoint.data]
+    for before, stamp, read_at in zip([0.0, *ticks.read_at], timestamps, ticks.read_at, strict=False):
+        assert before < stamp <= read_at + 0.001
+    stats = exporter.stats
+    assert len(failures) == stats.failed_requests == client.calls - len(endpoint.accepted)
+    assert all(isinstance(failure, Exception) for failure in failures)
+    assert client.at_once == 0
+    assert (stats.sent, stats.discarded, stats.dropped, stats.buffered) == (len(ticks), 0, 0, 0)
+    assert_conserved(exporter, endpoint, stats.cycles)
+
+
+@each_outage
+def test_increases_are_neither_lost_nor_sent_twice(outage: Outage, endpoint: Endpoint) -> None:
+    """In delta mode, all increases and observations together are what was recorded, whatever went wrong meanwhile."""
+    begin, heal = outage
+    counter, histogram = getMetric('counter', 'counter'), getMetric('histogram', 'histogram')
+    recorded = 0
+
+    def record_during(condition: Callable[[], object], what: str) -> None:
+        nonlocal recorded
+
+        def condition_at_last() -> object:
+            nonlocal recorded
+            recorded += 1
+            counter.runtime(1)
+            histogram.runtime(0.25)
+            return condition()
+
+        wait_for(condition_at_last, what, DEADLINE)
+
+    with exporting(endpoint, temporality='delta', client_factory=_client_of(endpoint)) as exporter:
+        record_during(lambda: exporter.stats.sent >= 2, 'a healthy cycle')
+        begin(endpoint)
+        record_during(lambda: exporter.stats.failed_requests >= 2, 'the second failure')
+        heal(endpoint)
+        record_during(lambda: not exporter.stats.buffered, 'the recovery')
+    assert sum(datum['Value'] for datum in endpoint.named('counter')) == recorded
+    distributions = endpoint.named('histogram')
+    assert sum(sum(datum['Counts']) for datum in distributions) == recorded
+    assert sum(
+        value * count for datum in distributions for value, count in zip(datum['Values'], datum['Counts'], strict=True)
+    ) == pytest.approx(recorded / 4)
+    assert exporter.stats.sent == len(endpoint.data)
+    assert exporter.stats.buffered == exporter.stats.dropped == exporter.stats.discarded == 0
+
+
+def test_while_an_attempt_hangs_its_slots_are_skipped(endpoint: Endpoint) -> None:
+    """Cycles that are due meanwhile are not made up for: the next one carries what they would have."""
+    ticks = Ticks()
+    with exporting(endpoint, 0.05, client_factory=lambda: endpoint.client(read_timeout=1.5)) as exporter:
+        wait_for(lambda: len(endpoint.data) >= 2, 'two healthy cycles', DEADLINE)
+        endpoint.behave = lambda _request: HANG
+        received = len(endpoint.received)
+        wait_for(lambda: len(endpoint.received) > received, 'the attempt that hangs', DEADLINE)
+        cycles, begun = exporter.stats.cycles, time.monotonic()
+        wait_for(lambda: exporter.stats.failed_requests, 'its end', DEADLINE)
+        assert time.monotonic() - begun >= 1  # it hung for more than twenty slots
+        assert exporter.stats.cycles <= cycles + 1
+        _heal(endpoint)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+    assert [datum['Value'] for datum in endpoint.data] == list(range(len(ticks)))
+
+
+def _lines(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if text in record.getMessage()]
+
+
+def test_beyond_the_bound_the_oldest_go(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    """They are counted, and logged once an outage, with their number at its end; what is newest arrives."""
+    caplog.set_level(logging.INFO, 'aws_satella')
+    ticks = Ticks()
+    dropped = 0
+    with exporting(endpoint, 0.05, max_buffered=3) as exporter:
+        for outage in (1, 2):
+            wait_for(lambda: not exporter.stats.buffered, 'health', DEADLINE)
+            endpoint.behave = lambda _request: RESET
+            wait_for(lambda before=dropped: exporter.stats.dropped >= before + 4, 'that data are dropped', DEADLINE)
+            assert exporter.stats.buffered <= 4  # the bound, and the request that it makes room for
+            _heal(endpoint)
+            wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+            newly, dropped = exporter.stats.dropped - dropped, exporter.stats.dropped
+            assert len(_lines(caplog, 'are dropped, the oldest first')) == outage
+            last_line = _lines(caplog, 'work again')[outage - 1]
+            assert re.search(rf'; [34] metric data were kept, {newly} were dropped$', last_line)
+    arrived = [datum['Value'] for datum in endpoint.data]
+    assert arrived == sorted(set(arrived))
+    assert len(arrived) == len(ticks) - dropped
+    assert_conserved(exporter, endpoint, exporter.stats.cycles)
+
+
+def test_the_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint) -> None:
+    """The bound counts data, not requests."""
+    for index in range(10):
+        getMetric(f'm{index}', 'int').runtime(index)
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 3600, max_buffered=7) as exporter:
+        wait_for(lambda: exporter.stats.failed_requests, 'the failure', DEADLINE)
+        assert (exporter.stats.buffered, exporter.stats.dropped) == (7, 3)
+        _heal(endpoint)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+        assert [datum['MetricName'] for datum in endpoint.data] == [f'm{index}' for index in range(3, 10)]
+    assert_conserved(exporter, endpoint, 20)
+
+
+@pytest.mark.parametrize('max_buffered', [0, 1, 10])
+def test_a_tree_that_is_larger_than_the_outbox_recovers(
+    max_buffered: int, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first cycle after an outage tries before it drops anything, so all of it arrives."""
+    monkeypatch.setattr(exporter_module, 'backoff', _Recorded(1e6))  # it tries in the cycles only
+    names = [f'm{index}' for index in range(50)]
+    for name in names:
+        getMetric(name, 'int').runtime(1)
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 3600, max_buffered=max_buffered, max_send_at_once=5) as exporter:
+        wait_for(lambda: exporter.stats.cycles, 'the failed cycle', DEADLINE)
+        assert (exporter.stats.buffered, exporter.stats.dropped) == (max_buffered, 50 - max_buffered)
+        _heal(endpoint)
+        assert exporter.flush(DEADLINE)
+        assert [datum['MetricName'] for datum in endpoint.data][-50:] == names
+    assert exporter.stats.sent == len(endpoint.data)
+    assert exporter.stats.sent + exporter.stats.dropped == 50 * exporter.stats.cycles
+
+
+# --- when it tries again
+
+
+class _Recorded:
+    """Stands in for the back-off, and remembers what it was asked."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: list[tuple[int, float]] = []
+
+    def __call__(self, failures: int, fraction: float) -> float:
+        self.asked.append((failures, fraction))
+        return self.seconds
+
+
+def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each failure in a row counts, each wait is drawn anew, and a success starts from the beginning."""
+    backoff = _Recorded(0.02)
+    monkeypatch.setattr(exporter_module, 'backoff', backoff)
+    Ticks()
+    for _ in range(2):
+        backoff.asked.clear()
+        endpoint.behave = lambda _request: RESET
+        with exporting(endpoint, 3600) as exporter:
+            wait_for(lambda: len(backoff.asked) >= 6, 'six attempts', DEADLINE)
+            _heal(endpoint)
+            wait_for(lambda each=exporter: not each.stats.buffered, 'the recovery', DEADLINE)
+            assert exporter.stats.cycles == 1
+        assert [failures for failures, _ in backoff.asked] == list(range(1, exporter.stats.failed_requests + 1))
+        fractions = [fraction for _, fraction in backoff.asked]
+        assert all(0 <= fraction < 1 for fraction in fractions)
+        assert len(set(fractions)) == len(fractions)
+
+
+def test_it_tries_again_by_itself(endpoint: Endpoint) -> None:
+    """A failure in a long interval is made up for within seconds, long before the next cycle."""
+    Ticks()
+    answers: list[Reply | str] = [RESET]
+    endpoint.behave = lambda _request: answers.pop() if answers else OK
+    with exporting(endpoint, 3600) as exporter:
+        wait_for(lambda: exporter.stats.sent == 1, 'the second attempt', DEADLINE)
+        assert (exporter.stats.cycles, exporter.stats.failed_requests) == (1, 1)
+
+
+def test_the_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the back-off, each cycle makes one attempt, and no more."""
+    monkeypatch.setattr(exporter_module, 'backoff', _Recorded(1e6))
+    Ticks()
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 0.1, max_send_at_once=1) as exporter:
+        wait_for(lambda: exporter.stats.failed_requests >= 4, 'four attempts', DEADLINE)
+        stats = exporter.stats
+        assert stats.cycles - 1 <= stats.failed_requests <= stats.cycles + 1
+        _heal(endpoint)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+    assert [datum['Value'] for datum in endpoint.data] == list(range(exporter.stats.cycles))
+
+
+@pytest.mark.parametrize('days', [13.9, 14.1])
+def test_data_older_than_two_weeks_are_dropped(
+    days: float, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudWatch would refuse them, and with them all that goes in the same request."""
+    ahead = [0.0]
+    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=lambda: time.time() + ahead[0]))
+    Ticks()
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 0.1) as exporter:
+        wait_for(lambda: exporter.stats.failed_requests >= 2 and exporter.stats.cycles >= 3, 'old data', DEADLINE)
+        ahead[0] = days * 24 * 60 * 60
+        cycles = exporter.stats.cycles
+        wait_for(lambda: exporter.stats.cycles >= cycles + 2, 'new data', DEADLINE)
+        _heal(endpoint)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+    first = endpoint.data[0]['Value']
+    assert first >= 3 if days > 14 else first == 0
+    assert exporter.stats.dropped == first
+    assert all(datum['Timestamp'] > time.time() + ahead[0] - 14 * 24 * 60 * 60 for datum in endpoint.data)
+    assert_conserved(exporter, endpoint, exporter.stats.cycles)
