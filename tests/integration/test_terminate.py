@@ -1,0 +1,135 @@
+"""terminate() wakes the thread at once, whatever it waits for; and force ends it without a last export."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support.endpoint import HANG, OK, RESET, Endpoint
+from support.exporters import DEADLINE, Ticks, assert_conserved, exporting
+from support.waiting import wait_for
+
+from aws_satella import AWSSatellaExporterThread
+from aws_satella.effects import exporter as exporter_module
+
+AT_ONCE = 0.5
+"""Seconds. Of a few tries the quickest counts, since the machine may have other things to do."""
+
+
+def _idle(exporter: AWSSatellaExporterThread, _endpoint: Endpoint) -> None:
+    wait_for(lambda: exporter.stats.sent, 'the first cycle', DEADLINE)
+
+
+def _backing_off(exporter: AWSSatellaExporterThread, endpoint: Endpoint) -> None:
+    wait_for(lambda: exporter.stats.failed_requests, 'the failure', DEADLINE)
+    endpoint.behave = lambda _request: OK
+
+
+def _just_started(_exporter: AWSSatellaExporterThread, _endpoint: Endpoint) -> None:
+    pass
+
+
+@pytest.mark.parametrize('until', [_idle, _backing_off, _just_started], ids=lambda until: until.__name__[1:])
+def test_the_thread_wakes_at_once(
+    until: Callable[[AWSSatellaExporterThread, Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It exports what was recorded last, and ends, out of an hour's sleep and out of a long back-off."""
+    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    client = endpoint.client()
+    took = []
+    while not took or (min(took) >= AT_ONCE and len(took) < 10):
+        endpoint.behave = lambda _request: RESET if until is _backing_off else OK
+        ticks = Ticks()
+        with exporting(endpoint, 3600, client_factory=lambda: client) as exporter:
+            until(exporter, endpoint)
+            begun = time.monotonic()
+            exporter.terminate().join(DEADLINE)
+            took.append(time.monotonic() - begun)
+            assert not exporter.is_alive()
+        assert exporter.terminating
+        assert endpoint.data[-1]['Value'] == len(ticks) - 1
+        assert exporter.stats.sent == exporter.stats.cycles
+        getMetric().reset()
+    assert min(took) < AT_ONCE
+
+
+def test_the_last_values_arrive(endpoint: Endpoint) -> None:
+    """What was recorded just before terminate() is in the last export, as with the thread as a context manager."""
+    counter = getMetric('counter', 'counter')
+    with AWSSatellaExporterThread('Test', interval='1h', client_factory=endpoint.client) as exporter:
+        wait_for(lambda: exporter.stats.cycles, 'the first cycle', DEADLINE)
+        counter.runtime(41)
+    assert [datum['Value'] for datum in endpoint.data] == [0, 41]
+    assert exporter.stats.cycles == 2
+
+
+def test_what_cannot_be_sent_at_the_end_is_counted_as_dropped(endpoint: Endpoint) -> None:
+    """One last attempt is made, and its failure accounted for."""
+    Ticks()
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 3600) as exporter:
+        wait_for(lambda: exporter.stats.cycles, 'the first cycle', DEADLINE)
+    assert (exporter.stats.dropped, exporter.stats.buffered) == (2, 0)
+    assert_conserved(exporter, endpoint, 2)
+
+
+def _sleeping(_endpoint: Endpoint) -> None:
+    """Nothing is done about it."""
+
+
+def _failing(endpoint: Endpoint) -> None:
+    endpoint.behave = lambda _request: RESET
+
+
+def _hanging(endpoint: Endpoint) -> None:
+    endpoint.behave = lambda _request: HANG
+
+
+@pytest.mark.parametrize('state', [_sleeping, _failing, _hanging], ids=lambda state: state.__name__[1:])
+def test_force_ends_it_without_an_export(
+    state: Callable[[Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unsent stays where the next exporter finds it, also when the hook at exit follows."""
+    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    Ticks()
+    state(endpoint)
+    with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=0.4)) as exporter:
+        wait_for(lambda: len(endpoint.received) == 1, 'the first request', DEADLINE)
+        wait_for(lambda: exporter.stats.cycles or state is _hanging, 'the end of the cycle', DEADLINE)
+        exporter.terminate(force=True)
+        exporter.terminate()
+        exporter.join(DEADLINE)
+        assert not exporter.is_alive()
+        assert not exporter.exporting
+    assert exporter.stats.cycles == 1
+    assert exporter.stats.buffered == (0 if state is _sleeping else 1)
+    assert exporter.stats.dropped == 0
+    assert_conserved(exporter, endpoint, 1)
+
+
+def test_force_stops_a_long_cycle(endpoint: Endpoint) -> None:
+    """A program's metric that swallows what was to end the thread does not make it send all the rest first."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def swallow() -> int:
+        reading.set()
+        try:
+            while not go_on.is_set():
+                time.sleep(0.01)
+        except SystemExit:
+            pass
+        return 1
+
+    getMetric('a.swallowing', 'callable', value_getter=swallow)
+    for index in range(20):
+        getMetric(f'b.m{index}', 'int').runtime(1)
+    with exporting(endpoint, 3600, max_send_at_once=1) as exporter:
+        assert reading.wait(DEADLINE)
+        exporter.terminate(force=True).join(DEADLINE)
+        assert not exporter.is_alive()
+    assert endpoint.data == []
+    assert exporter.stats.buffered == 21
+    assert_conserved(exporter, endpoint, 21)
