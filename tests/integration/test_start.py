@@ -1,0 +1,168 @@
+"""start_if_not_started starts one exporter a process, and another where that one has died."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support.endpoint import OK, RESET, Endpoint
+from support.exporters import DEADLINE, Ticks, end
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella import AWSSatellaExporterThread, InitializationError
+from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import process
+
+NAME = 'aws-satella-metrics'
+
+
+@pytest.fixture(autouse=True)
+def _a_process_without_an_exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    processes: dict[int, Any] = {}
+    monkeypatch.setattr(process, '_processes', processes)
+    yield
+    for each in processes.values():
+        if each.exporter is not None:
+            end(each.exporter)
+
+
+def _running() -> list[AWSSatellaExporterThread]:
+    return [thread for thread in threading.enumerate() if thread.name == NAME]
+
+
+def _current() -> AWSSatellaExporterThread:
+    (exporter,) = _running()
+    assert isinstance(exporter, AWSSatellaExporterThread)
+    return exporter
+
+
+def _start(endpoint: Endpoint, **more: Any) -> None:
+    aws_satella.start_if_not_started('Test', **{'interval': 3600, 'client_factory': endpoint.client, **more})
+
+
+def test_fifty_threads_start_one_exporter(endpoint: Endpoint) -> None:
+    """All at once, each of them returns only when it runs, and there is one thread and one client."""
+    Ticks()
+    clients: list[Any] = []
+    barrier = threading.Barrier(50)
+    saw: list[int] = []
+
+    def make() -> Any:
+        clients.append(endpoint.client())
+        return clients[-1]
+
+    def start() -> None:
+        barrier.wait(DEADLINE)
+        _start(endpoint, client_factory=make)
+        saw.append(len(_running()))
+
+    threads = [threading.Thread(target=start) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert saw == [1] * 50
+    assert len(clients) == 1
+    assert _current().daemon
+    wait_for(lambda: endpoint.data, 'the first export', DEADLINE)
+    end(_current())
+    assert [datum['Value'] for datum in endpoint.data] == [0, 1]
+
+
+def test_a_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next call, whose exporter sends what the dead one left, and counts on from where that stopped."""
+    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    counter = getMetric('counter', 'counter')
+    counter.runtime(1)
+    _start(endpoint, temporality='delta')
+    first = _current()
+    wait_for(lambda: first.stats.cycles, 'the first cycle', DEADLINE)
+    endpoint.behave = lambda _request: RESET
+    counter.runtime(10)
+    assert not first.flush(DEADLINE)
+
+    first.terminate(force=True).join(DEADLINE)
+    assert not first.is_alive()
+    assert not process.is_running()
+    assert first.stats.buffered == 1
+    endpoint.behave = lambda _request: OK
+    counter.runtime(100)
+    _start(endpoint, temporality='delta')
+    second = _current()
+    assert second is not first
+    assert process.is_running()
+    wait_for(lambda: len(endpoint.data) == 3, 'what both have recorded', DEADLINE)
+    assert [datum['Value'] for datum in endpoint.data] == [1, 10, 100]
+    counter.runtime(1000)
+    assert aws_satella.flush(DEADLINE)
+    assert [datum['Value'] for datum in endpoint.data] == [1, 10, 100, 1000]
+    stats = second.stats
+    assert (stats.sent, stats.buffered, stats.dropped, stats.failed_requests) == (4, 0, 0, 1)
+
+
+def test_an_exporter_that_was_terminated_is_replaced(endpoint: Endpoint) -> None:
+    """The next call starts another after an orderly end, too."""
+    Ticks()
+    _start(endpoint)
+    first = _current()
+    first.terminate().join(DEADLINE)
+    _start(endpoint)
+    assert _current() is not first
+    assert aws_satella.flush(DEADLINE)
+
+
+def test_a_running_exporter_is_left_alone(endpoint: Endpoint) -> None:
+    """A second call does nothing, whatever its arguments."""
+    _start(endpoint)
+    first = _current()
+    _start(endpoint)
+    aws_satella.start_if_not_started('Another', client_factory=lambda: 1 / 0)
+    assert _current() is first
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call says so, chained; the next one tries again, and the exporter runs."""
+    Ticks()
+    start = threading.Thread.start
+    refusals = [RuntimeError("can't start new thread")]
+
+    def reluctant(thread: threading.Thread) -> None:
+        if thread.name == NAME and refusals:
+            raise refusals.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, 'start', reluctant)
+    with pytest.raises(InitializationError, match="can't start new thread") as caught:
+        _start(endpoint)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert not process.is_running()
+    assert not aws_satella.flush()
+    _start(endpoint)
+    assert process.is_running()
+    assert aws_satella.flush(DEADLINE)
+
+
+def test_a_client_that_cannot_be_had_is_asked_for_again(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """InitializationError leaves nothing behind that would keep the next call from starting."""
+    monkeypatch.delenv('AWS_DEFAULT_REGION')
+    with pytest.raises(InitializationError):
+        aws_satella.start_if_not_started('Test')
+    assert _running() == []
+    _start(endpoint, client_factory=lambda: endpoint.client(region_name='eu-west-1'))
+    assert process.is_running()
+
+
+def test_a_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> None:
+    """It raises as a thread's does; the exporter runs on, and is known to."""
+    _start(endpoint)
+    exporter = _current()
+    with pytest.raises(RuntimeError, match='once'):
+        exporter.start()
+    assert exporter.exporting
+    assert process.is_running()
