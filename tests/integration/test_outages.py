@@ -49,8 +49,9 @@ OUTAGES: dict[str, Outage] = {
 each_outage = pytest.mark.parametrize('outage', OUTAGES.values(), ids=OUTAGES)
 
 
-def _client_of(endpoint: Endpoint) -> Callable[[], Any]:
-    return lambda: endpoint.client(connect_timeout=0.4, read_timeout=0.4)
+def _client_of(endpoint: Endpoint, outage: Outage) -> Callable[[], Any]:
+    """Only where it must wait for an answer that never comes is the client impatient."""
+    return lambda: endpoint.client(read_timeout=1 if outage is OUTAGES['hang'] else 5)
 
 
 class _Counted:
@@ -78,7 +79,7 @@ def test_an_outage_loses_nothing(outage: Outage, endpoint: Endpoint, monkeypatch
     clock = fast_clock(monkeypatch)
     ticks = Ticks(clock)
     failures: list[Exception] = []
-    client = _Counted(_client_of(endpoint)())
+    client = _Counted(_client_of(endpoint, outage)())
 
     with exporting(endpoint, call_on_metric_upload_fails=failures.append, client_factory=lambda: client) as exporter:
         wait_for(lambda: len(endpoint.data) >= 2, 'two healthy cycles', DEADLINE)
@@ -122,7 +123,7 @@ def test_increases_are_neither_lost_nor_sent_twice(outage: Outage, endpoint: End
 
         wait_for(condition_at_last, what, DEADLINE)
 
-    with exporting(endpoint, temporality='delta', client_factory=_client_of(endpoint)) as exporter:
+    with exporting(endpoint, temporality='delta', client_factory=_client_of(endpoint, outage)) as exporter:
         record_during(lambda: exporter.stats.sent >= 2, 'a healthy cycle')
         begin(endpoint)
         record_during(lambda: exporter.stats.failed_requests >= 2, 'the second failure')

@@ -96,7 +96,7 @@ def test_force_ends_it_without_an_export(
     monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
     Ticks()
     state(endpoint)
-    with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=0.4)) as exporter:
+    with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=1)) as exporter:
         wait_for(lambda: len(endpoint.received) == 1, 'the first request', DEADLINE)
         wait_for(lambda: exporter.stats.cycles or state is _hanging, 'the end of the cycle', DEADLINE)
         exporter.terminate(force=True)

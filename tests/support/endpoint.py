@@ -98,8 +98,8 @@ class Endpoint:
         return f'http://127.0.0.1:{self.port}'
 
     def client(self, **config: Any) -> Any:
-        """A boto3 client of this endpoint with short timeouts and a single attempt, unless told otherwise."""
-        settings = {'connect_timeout': 1, 'read_timeout': 1, 'retries': {'total_max_attempts': 1}, **config}
+        """A boto3 client of this endpoint with a single attempt, and timeouts that do for a busy machine."""
+        settings = {'connect_timeout': 5, 'read_timeout': 5, 'retries': {'total_max_attempts': 1}, **config}
         return boto3.client('cloudwatch', endpoint_url=self.url, config=Config(**settings))
 
     @property

@@ -1,4 +1,4 @@
-"""flush() says True only where all that was recorded before the call has been sent."""
+"""flush() says True only where all that was recorded before the call has been sent, whatever goes wrong meanwhile."""
 
 from __future__ import annotations
 
