@@ -178,7 +178,7 @@ def read(
             name = _join(prefix, getattr(leaf, 'name', type(leaf).__name__))
             yield from attempt(partial(_foreign, prefix), leaf, name, tolerate)
             continue
-        if leaf.internal and isinstance(leaf, LeafMetric):
+        if leaf.internal:
             continue
         name = _join(prefix, leaf.name)
         total = shape.total if shape.total and leaf.embedded_submetrics_enabled else None

@@ -154,7 +154,7 @@ class Shaper:
         datum['Dimensions'], dimension_bytes = merged
         size = head.size + dimension_bytes
         if isinstance(point.value, Distribution):
-            return list(_distribution(point, datum, size))
+            return list(_distribution(point, datum, size, self._tolerate))
         value = number(point.value)
         if isinstance(value, Reason):
             return [_discard(point, value)]
@@ -183,12 +183,18 @@ def _discard(point: DataPoint, reason: Reason, error: BaseException | None = Non
     return Discarded(MetricData(point.name, point.value, point.labels), reason, error)
 
 
-def _distribution(point: DataPoint, datum: MetricDatum, size: int) -> Iterator[Sized | Discarded]:
+def _distribution(
+    point: DataPoint, datum: MetricDatum, size: int, tolerate: type[BaseException]
+) -> Iterator[Sized | Discarded]:
     """As many data as it takes, 150 distinct values each; an observation that is no number costs itself alone."""
     values: list[float] = []
     counts: list[float] = []
     for value, count in zip(point.value.values, point.value.counts, strict=True):
-        checked = number(value)
+        try:
+            checked = number(value)
+        except tolerate as error:
+            yield _discard(point._replace(value=value), Reason.RAISED, error)
+            continue
         if isinstance(checked, Reason):
             yield _discard(point._replace(value=value), checked)
         else:

@@ -82,7 +82,9 @@ class Merger:
             try:
                 known = self._names[label]
             except KeyError:
-                known = self._names[label] = self._name(label)
+                known = self._name(label)
+                if type(label) is str:  # 1, 1.0 and True are one key, but not one name
+                    self._names[label] = known
             if known is None:
                 continue
             if isinstance(known, Reason):
