@@ -376,6 +376,15 @@ def test_reading_only_some_classes_reads_no_other(tree: Tree) -> None:
     assert {type(getattr(point, 'source', None)) for point in chosen} <= {CounterMetric, tuple}
 
 
+def test_a_summary_that_outgrew_its_window_in_a_race_is_read_as_far_as_the_window() -> None:
+    """Two threads that record at once can leave a summary's queue longer than it should be, and growing for ever."""
+    summary = getMetric('s', 'summary', last_calls=3, quantiles=(0.0, 1.0))
+    for value in (4, 3, 2, 1):
+        summary.calls_queue.append(value)
+    lowest, highest, *_ = collect(getMetric())
+    assert (lowest.value, highest.value) == (2, 4)
+
+
 @pytest.mark.parametrize('period', [1, 60])
 def test_clicks_are_counted_to_the_very_edge_of_the_period(period: int) -> None:
     """A click that is exactly as old as the period counts, as satella counts it."""
