@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any
 
 from satella.time import parse_time_string
 
 from aws_satella.pure import limits
-from aws_satella.pure.datum import Units
+from aws_satella.pure.datum import Units, utc
 from aws_satella.pure.dimensions import name_fault, printable
 from aws_satella.pure.temporality import TEMPORALITIES
 
@@ -74,7 +77,7 @@ def _dimension_value(name: str, value: object) -> str:
 
 
 def add_pid(value: str | None) -> str | None:
-    """The name of the dimension for the process's id; None, or a blank one, for no such dimension."""
+    """The name of the dimension for the process's id; None, or an empty one, for no such dimension."""
     if value is None:
         return None
     return _dimension_name('add_pid', value) if value != '' else None
@@ -103,9 +106,10 @@ def whole_number(argument: str, value: int, least: int, most: int | None = None)
 
 def one_of(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     """One of a few values."""
-    if isinstance(value, bool) or value not in allowed:
-        raise _wrong(argument, value, ' or '.join(map(repr, allowed)) + _nearest(value, allowed))
-    return value
+    for each in allowed:
+        if isinstance(value, type(each)) and value == each and not isinstance(value, bool):
+            return each  # and not an equal of another type, such as 1.0 for 1, which botocore does not take
+    raise _wrong(argument, value, ' or '.join(map(repr, allowed)) + _nearest(value, allowed))
 
 
 def temporality(value: str) -> str:
@@ -128,6 +132,8 @@ def units(value: Units) -> Units:
         allowed = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
         raise _wrong_type('units', value, allowed)
     for name, unit in value.items():
+        if not isinstance(name, str):
+            raise _wrong_type('units', name, 'metric names or shell patterns as keys')
         if unit not in limits.UNITS:
             raise _wrong(f'units[{name!r}]', unit, f'{", ".join(limits.UNITS)}{_nearest(unit, limits.UNITS)}')
     return dict(value)
@@ -164,9 +170,20 @@ def seconds(argument: str, value: float) -> float:
     allowed = 'a number of seconds, at least 0'
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _wrong_type(argument, value, allowed)
-    if not 0 <= value < math.inf:
+    if not 0 <= value <= sys.float_info.max:
         raise _wrong(argument, value, allowed)
     return float(value)
+
+
+def timestamp(value: float | datetime | None) -> datetime | None:
+    """UNIX seconds, or a datetime that knows its time zone."""
+    allowed = 'UNIX seconds, an aware datetime, or None'
+    if isinstance(value, bool) or not isinstance(value, (int, float, datetime, NoneType)):
+        raise _wrong_type('timestamp', value, allowed)
+    try:
+        return utc(value)
+    except (ValueError, OverflowError, OSError):
+        raise _wrong('timestamp', value, allowed) from None
 
 
 def function(argument: str, value: Callable[..., Any]) -> Callable[..., Any]:

@@ -83,8 +83,6 @@ class Merger:
                 known = self._names[label]
             except KeyError:
                 known = self._name(label)
-                if type(label) is str:  # 1, 1.0 and True are one key, but not one name
-                    self._names[label] = known
             if known is None:
                 continue
             if isinstance(known, Reason):
@@ -106,7 +104,10 @@ class Merger:
     def _name(self, label: object) -> tuple[str, int] | Reason | None:
         """The name as it is sent and its size with all that surrounds it; why not; None for one that is overridden."""
         name = printable(str(label))
-        if name in self._overriding:
-            return None
-        self._ambiguous = self._ambiguous or self._labels.setdefault(name, label) != label
-        return name_fault(name) or (name, ENVELOPE_BYTES + json_bytes(name))
+        known: tuple[str, int] | Reason | None = None
+        if name not in self._overriding:
+            self._ambiguous = self._ambiguous or self._labels.setdefault(name, label) != label
+            known = name_fault(name) or (name, ENVELOPE_BYTES + json_bytes(name))
+        if type(label) is str:  # 1, 1.0 and True are one key, but not one name
+            self._names[label] = known
+        return known

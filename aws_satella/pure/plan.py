@@ -133,10 +133,11 @@ def _selected(
         if isinstance(point, Discarded):
             yield point
             continue
-        if point.name not in excluded:
-            excluded[point.name] = any(fnmatchcase(point.name, pattern) for pattern in exclude)
-        if excluded[point.name]:
-            continue
+        if isinstance(point.name, str):  # what else there may be matches nothing
+            if point.name not in excluded:
+                excluded[point.name] = any(fnmatchcase(point.name, pattern) for pattern in exclude)
+            if excluded[point.name]:
+                continue
         if room > 0:
             yield point
         else:
@@ -195,7 +196,9 @@ def build_payloads(
         units=units,
         storage_resolution=storage_resolution,
     )
-    requests = plan.requests(plan.sized(points_of(source), utc(timestamp)), on_discard or _ignore)
+    moment = arguments.timestamp(timestamp)
+    callback = _ignore if on_discard is None else arguments.function('on_discard', on_discard)
+    requests = plan.requests(plan.sized(points_of(source), moment), callback)
     return ({'Namespace': namespace, 'MetricData': data} for data in requests)
 
 
