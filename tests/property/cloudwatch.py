@@ -60,7 +60,8 @@ def datum_violations(datum: Mapping[str, Any]) -> Iterator[str]:
     if len(names) > 30 or len(set(names)) != len(names):
         yield f'dimensions: {names}'
     for dimension in datum['Dimensions']:
-        if not _text(dimension['Name'], 255) or dimension['Name'].startswith(':') or not _text(dimension['Value'], 1024):
+        name, value = dimension['Name'], dimension['Value']
+        if not _text(name, 255) or name.startswith(':') or not _text(value, 1024):
             yield f'dimension: {dimension}'
     if datum.get('Unit', 'None') not in UNITS:
         yield f'unit: {datum["Unit"]}'

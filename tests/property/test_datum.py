@@ -283,7 +283,9 @@ SLACK = 120
     st.dictionaries(plain, odd, max_size=2),
 )
 @example([DataPoint('m', -1.2345678901234567e-308, {})], datetime.min.replace(tzinfo=timezone.utc), 1, 'None', {})
-@example([DataPoint('m', -1.2345678901234567e-308, {'a': '1'})], datetime.max.replace(tzinfo=timezone.utc), 1, 'None', {})
+@example(
+    [DataPoint('m', -1.2345678901234567e-308, {'a': '1'})], datetime.max.replace(tzinfo=timezone.utc), 1, 'None', {}
+)
 def test_the_size_is_never_below_what_botocore_sends(
     points: list[DataPoint], timestamp: datetime | None, resolution: int, unit: str, extra: dict[str, str]
 ) -> None:
@@ -305,7 +307,11 @@ def test_the_size_is_never_below_what_botocore_sends(
 # --- time
 
 
-@given(st.datetimes(datetime(1970, 1, 3), datetime(9999, 12, 30), timezones=st.timezones()))
+EARLIEST = datetime(1970, 1, 3)  # noqa: DTZ001  # hypothesis adds the zones
+LATEST = datetime(9999, 12, 30)  # noqa: DTZ001
+
+
+@given(st.datetimes(EARLIEST, LATEST, timezones=st.timezones()))
 def test_a_timestamp_is_the_same_in_any_form(timestamp: datetime) -> None:
     """UNIX seconds and an aware datetime give the same moment, in UTC."""
     result = utc(timestamp)
@@ -319,8 +325,8 @@ def test_a_timestamp_is_the_same_in_any_form(timestamp: datetime) -> None:
 
 def test_a_timestamp_without_a_zone_is_refused() -> None:
     """A datetime without a time zone may mean any of 24 hours."""
-    with pytest.raises(ValueError, match='timestamp: .*time zone'):
-        utc(datetime(2026, 1, 1))
+    with pytest.raises(ValueError, match=r'timestamp: .*time zone'):
+        utc(datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point
 
 
 @given(st.lists(points, max_size=3), st.sampled_from((1, 60)))
