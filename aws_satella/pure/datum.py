@@ -187,8 +187,7 @@ def _distribution(
     point: DataPoint, datum: MetricDatum, size: int, tolerate: type[BaseException]
 ) -> Iterator[Sized | Discarded]:
     """As many data as it takes, 150 distinct values each; an observation that is no number costs itself alone."""
-    values: list[float] = []
-    counts: list[float] = []
+    observed: dict[float, float] = {}
     for value, count in zip(point.value.values, point.value.counts, strict=True):
         try:
             checked = number(value)
@@ -198,8 +197,8 @@ def _distribution(
         if isinstance(checked, Reason):
             yield _discard(point._replace(value=value), checked)
         else:
-            values.append(checked)
-            counts.append(float(count))
+            observed[checked] = observed.get(checked, 0.0) + count
+    values, counts = list(observed), list(observed.values())
     for start in range(0, len(values), limits.MAX_VALUES_PER_DATUM):
         part = datum.copy()
         part['Values'] = values[start : start + limits.MAX_VALUES_PER_DATUM]
