@@ -79,6 +79,8 @@ def _value_violations(datum: Mapping[str, Any]) -> Iterator[str]:
     values, counts = datum.get('Values', [datum.get('Value')]), datum.get('Counts', [1.0])
     if len(values) != len(counts) or not 1 <= len(values) <= 150:
         yield f'{len(values)} values, {len(counts)} counts'
+    if len(set(values)) != len(values):
+        yield f'values that are listed twice: {values}'
     for value in values:
         if type(value) is not float or not math.isfinite(value) or abs(value) > 2**360:
             yield f'value: {value!r}'

@@ -256,14 +256,24 @@ def test_a_distribution_is_cut_at_150_values(observed: dict[float, int], labels:
     assert not [fault for datum in data for fault in datum_violations(datum)]
 
 
+def test_what_becomes_one_float_is_one_value() -> None:
+    """Values of other types that are one float are listed once, with all of their counts."""
+    given = Distribution((2**53, 2**53 + 1, Fraction(1, 2), 0.5), (1, 2, 3, 4))
+    ((datum, _),) = shape(DataPoint('m', given, {}, Kind.DISTRIBUTION))
+    assert (datum['Values'], datum['Counts']) == ([2.0**53, 0.5], [3.0, 7.0])
+
+
 # --- sizes
 
 labels = st.dictionaries(texts(255), texts(1024), max_size=5)
 finite = st.floats(-(2.0**360), 2.0**360)
 distributions = st.builds(
-    lambda pairs, times: Distribution(*(part * times for part in zip(*pairs, strict=True))),
-    st.lists(st.tuples(finite, st.integers(1, 10**15)), min_size=1, max_size=4),
-    st.integers(1, 60),
+    lambda value, count, number: Distribution(
+        tuple(value * (1 + index / 997) for index in range(number)), tuple(count + index for index in range(number))
+    ),
+    finite.filter(bool),
+    st.integers(1, 10**15),
+    st.integers(1, 200),
 )
 points = st.builds(DataPoint, texts(255), st.one_of(finite, finite, distributions), labels)
 timestamps = st.one_of(
