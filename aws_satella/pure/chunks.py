@@ -17,14 +17,26 @@ def chunk(sized: Iterable[tuple[T, int]], max_items: int, max_size: int) -> Iter
     :param sized: items, each with its size
     :param max_items: the most items of one chunk, at least 1
     :param max_size: the largest sum of sizes of one chunk; an item that is larger by itself makes a chunk by itself
+    :raises BaseException: whatever the stream raises, after what came before in a last chunk
     """
     chunk: list[T] = []
     total = 0
-    for item, size in sized:
-        if chunk and (len(chunk) == max_items or total + size > max_size):
+    try:
+        for item, size in sized:
+            if chunk and total + size > max_size:
+                yield chunk
+                chunk, total = [], 0
+            chunk.append(item)
+            total += size
+            if len(chunk) == max_items:
+                yield chunk
+                chunk, total = [], 0
+    except GeneratorExit:  # nobody wants more
+        raise
+    except BaseException:
+        # What came before the stream broke off is not lost with it: its giver will not give it again.
+        if chunk:
             yield chunk
-            chunk, total = [], 0
-        chunk.append(item)
-        total += size
+        raise
     if chunk:
         yield chunk
