@@ -287,7 +287,7 @@ class Delivery:
         self._report(discarded)
 
     def _report(self, discarded: Discarded) -> None:
-        data, reason, error = discarded
+        data, reason, error, _ = discarded
         name = data.name if isinstance(data.name, str) else self._shown(data.name)
         if self._first_time((reason, None if reason is Reason.TOO_MANY_SERIES else name)):
             why = f'{reason.value} ({self._shown(error)})' if error is not None else reason.value

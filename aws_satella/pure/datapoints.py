@@ -83,6 +83,8 @@ class Discarded(NamedTuple):
     reason: Reason
     error: BaseException | None = None
     """What was raised, where something was."""
+    source: Hashable = None
+    """The metric that raised, if it keeps numbers that grow: they are not passed on this time, but the next."""
 
 
 class Distribution(NamedTuple):
@@ -193,7 +195,8 @@ def attempt(reader: Reader, subject: Any, name: str, tolerate: type[BaseExceptio
     try:
         return reader(subject, name)
     except tolerate as error:
-        return (Discarded(MetricData(name, None, getattr(subject, 'labels', None)), Reason.RAISED, error),)
+        source = subject if type(subject) in STATEFUL else getattr(subject, 'source', None)
+        return (Discarded(MetricData(name, None, getattr(subject, 'labels', None)), Reason.RAISED, error, source),)
 
 
 def newest(summary: Any) -> list[float]:

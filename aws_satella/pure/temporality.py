@@ -196,10 +196,19 @@ class Delta:
                     new[point.source] = point.value
                     yield _increase(point, before)
             elif isinstance(point, Discarded):
-                yield point
+                yield self._missed(point)
             else:
-                yield from attempt(self._readers[type(point)], point, point.name, self._tolerate)
+                for each in attempt(self._readers[type(point)], point, point.name, self._tolerate):
+                    yield self._missed(each) if isinstance(each, Discarded) else each
         self._complete = True
+
+    def _missed(self, discarded: Discarded) -> Discarded:
+        """A metric that raised once is no series that went away: its next increase is from where it was."""
+        if discarded.source is not None:
+            for key in (discarded.source, (discarded.source, 'calls')):
+                if key in self._old:
+                    self._new.setdefault(key, self._old[key])
+        return discarded
 
     def _histogram(self, point: HistogramPoint, name: str) -> Iterable[DataPoint | Discarded]:
         state = self._old.get(point.source, _NEW_HISTOGRAM)

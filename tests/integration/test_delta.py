@@ -235,6 +235,26 @@ def test_a_series_may_return_within_one_cycle(endpoint: Endpoint, exporter: AWSS
     assert values(endpoint.named('orders')) == [10, 4]
 
 
+def test_a_series_that_raises_once_goes_on_where_it_was(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+    """A metric that cannot be read in one cycle sends its increase in the next, and not its whole total again."""
+    orders, latency = getMetric('orders', 'counter', count_calls=True), getMetric('latency', 'histogram')
+    orders.runtime(10)
+    latency.runtime(0.3)
+    exporter.loop()
+    value, buckets = orders.value, latency.buckets
+    del orders.value
+    latency.buckets = None
+    exporter.loop()
+    orders.value, latency.buckets = value, buckets
+    orders.runtime(4)
+    latency.runtime(0.3)
+    exporter.loop()
+    assert values(endpoint.named('orders')) == [10, 4]
+    assert values(endpoint.named('orders.count')) == [1, 1]
+    assert len(observations(endpoint.named('latency'))) == 2
+    assert exporter.stats.discarded == 2
+
+
 def test_the_baseline_is_as_large_as_the_tree_that_lives(
     endpoint: Endpoint, exporter: AWSSatellaExporterThread
 ) -> None:
