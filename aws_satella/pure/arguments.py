@@ -128,8 +128,8 @@ def units(value: Units) -> Units:
     """Metric names or shell patterns to CloudWatch's units, or a callable from a name to a unit."""
     if value is None or callable(value):
         return value
+    allowed = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
     if not isinstance(value, Mapping):
-        allowed = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
         raise _wrong_type('units', value, allowed)
     for name, unit in value.items():
         if not isinstance(name, str):

@@ -130,14 +130,15 @@ def _selected(
     excluded: dict[str, bool] = {}
     room = float('inf') if max_series is None else max_series
     for point in points:
+        name = point.data.name if isinstance(point, Discarded) else point.name
+        if isinstance(name, str):  # what else there may be matches nothing
+            if name not in excluded:
+                excluded[name] = any(fnmatchcase(name, pattern) for pattern in exclude)
+            if excluded[name]:
+                continue
         if isinstance(point, Discarded):
             yield point
             continue
-        if isinstance(point.name, str):  # what else there may be matches nothing
-            if point.name not in excluded:
-                excluded[point.name] = any(fnmatchcase(point.name, pattern) for pattern in exclude)
-            if excluded[point.name]:
-                continue
         if room > 0:
             yield point
         else:
