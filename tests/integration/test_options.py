@@ -1,0 +1,294 @@
+"""The keyword arguments that shape what is sent, each from the metric to the wire."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import MetricData, getMetric
+from support.endpoint import Endpoint, dimensions
+
+from aws_satella import AWSSatellaExporterThread, InitializationError
+from aws_satella.pure import limits
+
+
+def export(endpoint: Endpoint, cycles: int = 1, **arguments: Any) -> AWSSatellaExporterThread:
+    """Run so many cycles of an exporter with these arguments."""
+    exporter = AWSSatellaExporterThread('Shop', client_factory=endpoint.client, **arguments)
+    for _ in range(cycles):
+        exporter.loop()
+    return exporter
+
+
+def refused(**arguments: Any) -> str:
+    """What the exporter says of these arguments."""
+    with pytest.raises((ValueError, TypeError)) as raised:
+        AWSSatellaExporterThread('Shop', client_factory=object, **arguments)
+    return f'{raised.type.__name__}: {raised.value}'
+
+
+def units(endpoint: Endpoint) -> dict[str, str]:
+    """Name of each metric that arrived → its unit."""
+    return {datum['MetricName']: datum['Unit'] for datum in endpoint.data}
+
+
+# --- units
+
+
+def test_a_unit_is_given_by_name_or_by_shell_pattern(endpoint: Endpoint) -> None:
+    """The name itself comes first, then the first pattern that fits; where there is neither there is no unit."""
+    for name in ('orders', 'disk.bytes', 'net.bytes', 'load'):
+        getMetric(name, 'counter').runtime(1)
+    export(endpoint, units={'*.bytes': 'Bytes', 'net.*': 'Bits', 'orders': 'Count', 'disk.bytes': 'Kilobytes'})
+    assert units(endpoint) == {'orders': 'Count', 'disk.bytes': 'Kilobytes', 'net.bytes': 'Bytes', 'load': 'None'}
+
+
+def test_a_distribution_has_its_unit(endpoint: Endpoint) -> None:
+    """In delta mode a histogram is one metric with one unit, which CloudWatch shows percentiles in."""
+    getMetric('latency', 'histogram').runtime(0.2)
+    export(endpoint, temporality='delta', units={'latency': 'Seconds'})
+    assert units(endpoint) == {'latency': 'Seconds'}
+
+
+def test_a_unit_may_come_from_a_callable(endpoint: Endpoint) -> None:
+    """The callable gets the name; None means no unit."""
+    getMetric('disk.bytes', 'counter').runtime(1)
+    getMetric('load', 'float').runtime(1)
+    export(endpoint, units=lambda name: 'Bytes' if name.endswith('bytes') else None)
+    assert units(endpoint) == {'disk.bytes': 'Bytes', 'load': 'None'}
+
+
+@pytest.mark.parametrize('answer', ['Parsecs', ''.join, 'bytes'], ids=['unknown', 'raises', 'misspelt'])
+def test_what_a_callable_gets_wrong_costs_that_metric_alone(answer: Any, endpoint: Endpoint) -> None:
+    """A callable that raises, or gives what is no unit of CloudWatch, has that metric discarded and reported."""
+    for name in ('good', 'bad'):
+        getMetric(name, 'counter').runtime(1)
+    reported: list[MetricData] = []
+
+    def unit(name: str) -> str:
+        if name == 'good':
+            return 'Count'
+        return str(answer(None)) if callable(answer) else str(answer)
+
+    exporter = export(endpoint, units=unit, call_on_discarded_metric=reported.append)
+    assert units(endpoint) == {'good': 'Count'}
+    assert [data.name for data in reported] == ['bad']
+    assert exporter.stats.discarded == 1
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'nearest'),
+    [
+        ('seconds', 'Seconds'),
+        ('Milisecond', 'Milliseconds'),
+        ('bytes/sec', 'Bytes/Second'),
+        ('count', 'Count'),
+        ('Percentage', 'Percent'),
+        ('Gigabit', 'Gigabits'),
+        ('none', 'None'),
+    ],
+)
+def test_a_bad_unit_is_refused_with_the_nearest_valid_one(wrong: str, nearest: str) -> None:
+    """The constructor's error names the argument, the value, all that is allowed, and what was probably meant."""
+    message = refused(units={'*.bytes': 'Bytes', 'latency': wrong})
+    assert message.startswith(f"ValueError: units['latency']: {wrong!r} is not allowed")
+    assert f'Did you mean {nearest!r}?' in message
+    assert all(unit in message for unit in limits.UNITS)
+
+
+@pytest.mark.parametrize('wrong', ['Seconds', ['Seconds'], 3, {1: 'Seconds'}, {None: 'Bytes'}])
+def test_units_of_the_wrong_kind_are_refused(wrong: Any) -> None:
+    """What is neither a mapping from texts nor a callable is a ``TypeError``."""
+    assert refused(units=wrong).startswith('TypeError: units: ')
+
+
+@pytest.mark.parametrize('unit', limits.UNITS)
+def test_every_unit_of_cloudwatch_is_allowed(unit: str) -> None:
+    """All 27 of them."""
+    AWSSatellaExporterThread('Shop', units={'*': unit}, client_factory=object)
+
+
+# --- storage_resolution
+
+
+def test_high_resolution_is_said_with_every_datum(endpoint: Endpoint) -> None:
+    """With ``storage_resolution=1`` counters and distributions are stored by the second."""
+    getMetric('orders', 'counter').runtime(1)
+    getMetric('latency', 'histogram').runtime(0.2)
+    export(endpoint, storage_resolution=1, temporality='delta')
+    assert [datum['StorageResolution'] for datum in endpoint.data] == [1, 1]
+
+
+def test_standard_resolution_is_what_cloudwatch_takes_for_granted(endpoint: Endpoint) -> None:
+    """With 60, the default, a datum says nothing or 60."""
+    getMetric('orders', 'counter').runtime(1)
+    export(endpoint)
+    export(endpoint, storage_resolution=60)
+    assert {datum.get('StorageResolution', 60) for datum in endpoint.data} == {60}
+
+
+@pytest.mark.parametrize('wrong', [0, 2, 30, True, '1', None])
+def test_no_other_resolution_is_allowed(wrong: Any) -> None:
+    """The error says that 1 and 60 are."""
+    assert refused(storage_resolution=wrong) == (
+        f'ValueError: storage_resolution: {wrong!r} is not allowed; allowed: 1 or 60'
+    )
+
+
+# --- max_dimensions
+
+
+def test_as_many_dimensions_as_cloudwatch_takes(endpoint: Endpoint) -> None:
+    """With ``max_dimensions=30`` a series with 30 dimensions in all arrives with every one; one more does not."""
+    full = {f'label{number}': str(number) for number in range(28)}
+    getMetric('full', 'counter', sum_children=False).runtime(1, **full)
+    getMetric('over', 'counter', sum_children=False).runtime(1, **full, more='1')
+    reported: list[MetricData] = []
+    arguments = {'extra_dimensions': {'stage': 'test'}, 'add_pid': 'pid', 'call_on_discarded_metric': reported.append}
+    export(endpoint, max_dimensions=30, **arguments)
+    (datum,) = endpoint.data
+    assert dimensions(datum).keys() == {*full, 'stage', 'pid'}
+    assert [data.name for data in reported] == ['over']
+
+
+def test_fewer_dimensions_may_be_allowed(endpoint: Endpoint) -> None:
+    """With ``max_dimensions=1`` a second label is too many."""
+    getMetric('one', 'counter', sum_children=False).runtime(1, url='/')
+    getMetric('two', 'counter', sum_children=False).runtime(1, url='/', method='GET')
+    assert export(endpoint, max_dimensions=1).stats.discarded == 1
+    assert [datum['MetricName'] for datum in endpoint.data] == ['one']
+
+
+@pytest.mark.parametrize('wrong', [0, 31, -1])
+def test_no_more_dimensions_than_cloudwatch_takes_may_be_allowed(wrong: int) -> None:
+    """The error says from where to where."""
+    assert refused(max_dimensions=wrong) == (
+        f'ValueError: max_dimensions: {wrong} is not allowed; allowed: a whole number from 1 to 30'
+    )
+
+
+# --- root
+
+
+@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
+def test_a_subtree_is_exported_alone(temporality: str, endpoint: Endpoint) -> None:
+    """With ``root`` a metric and all below it are exported, and nothing beside it; names start with its own."""
+    getMetric('web.orders', 'counter').runtime(1)
+    getMetric('web.api.calls', 'counter').runtime(2)
+    getMetric('jobs', 'counter').runtime(3)
+    export(endpoint, root=getMetric('web'), temporality=temporality)
+    assert {datum['MetricName']: datum['Value'] for datum in endpoint.data} == {'web.orders': 1, 'web.api.calls': 2}
+
+
+def test_a_single_metric_may_be_the_root(endpoint: Endpoint) -> None:
+    """A leaf is a tree too: it is exported with its label sets."""
+    getMetric('web.orders', 'counter', sum_children=False).runtime(1, country='pl')
+    getMetric('web.errors', 'counter').runtime(2)
+    export(endpoint, root=getMetric('web.orders', 'counter'))
+    assert [(datum['MetricName'], dimensions(datum)) for datum in endpoint.data] == [('orders', {'country': 'pl'})]
+
+
+def test_a_root_that_is_no_metric_is_refused() -> None:
+    """The name of a metric is not the metric."""
+    assert refused(root='web').startswith("TypeError: root: 'web' is of type str; allowed: a satella metric")
+
+
+# --- exclude
+
+
+def test_what_is_excluded_is_neither_sent_nor_discarded(endpoint: Endpoint) -> None:
+    """Names that match a shell pattern are left out without a word, those that cannot be read or sent included."""
+
+    def broken() -> float:
+        raise RuntimeError('out of order')
+
+    for name in ('orders', 'debug.orders', 'noise1', 'noise2'):
+        getMetric(name, 'counter').runtime(1)
+    getMetric('debug.latency', 'histogram').runtime(1)
+    getMetric('debug.nothing', 'float').runtime(float('nan'))
+    getMetric('debug.broken', 'callable', value_getter=broken)
+    reported: list[MetricData] = []
+    exporter = export(endpoint, exclude=('debug.*', 'noise[12]'), call_on_discarded_metric=reported.append)
+    assert [datum['MetricName'] for datum in endpoint.data] == ['orders']
+    assert (reported, exporter.stats.discarded) == ([], 0)
+
+
+def test_excluded_series_do_not_count_toward_the_bound(endpoint: Endpoint) -> None:
+    """``max_series`` bounds what is sent, so what is left out takes no room in it."""
+    for name in ('debug.a', 'debug.b', 'orders', 'users'):
+        getMetric(name, 'counter').runtime(1)
+    exporter = export(endpoint, exclude=['debug.*'], max_series=2)
+    assert [datum['MetricName'] for datum in endpoint.data] == ['orders', 'users']
+    assert exporter.stats.discarded == 0
+
+
+@pytest.mark.parametrize('wrong', ['debug.*', b'debug.*', 3, [None]])
+def test_patterns_of_the_wrong_kind_are_refused(wrong: Any) -> None:
+    """A single text is not a sequence of patterns, though it is one of texts."""
+    message = refused(exclude=wrong)
+    assert message.startswith('TypeError: exclude: ')
+    assert 'a sequence of shell patterns' in message
+
+
+# --- max_series
+
+
+def test_a_label_that_explodes_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond ``max_series`` series are discarded in tree order: each reported every cycle, logged once."""
+    caplog.set_level(logging.WARNING, 'aws_satella')
+    getMetric('orders', 'counter').runtime(1)
+    logins = getMetric('logins', 'counter', sum_children=False)
+    for number in range(50):
+        logins.runtime(1, user=str(number))
+    getMetric('last', 'counter').runtime(1)
+    reported: list[MetricData] = []
+    exporter = export(endpoint, cycles=3, max_series=11, call_on_discarded_metric=reported.append)
+
+    kept = [('orders', {}), *(('logins', {'user': str(number)}) for number in range(10))]
+    assert [(datum['MetricName'], dimensions(datum)) for datum in endpoint.data] == kept * 3
+    beyond = [*(('logins', {'user': str(number)}) for number in range(10, 50)), ('last', {})]
+    assert [(data.name, data.labels) for data in reported] == beyond * 3
+    assert (exporter.stats.sent, exporter.stats.discarded) == (3 * 11, 3 * 41)
+    assert [record.getMessage() for record in caplog.records] == [
+        'Metric logins is discarded: more series than max_series'
+    ]
+
+
+def test_a_bounded_bill_stays_on_the_same_series(endpoint: Endpoint) -> None:
+    """In delta mode an idle histogram keeps its place, so that the series that are sent do not change with traffic."""
+    latency = getMetric('latency', 'histogram', aggregate_children=False)
+    for url in ('/a', '/b', '/c'):
+        latency.runtime(0.1, url=url)
+    exporter = export(endpoint, max_series=2, temporality='delta')
+    latency.runtime(0.1, url='/c')
+    exporter.loop()
+    assert [dimensions(datum)['url'] for datum in endpoint.data] == ['/a', '/b']
+
+
+@pytest.mark.parametrize('wrong', [-1, 1.5, '10', True])
+def test_a_bound_that_is_none_is_refused(wrong: Any) -> None:
+    """A whole number is wanted, or None."""
+    message = refused(max_series=wrong)
+    assert 'Error: max_series: ' in message
+    assert message.endswith('allowed: a whole number, at least 0')
+
+
+# --- client_factory
+
+
+def test_a_client_may_come_from_anywhere(endpoint: Endpoint) -> None:
+    """The client that the factory gives is the one that sends; what it raises becomes ``InitializationError``."""
+    getMetric('orders', 'counter').runtime(1)
+    client = endpoint.client()
+    exporter = AWSSatellaExporterThread('Shop', client_factory=lambda: client)
+    exporter.loop()
+    assert exporter.cloudwatch is client
+    assert len(endpoint.data) == 1
+
+    def fails() -> Any:
+        raise LookupError('no credentials')
+
+    with pytest.raises(InitializationError, match='no credentials') as raised:
+        AWSSatellaExporterThread('Shop', client_factory=fails)
+    assert isinstance(raised.value.__cause__, LookupError)
