@@ -1,0 +1,287 @@
+"""``flush``: have the running exporter export now, and know whether everything arrived."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support import scripts
+from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella import AWSSatellaExporterThread, flush
+from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import process
+
+pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
+
+
+@pytest.fixture
+def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No exporter was ever started here; the one that the test starts is stopped."""
+    monkeypatch.setattr(process, '_processes', {})
+    yield
+    started = process._this_process().exporter
+    if started is not None and started.is_alive():
+        started.terminate().join(20)
+
+
+def start(endpoint: Endpoint, **arguments: Any) -> AWSSatellaExporterThread:
+    """The exporter of this process, which exports once an hour, after its first cycle."""
+    defaults = {'interval': 3_600, 'temporality': 'delta', 'client_factory': endpoint.client}
+    aws_satella.start_if_not_started('Shop', **{**defaults, **arguments})
+    started = process._this_process().exporter
+    assert started is not None
+    wait_for(lambda: started.stats.cycles, 'the first cycle')
+    return started
+
+
+def total(endpoint: Endpoint, name: str = 'orders') -> float:
+    """The increases that arrived, together."""
+    return sum(datum['Value'] for datum in endpoint.named(name))
+
+
+class Gate:
+    """A behaviour that holds requests up until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, request: Request) -> Reply:
+        self.reached.set()
+        assert self.opened.wait(20)
+        return OK
+
+
+# --- True
+
+
+def test_true_means_that_everything_recorded_before_has_arrived(endpoint: Endpoint) -> None:
+    """When flush returns True, however often, all that was recorded up to the call is at CloudWatch."""
+    start(endpoint)
+    orders = getMetric('orders', 'counter')
+    for number in range(1, 11):
+        orders.runtime(1)
+        assert flush(20)
+        assert total(endpoint) == number
+
+
+def test_an_export_under_way_does_not_count(endpoint: Endpoint) -> None:
+    """What is recorded while a request is in flight is not in it: flush waits for an export that begins later."""
+    orders = getMetric('orders', 'counter')
+    orders.runtime(1)
+    gate = Gate()
+    endpoint.behave = gate
+    aws_satella.start_if_not_started(
+        'Shop', interval=3_600, temporality='delta', client_factory=lambda: endpoint.client(read_timeout=20)
+    )
+    assert gate.reached.wait(20)
+    orders.runtime(10)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(flush, 20)
+        wait_for(lambda: not _mailbox().empty(), 'the request to flush')
+        assert not answer.done()
+        gate.opened.set()
+        assert answer.result(20)
+    assert [datum['Value'] for datum in endpoint.named('orders')] == [1, 10]
+
+
+def _mailbox() -> Any:
+    exporter = process._this_process().exporter
+    assert exporter is not None
+    return exporter._mailbox
+
+
+def test_many_may_flush_at_once(endpoint: Endpoint) -> None:
+    """Each of many threads finds what it recorded itself arrived."""
+    start(endpoint)
+    orders = getMetric('orders', 'counter')
+
+    def work(number: int) -> bool:
+        orders.runtime(1, thread=number)
+        flushed = flush(20)
+        arrived = [datum for datum in endpoint.named('orders') if str(number) in str(datum['Dimensions'])]
+        return flushed and sum(datum['Value'] for datum in arrived) == 1
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
+
+
+def test_what_cannot_be_sent_at_all_is_not_waited_for(endpoint: Endpoint) -> None:
+    """What is discarded, by us or by CloudWatch, was reported; flush tells of the rest."""
+    exporter = start(endpoint)
+    getMetric('orders', 'counter').runtime(1)
+    getMetric('refused', 'counter').runtime(1)
+    getMetric('nothing', 'float').runtime(float('nan'))
+    endpoint.behave = lambda request: error('InvalidParameterValue') if 'refused' in str(request.data) else OK
+    assert flush(20)
+    assert total(endpoint) == 1
+    assert exporter.stats.discarded == 2
+
+
+def test_no_metrics_are_soon_sent(endpoint: Endpoint) -> None:
+    """Where nothing was recorded, everything recorded has been sent."""
+    start(endpoint)
+    assert flush(20)
+    assert endpoint.received == []
+
+
+def test_flush_sends_what_an_outage_has_held_up(endpoint: Endpoint) -> None:
+    """After False the data are kept; the flush that returns True has sent each once, and waits for no back-off."""
+    orders = getMetric('orders', 'counter')
+    endpoint.behave = lambda _: error('ServiceUnavailable', 503)
+    exporter = start(endpoint)
+    for _ in range(6):  # by now the exporter itself would wait for up to a minute
+        orders.runtime(1)
+        assert not flush(20)
+    endpoint.behave = lambda _: OK
+    assert flush(20)
+    assert total(endpoint) == 6
+    assert exporter.stats.buffered == 0
+
+
+# --- False
+
+
+def test_false_without_an_exporter(endpoint: Endpoint) -> None:
+    """Where none was started there is nobody to ask, and nothing is sent."""
+    getMetric('orders', 'counter').runtime(1)
+    assert flush() is False
+    assert flush(0.1) is False
+
+
+def test_false_after_the_exporter_has_ended(endpoint: Endpoint) -> None:
+    """An exporter that was terminated exports no more."""
+    start(endpoint).terminate().join(20)
+    getMetric('orders', 'counter').runtime(1)
+    assert flush() is False
+    assert total(endpoint) == 0
+
+
+@pytest.mark.parametrize(
+    'outage', [error('InternalFailure', 500), error('AccessDenied', 403), RESET], ids=['500', 'denied', 'reset']
+)
+def test_false_while_cloudwatch_does_not_take_it(
+    outage: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One attempt, and then False, without a timeout too; nothing is lost by it."""
+    monkeypatch.setattr(exporter_module, 'backoff', lambda *_: 3_600)  # attempts of its own are not to be counted
+    getMetric('orders', 'counter').runtime(1)
+    exporter = start(endpoint)
+    getMetric('orders', 'counter').runtime(1)
+    endpoint.behave = lambda _: outage
+    before = exporter.stats.failed_requests
+    assert flush() is False
+    assert exporter.stats.failed_requests == before + 1
+    assert exporter.stats.buffered == 1
+
+
+def test_false_when_something_was_dropped(endpoint: Endpoint) -> None:
+    """Without room for what is unsent nothing waits, but it has not been sent either."""
+    getMetric('orders', 'counter').runtime(1)
+    exporter = start(endpoint, max_buffered=0)
+    endpoint.behave = lambda _: RESET
+    assert flush(20) is False
+    assert (exporter.stats.buffered, exporter.stats.dropped) == (0, 1)
+
+
+def test_false_after_the_timeout(endpoint: Endpoint) -> None:
+    """An endpoint that hangs holds up nobody for longer than the timeout."""
+    start(endpoint, client_factory=lambda: endpoint.client(read_timeout=60))
+    getMetric('orders', 'counter').runtime(1)
+    endpoint.behave = lambda _: HANG
+    started = time.monotonic()
+    assert flush(0.2) is False
+    assert 0.2 <= time.monotonic() - started < 20  # the request itself would take 60 s
+    assert flush(0) is False
+
+
+class Stuck:
+    """A client that is busy for ever, though not in a system call, where nothing could interrupt it."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+
+    def put_metric_data(self, **_: Any) -> None:
+        self.reached.set()
+        while True:
+            time.sleep(0.01)
+
+
+def test_false_when_the_exporter_is_killed_meanwhile(endpoint: Endpoint) -> None:
+    """Nobody waits for ever for an exporter that was killed."""
+    client = Stuck()
+    exporter = start(endpoint, client_factory=lambda: client)
+    getMetric('orders', 'counter').runtime(1)
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(flush) for _ in range(3)]
+        assert client.reached.wait(20)
+        wait_for(lambda: sum(answer.running() for answer in answers) == 3, 'all to ask')
+        exporter.terminate(force=True)
+        assert [answer.result(30) for answer in answers] == [False] * 3
+
+
+def flush_by_method() -> bool:
+    """The same, asked of the exporter itself."""
+    exporter = process._this_process().exporter
+    assert exporter is not None
+    return exporter.flush()
+
+
+@pytest.mark.parametrize('asker', [flush, flush_by_method])
+def test_false_from_the_exporter_itself(asker: Callable[[], bool], endpoint: Endpoint) -> None:
+    """A callback that flushes would wait for itself: it gets False at once, and the export goes on."""
+    answers: list[bool] = []
+    start(endpoint, call_on_discarded_metric=lambda _: answers.append(asker()))
+    getMetric('nothing', 'float').runtime(float('nan'))
+    getMetric('orders', 'counter').runtime(1)
+    assert flush(20)
+    assert answers == [False]
+    assert total(endpoint) == 1
+
+
+FORKED = """
+    import os, sys
+    import aws_satella
+    from aws_satella.effects import process
+    from satella.instrumentation.metrics import getMetric
+
+    orders = getMetric('orders', 'counter')
+    aws_satella.start_if_not_started('Shop', interval=3600, temporality='delta')
+    assert aws_satella.flush(20)
+    parents = process._this_process().exporter
+    child = os.fork()
+    orders.runtime(1)
+    if not child:
+        orders.runtime(1)
+        before = aws_satella.flush(), aws_satella.flush(1), parents.flush()
+        aws_satella.start_if_not_started('Shop', interval=3600, temporality='delta')
+        after = aws_satella.flush(20)
+        os._exit(0 if (before, after) == ((False,) * 3, True) else 1)
+    _, status = os.waitpid(child, 0)
+    sys.exit(os.waitstatus_to_exitcode(status) or not aws_satella.flush(20))
+"""
+
+
+def test_false_in_a_forked_child_until_it_has_an_exporter(endpoint: Endpoint) -> None:
+    """The parent's exporter is none of the child's; with one of its own the child flushes what it recorded."""
+    result = scripts.run(FORKED, endpoint.url)
+    assert result.returncode == 0, result.stderr
+    assert sorted(datum['Value'] for datum in endpoint.named('orders') if datum['Value']) == [1, 2]
+
+
+def test_the_thread_stays(endpoint: Endpoint) -> None:
+    """To flush starts no thread, and ends none."""
+    exporter = start(endpoint)
+    getMetric('orders', 'counter').runtime(1)
+    assert flush(20)
+    ours = [thread for thread in threading.enumerate() if thread.name == exporter.name]
+    assert ours == [exporter]
+    assert os.getpid() in process._processes
