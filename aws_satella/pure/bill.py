@@ -140,7 +140,7 @@ def preview_of(
         series=len(survey.identities),
         data=survey.data,
         requests=requests,
-        bytes=survey.bytes,
+        bytes=survey.bytes + requests * plan.envelope_bytes,
         discards=dict(survey.discards),
         billed_metrics=billed,
         requests_a_month=requests_a_month,

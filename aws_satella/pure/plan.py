@@ -90,6 +90,11 @@ class Plan:
         extra = dict(self.extra_dimensions or {})
         return {**extra, self.add_pid: str(pid)} if self.add_pid and pid is not None else extra
 
+    @property
+    def envelope_bytes(self) -> int:
+        """What a request's body has beside the data."""
+        return len('{"Namespace": , "MetricData": []}') + json_bytes(self.namespace)
+
     def data_points(
         self, root: Any, baseline: Baseline, tolerate: type[BaseException] = Exception
     ) -> Delta | Iterator[DataPoint | Discarded]:
@@ -113,7 +118,7 @@ class Plan:
         self, sized: Iterable[Sized | Discarded], on_discard: OnDiscard = _ignore
     ) -> Iterator[list[MetricDatum]]:
         """Metric data → the data of one request each; discards go to the callback as they come by."""
-        room = limits.MAX_REQUEST_BYTES - len('{"Namespace": , "MetricData": []}') - json_bytes(self.namespace)
+        room = limits.MAX_REQUEST_BYTES - self.envelope_bytes
         return chunk(_sift(sized, on_discard), self.max_send_at_once, room)
 
 
