@@ -1,0 +1,265 @@
+"""``preview``: what would be sent and what it would cost, against what is then sent."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import MetricData, getMetric
+from support.endpoint import Endpoint, dimensions
+from support.site import URLS, WORKERS, Site, traffic
+
+from aws_satella import AWSSatellaExporterThread, Preview, Prices, preview
+from aws_satella.pure import Reason
+
+
+def varied_tree() -> None:
+    """Metrics of every kind, many and large enough for several requests, with some that cannot be sent."""
+
+    def broken() -> float:
+        raise RuntimeError('out of order')
+
+    for number in range(20):
+        getMetric('orders', 'counter').runtime(number, country=str(number), text='zażółć "gęślą" jaźń' * 5)
+        getMetric('latency', 'histogram').runtime(number / 7, url=f'/{number}')
+        getMetric('size', 'summary', last_calls=400).runtime(number / 7, url='/')
+    for number in range(400):
+        getMetric('size', 'summary', last_calls=400).runtime(number / 13, url='/many')
+    getMetric('workers', 'int').runtime(3)
+    getMetric('nothing', 'float').runtime(float('nan'))
+    getMetric('broken', 'callable', value_getter=broken)
+    getMetric('logins', 'counter', sum_children=False).runtime(1, **{f'label{number}': number for number in range(12)})
+
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    'defaults': {},
+    'delta': {'temporality': 'delta'},
+    'large requests': {'max_send_at_once': 1000, 'add_pid': 'pid'},
+    'dimensions': {'extra_dimensions': {'stage': 'test', 'region': 'über'}, 'add_pid': 'stage'},
+    'a long namespace': {'namespace': 'N' * 255, 'max_send_at_once': 7},
+    'units': {'units': {'*': 'Gigabytes/Second'}, 'storage_resolution': 1, 'temporality': 'delta'},
+    'bounded': {'max_series': 20, 'exclude': ['latency', 'broken'], 'max_dimensions': 3},
+}
+
+
+@pytest.mark.parametrize('arguments', ARGUMENTS.values(), ids=ARGUMENTS.keys())
+def test_what_is_foretold_is_what_is_sent(arguments: dict[str, Any], endpoint: Endpoint) -> None:
+    """Series, data, requests and discards are those of the cycle that follows; bytes are no fewer, and not twice."""
+    varied_tree()
+    foretold = preview(**arguments)
+    reported: list[MetricData] = []
+    exporter = AWSSatellaExporterThread(
+        **{'namespace': 'Preview', **arguments},
+        client_factory=endpoint.client,
+        call_on_discarded_metric=reported.append,
+    )
+    exporter.loop()
+
+    series = {(datum['MetricName'], tuple(sorted(dimensions(datum).items()))) for datum in endpoint.data}
+    assert foretold.series == foretold.billed_metrics == len(series)
+    assert foretold.data == len(endpoint.data) == exporter.stats.sent
+    assert foretold.requests == len(endpoint.accepted)
+    assert sum(foretold.discards.values()) == len(reported) == exporter.stats.discarded
+    bodies = sum(request.size for request in endpoint.accepted)
+    assert bodies <= foretold.bytes < 2 * bodies
+    names = Counter(name for name, _ in series)
+    assert sorted(number for _, number in foretold.top) == sorted(sorted(names.values())[-10:])
+    assert all(names[name] == number for name, number in foretold.top)
+
+
+def test_a_single_small_datum_is_not_underestimated(endpoint: Endpoint) -> None:
+    """What surrounds the data in a request counts too."""
+    getMetric('a', 'int').runtime(0)
+    arguments = {'namespace': 'N' * 255, 'units': {'a': 'Terabits/Second'}}
+    foretold = preview(**arguments)
+    AWSSatellaExporterThread(**arguments, client_factory=endpoint.client).loop()
+    (request,) = endpoint.accepted
+    assert request.size <= foretold.bytes
+
+
+def test_discards_are_counted_by_reason() -> None:
+    """Each reason, with how many data it would cost."""
+    varied_tree()
+    getMetric('infinite', 'float').runtime(float('inf'))
+    assert preview().discards == {Reason.NOT_FINITE: 2, Reason.RAISED: 1, Reason.TOO_MANY_DIMENSIONS: 1}
+    sent = preview().series
+    assert preview(max_series=sent).discards[Reason.TOO_MANY_SERIES] == 3  # what cannot be sent takes room too
+
+
+# --- nothing happens
+
+
+def test_nothing_is_sent_and_no_exporter_takes_notice(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preview sends nothing, starts no thread, calls no callback, and moves nobody's baseline."""
+    monkeypatch.setenv('AWS_ENDPOINT_URL', endpoint.url)
+    orders, latency = getMetric('orders', 'counter'), getMetric('latency', 'histogram')
+    getMetric('nothing', 'float').runtime(float('nan'))
+    exporter = AWSSatellaExporterThread('Shop', temporality='delta', client_factory=endpoint.client)
+    threads, called = threading.enumerate(), []
+    for number in (1, 2, 3):
+        orders.runtime(number)
+        latency.runtime(0.3)
+        for _ in range(2):
+            foretold = preview(temporality='delta', call_on_discarded_metric=called.append)
+            assert (foretold.series, foretold.discards) == (2, {Reason.NOT_FINITE: 1})
+        exporter.loop()
+    assert [datum['Value'] for datum in endpoint.named('orders')] == [1, 2, 3]
+    assert [datum['Counts'] for datum in endpoint.named('latency')] == [[1], [1], [1]]
+    assert len(endpoint.received) == 3
+    assert called == []
+    assert not [thread for thread in threading.enumerate() if 'satella' in thread.name and thread not in threads]
+
+
+def test_neither_settings_of_aws_nor_metrics_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a laptop without region and credentials, before anything was recorded, it answers: nothing."""
+    for name in ('AWS_DEFAULT_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv('AWS_CONFIG_FILE', '/nonexistent')
+    nothing = preview()
+    assert (nothing.series, nothing.data, nothing.requests, nothing.bytes, nothing.cost) == (0, 0, 0, 0, 0)
+    assert nothing.top == ()
+    assert 'billed metrics               0          0.00 USD' in str(nothing)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'wrong'),
+    [
+        ({'processes': 0}, ValueError),
+        ({'processes': 1.5}, TypeError),
+        ({'namespace': 'AWS/EC2'}, ValueError),
+        ({'temporality': 'deltas'}, ValueError),
+        ({'unknown': 1}, TypeError),
+        ({'root': 'web'}, TypeError),
+    ],
+)
+def test_bad_arguments_are_errors(arguments: dict[str, Any], wrong: type[Exception]) -> None:
+    """The arguments are those of the exporter, and are checked in the same way."""
+    with pytest.raises(wrong, match=next(iter(arguments))):
+        preview(**arguments)
+
+
+# --- the bill
+
+
+def test_the_known_bill_of_a_site() -> None:
+    """50 URLs with two status codes on 8 workers: 9,376 metrics as the reference exports them, 203 in delta mode."""
+    Site().serve(traffic(0))
+    assert len(URLS) == 50
+    before = preview(add_pid='pid', processes=WORKERS)
+    after = preview(temporality='delta', processes=WORKERS)
+    assert (before.billed_metrics, after.billed_metrics) == (9_376, 203)
+    assert round(before.metric_cost, 2) == 2_812.80
+    assert round(after.metric_cost, 2) == 60.90
+    assert before.top[0] == ('django.histogram', 6_000)
+    assert after.top[0] == ('django.status_codes', 100)
+
+
+@pytest.mark.parametrize(
+    ('processes', 'metrics', 'metric_cost', 'request_cost'),
+    [
+        (1, 100, 30.00, 0.438),
+        (100, 10_000, 3_000.00, 43.80),
+        (101, 10_100, 3_010.00, 44.238),
+        (2_500, 250_000, 27_000.00, 1_095.00),
+        (2_501, 250_100, 27_005.00, 1_095.438),
+        (10_000, 1_000_000, 64_500.00, 4_380.00),
+        (10_001, 1_000_100, 64_502.00, 4_380.438),
+    ],
+)
+def test_the_bill_at_the_borders_of_the_tiers(
+    processes: int, metrics: int, metric_cost: float, request_cost: float
+) -> None:
+    """100 series a process, one request a minute: 0.30, 0.10, 0.05 and 0.02 USD a metric, 0.01 USD a 1,000 requests."""
+    orders = getMetric('orders', 'counter', sum_children=False)
+    for number in range(100):
+        orders.runtime(1, number=number)
+    bill = preview(add_pid='pid', processes=processes, interval='60s', max_send_at_once=1000)
+    assert (bill.billed_metrics, bill.requests_a_month) == (metrics, 43_800 * processes)
+    assert bill.metric_cost == pytest.approx(metric_cost)
+    assert bill.request_cost == pytest.approx(request_cost)
+    assert bill.cost == pytest.approx(metric_cost + request_cost)
+
+
+@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
+def test_workers_share_their_series_unless_a_pid_parts_them(temporality: str) -> None:
+    """Without a pid dimension eight workers are billed for one's series, and for the requests of all eight."""
+    for url in ('/a', '/b'):
+        getMetric('orders', 'counter').runtime(1, url=url)
+    one = preview(temporality=temporality)
+    shared = preview(temporality=temporality, processes=8)
+    parted = preview(temporality=temporality, processes=8, add_pid='pid')
+    assert (one.billed_metrics, shared.billed_metrics, parted.billed_metrics) == (3, 3, 24)
+    assert (one.top, shared.top) == ((('orders', 2), ('orders.sum', 1)),) * 2
+    assert parted.top == (('orders', 16), ('orders.sum', 8))
+    assert shared.requests_a_month == parted.requests_a_month == 8 * one.requests_a_month
+    assert one.series == shared.series == parted.series == 3
+
+
+def test_series_that_become_equal_are_billed_once() -> None:
+    """CloudWatch adds up what has one name and the same dimensions: two data, one metric."""
+    orders = getMetric('orders', 'counter', sum_children=False)
+    orders.runtime(1, url='/', session='a')
+    orders.runtime(1, url='/', session='b')
+    merged = preview(extra_dimensions={'session': 'any'})
+    assert (merged.data, merged.series, merged.billed_metrics) == (2, 1, 1)
+
+
+def test_prices_are_arguments() -> None:
+    """Other prices than those of us-east-1 may be given, with their date and source, which the table shows."""
+    for number in range(3):
+        getMetric(f'metric{number}', 'int').runtime(1)
+    prices = Prices(((2, 1.0), (float('inf'), 0.5)), 2.0, date(2031, 2, 3), 'https://prices.test/')
+    bill = preview(prices=prices, interval='730h', processes=1_000)
+    assert (bill.metric_cost, bill.requests_a_month, bill.request_cost) == (2.5, 1_000, 2.0)
+    assert bill.prices is prices
+    assert '(prices of 2031-02-03, https://prices.test/)' in str(bill)
+    assert Prices().source.startswith('https://aws.amazon.com/cloudwatch/pricing')
+    assert Prices().as_of >= date(2026, 11, 23)
+
+
+def test_the_ten_most_expensive_names_show() -> None:
+    """Most billed metrics first; of twelve names ten, in the order of the alphabet where they cost the same."""
+    for number in range(12):
+        counter = getMetric(f'metric{number:02}', 'counter', sum_children=False)
+        for label in range(number // 2 + 1):
+            counter.runtime(1, label=label)
+    wanted = tuple((f'metric{number:02}', number // 2 + 1) for number in (10, 11, 8, 9, 6, 7, 4, 5, 2, 3))
+    assert preview().top == wanted
+
+
+def test_the_table_is_for_reading() -> None:
+    """``str()`` is a table with thousands separated, numbers aligned, and the expensive names."""
+    example = Preview(
+        series=1_172,
+        data=1_180,
+        requests=59,
+        bytes=324_186,
+        discards={Reason.NOT_FINITE: 2, Reason.TOO_MANY_SERIES: 1_000},
+        billed_metrics=9_376,
+        requests_a_month=4_134_720,
+        metric_cost=2_812.8,
+        request_cost=41.3472,
+        top=(('django.histogram', 6_000), ('django.histogram.count', 400)),
+    )
+    assert str(example).splitlines() == [
+        'One cycle of one process',
+        'series                   1,172',
+        'metric data              1,180',
+        'requests                    59',
+        'bytes                  324,186',
+        'discarded                    2  (the value is NaN or infinite)',
+        'discarded                1,000  (more series than max_series)',
+        '',
+        'A month of all processes',
+        'billed metrics           9,376      2,812.80 USD',
+        'requests             4,134,720         41.35 USD',
+        'together                            2,854.15 USD',
+        '(prices of 2026-11-23, https://aws.amazon.com/cloudwatch/pricing/)',
+        '',
+        'Most billed metrics',
+        '  django.histogram             6,000',
+        '  django.histogram.count         400',
+    ]
