@@ -124,9 +124,12 @@ class Delivery:
         return self.plan.namespace, self._root
 
     def note(self) -> Baseline:
-        """The counts as they stand: for a forked child, to which they do not belong."""
-        root = tree(self._root)
-        return note(root) if root is not None and self.plan.temporality == 'delta' else {}
+        """The counts as they stand: for a forked child, to which they do not belong. No fork may fail for them."""
+        try:
+            root = tree(self._root)
+            return note(root) if root is not None and self.plan.temporality == 'delta' else {}
+        except Exception:
+            return self.baseline
 
     def forked(self) -> Delivery:
         """The same for a forked child: it has nothing to send, and the counts so far are not its own."""

@@ -125,6 +125,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         self._mailbox: queue.SimpleQueue[_Flush | None] = queue.SimpleQueue()
         self._forced = False
         self._exporting = False
+        self._exited = False
         self._stumbled = False
 
     @property
@@ -158,17 +159,33 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         :raises RuntimeError: it was started before, or the platform has no thread to give
         :raises aws_satella.InitializationError: a new client is needed, and cannot be made
         """
-        if self._pid != os.getpid() and self.cloudwatch is self._made_client:
-            self.cloudwatch = make_client(self._client_factory)
-        self._pid = os.getpid()
-        exporting, self._exporting = self._exporting, True
+        if self.ident is not None:
+            raise RuntimeError('An exporter can be started once')
+        if self._pid != os.getpid():
+            self._adopt()
+        self._exporting = True
         try:
             super().start()
         except BaseException:
-            self._exporting = exporting  # one that is started again runs on
+            self._exporting = False
             raise
         _at_exit(self._exit)
         return self
+
+    def _adopt(self) -> None:
+        """Take over what was made before a fork."""
+        if self.cloudwatch is self._made_client:
+            self.cloudwatch = make_client(self._client_factory)
+        # The interpreter takes all threads of the parent for ended, even if they were never started.
+        super().__init__(self.seconds, name=self.name, daemon=self.daemon)
+        self._pid = os.getpid()
+
+    def is_alive(self) -> bool:
+        """Whether the thread runs, in this process.
+
+        Where a server forks without Python's hooks, a child's copy of the parent's thread would say that it does.
+        """
+        return self._pid == os.getpid() and super().is_alive()
 
     def terminate(self, force: bool = False) -> AWSSatellaExporterThread:
         """Ask the thread to export once more, and to end; it wakes at once. ``join()`` waits for it.
@@ -188,7 +205,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
         :param timeout: seconds
         """
-        super().join(timeout)
+        if self._pid == os.getpid():  # in another process there is nothing to wait for, and no end to it
+            super().join(timeout)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Export now and wait for it.
@@ -197,8 +215,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         :return: whether everything that was recorded before the call has been sent. False after one failed attempt,
             after the timeout, and where the thread does not run
         """
-        # Some servers fork in such a way that the parent's thread says in the child that it is alive.
-        if self._pid != os.getpid() or not self.is_alive() or threading.current_thread() is self:
+        if not self.is_alive() or threading.current_thread() is self:
             return False
         request = _Flush()
         self._mailbox.put(request)
@@ -221,6 +238,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             self._keep_exporting()
             if not self._forced:
                 self._export()
+            if not self._forced:
                 self._delivery.give_up()
         except SystemExit:
             pass  # terminate(force=True) reached the thread outside an export
@@ -298,11 +316,18 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
     def _exit(self) -> None:
         """The interpreter, or the process, is about to end: wait for the last export, but not for long."""
-        if self._pid != os.getpid():
-            return  # registered by the parent of a forked process
-        self.terminate()
+        if self._exited or self._pid != os.getpid():  # called twice, or registered by the parent of a forked process
+            return
+        self._exited = True
+        if not self._terminating:
+            self.terminate()
         self.join(self._exit_timeout)
         if self.is_alive():
+            self._forced = True  # no further export, should the interpreter live long enough
+            if not self.stats.buffered:  # it is stuck before it has collected anything
+                self._delivery.say(
+                    logging.WARNING, 'The last export did not end within exit_timeout=%g s', self._exit_timeout
+                )
             self._delivery.give_up()
 
 

@@ -51,13 +51,20 @@ def _this_process() -> _Process:
 
 
 def _child_of(ancestors: list[_Process]) -> _Process:
-    """What a forked process starts with: nothing, except that the counts of an exporting parent are not its own."""
+    """What a forked process starts with: nothing, except that what its parent exports is not its own to export."""
     child = _Process()
     for parent in ancestors:
-        if parent.exporter is not None and parent.exporter.exporting:
-            child.baseline = parent.exporter.delivery.note()
+        child.baseline = _exported_by(parent)
         child.deliveries = {key: delivery.forked() for key, delivery in parent.deliveries.items()}
     return child
+
+
+def _exported_by(parent: _Process) -> Baseline:
+    """The counts that are not a child's: all so far, where the parent exports; else what was exported before."""
+    if parent.exporter is None:
+        return parent.baseline
+    delivery = parent.exporter.delivery
+    return delivery.note() if parent.exporter.exporting else delivery.baseline
 
 
 # Where a server forks without calling this, the first of our functions that the child calls does the same.
@@ -94,7 +101,7 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
         return
     with process.starting:
         if not _runs(process.exporter):
-            process.exporter = _start(process, AWSSatellaExporterThread(*args, **kwargs))
+            _start(process, AWSSatellaExporterThread(*args, **kwargs))
 
 
 def is_running() -> bool:
@@ -107,13 +114,14 @@ def _runs(exporter: AWSSatellaExporterThread | None) -> bool:
     return exporter is not None and exporter.is_alive()
 
 
-def _start(process: _Process, exporter: AWSSatellaExporterThread) -> AWSSatellaExporterThread:
+def _start(process: _Process, exporter: AWSSatellaExporterThread) -> None:
     if process.exporter is not None:
         exporter.delivery.take_over(process.exporter.delivery)
     else:
         exporter.delivery.baseline = process.baseline
+    process.exporter = exporter  # before it exports anything: from then on, a fork has to know of it
     try:
-        return exporter.start()
+        exporter.start()
     except RuntimeError as error:
         raise InitializationError(f'The thread of the exporter could not be started: {error}') from error
 
@@ -153,6 +161,8 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
         previous = process.deliveries.get(delivery.key)
         if previous is not None:
             delivery.take_over(previous)
+        else:
+            delivery.baseline = process.baseline
         process.deliveries[delivery.key] = delivery
         return _since(delivery.stats, delivery.cycle())
 
