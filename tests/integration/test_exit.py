@@ -1,0 +1,199 @@
+"""How a process ends: the last values arrive, quietly, and the end does not wait for long."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from support import scripts
+from support.endpoint import HANG, Endpoint, error
+
+PRELUDE = """
+import os, signal, sys, threading, time
+import aws_satella
+from satella.instrumentation.metrics import getMetric
+
+signal.alarm(60)
+work = getMetric('work', 'counter')
+
+def start(**more):
+    aws_satella.start_if_not_started('Exit', **{'interval': 3600, **more})
+
+def count():
+    assert aws_satella.flush()  # so that nothing but the end exports what follows
+    work.runtime(1)
+"""
+
+NOISE = re.compile(r'Traceback|Exception ignored|cannot schedule|Fatal|RuntimeError')
+
+EXITS = {
+    'returns': ('', 0, ''),
+    'calls sys.exit': ('sys.exit(3)', 3, ''),
+    'raises': ("raise LookupError('by the program')", 1, 'LookupError: by the program'),
+    'is interrupted': ('os.kill(os.getpid(), signal.SIGINT); time.sleep(20)', -2, 'KeyboardInterrupt'),
+    'exits on SIGTERM': (
+        'signal.signal(signal.SIGTERM, lambda *_: sys.exit(4)); os.kill(os.getpid(), signal.SIGTERM); time.sleep(20)',
+        4,
+        '',
+    ),
+    'ends with another thread': ('threading.Timer(0.2, work.runtime, [0]).start()', 0, ''),
+}
+
+
+def quiet(ended: subprocess.CompletedProcess[str]) -> bool:
+    return not NOISE.search(ended.stderr)
+
+
+def last(endpoint: Endpoint) -> float:
+    """The count that arrived last."""
+    return float(endpoint.named('work')[-1]['Value'])
+
+
+@pytest.mark.parametrize('way', EXITS)
+def test_the_last_values_arrive_when_a_program_ends(way: str, endpoint: Endpoint) -> None:
+    """What was counted after the last export arrives, and all that is said at the end is what the program says."""
+    act, code, said = EXITS[way]
+    ended = scripts.run(PRELUDE + 'start()\ncount()\n' + act, endpoint.url)
+
+    assert last(endpoint) == 1
+    assert ended.returncode == code
+    assert ended.stderr.strip().endswith(said)
+    assert bool(said) or not ended.stderr
+    assert not NOISE.search(ended.stderr.replace(said, '').replace('Traceback', '', bool(said)))
+
+
+@pytest.mark.parametrize('seconds', [0, 1])
+def test_a_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) -> None:
+    """A job needs not live for an interval, nor for any time at all, for its metrics to arrive."""
+    ended = scripts.run(PRELUDE + f'start(interval="5m")\ntime.sleep({seconds})\nwork.runtime(1)', endpoint.url)
+
+    assert last(endpoint) == 1
+    assert ended.returncode == 0
+    assert not ended.stderr
+
+
+def test_terminate_and_join_export_what_is_left(endpoint: Endpoint) -> None:
+    """Where the interpreter has no chance to end in order, to terminate and join the exporter is enough."""
+    ended = scripts.run(
+        PRELUDE
+        + """
+exporter = aws_satella.AWSSatellaExporterThread('Exit').start()
+assert exporter.flush()
+work.runtime(1)
+exporter.terminate().join()
+assert not exporter.is_alive()
+assert not exporter.stats.buffered
+os._exit(0)
+""",
+        endpoint.url,
+    )
+
+    assert last(endpoint) == 1
+    assert ended.returncode == 0
+    assert not ended.stderr
+
+
+@pytest.mark.parametrize('method', multiprocessing.get_all_start_methods())
+def test_the_last_values_of_a_multiprocessing_child_arrive(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """A child of multiprocessing leaves without the interpreter's exit hooks; its last values arrive all the same."""
+    ended = run_job(tmp_path, endpoint.url, method)
+
+    assert last(endpoint) == 1
+    assert ended.returncode == 0
+    assert not ended.stderr
+
+
+def run_job(folder: Path, url: str, method: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run a program that does its work in a child of multiprocessing."""
+    (folder / 'job.py').write_text(f"""{PRELUDE}
+import multiprocessing
+
+def job():
+    start(**{settings})
+    {'work.runtime(1)' if settings else 'count()'}
+    print(time.monotonic())
+
+if __name__ == '__main__':
+    child = multiprocessing.get_context('{method}').Process(target=job)
+    child.start()
+    child.join()
+    print(time.monotonic())
+    sys.exit(child.exitcode)
+""")
+    return scripts.run(f'import runpy; runpy.run_path({str(folder / "job.py")!r}, run_name="__main__")', url)
+
+
+def test_a_hanging_endpoint_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
+    """An endpoint that takes requests and never answers holds up the end for exit_timeout, and what it was not told is
+    counted as dropped, with one warning.
+    """
+    endpoint.behave = lambda _request: HANG
+
+    assert 0.5 < delay(endpoint.url, exit_timeout=0.5, dropped=1) < 10
+
+
+def test_an_absent_endpoint_delays_the_end_by_exit_timeout() -> None:
+    """Nor do botocore's own attempts to reach an endpoint that is not there."""
+    with socket.socket() as absent:
+        absent.bind(('127.0.0.1', 0))  # and never listens
+        url = f'http://127.0.0.1:{absent.getsockname()[1]}'
+
+        assert 0.5 < delay(url, exit_timeout=0.5, dropped=1, AWS_MAX_ATTEMPTS='30') < 10
+
+
+def test_an_endpoint_that_refuses_does_not_delay_the_end(endpoint: Endpoint) -> None:
+    """One attempt at the end is enough to know that there is an outage: nobody waits for its end."""
+    endpoint.behave = lambda _request: error('InternalFailure', 500)
+
+    # What waited since the start, and what the end had to add.
+    assert delay(endpoint.url, exit_timeout=40, dropped=2, AWS_MAX_ATTEMPTS='1') < 20
+
+
+def test_a_metric_that_hangs_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
+    """A callable metric that does not return holds up the end no longer than an endpoint would."""
+    hang = "getMetric('hanging', 'callable', value_getter=lambda: time.sleep(60))"
+
+    assert 0.5 < delay(endpoint.url, exit_timeout=0.5, dropped=0, act=hang) < 10
+
+
+def delay(url: str, exit_timeout: float, dropped: int, act: str = '', **more: str) -> float:
+    """Seconds from the last line of a program to the end of its process."""
+    ended = scripts.run(
+        PRELUDE
+        + f"""
+import atexit
+stats = lambda: aws_satella.effects.process._this_process().exporter.stats
+atexit.register(lambda: print(stats().dropped, stats().buffered))  # after that of the exporter, which comes later
+work.runtime(1)
+{act}
+start(exit_timeout={exit_timeout})
+time.sleep(0.5)
+print(time.monotonic())
+""",
+        url,
+        **more,
+    )
+    took = time.monotonic() - float(ended.stdout.split()[0])
+    assert ended.returncode == 0
+    assert ended.stdout.split()[1:] == [str(dropped), '0']
+    assert quiet(ended)
+    said = ended.stderr.splitlines()
+    assert len([line for line in said if 'dropped' in line or 'exit_timeout' in line]) == 1
+    return took
+
+
+def test_a_hanging_endpoint_delays_a_multiprocessing_child_once(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Where both multiprocessing and the interpreter announce the end, it is waited for once, and warned of once."""
+    endpoint.behave = lambda _request: HANG
+    ended = run_job(tmp_path, endpoint.url, 'spawn', exit_timeout=5)
+    done, over = map(float, ended.stdout.split())
+
+    assert 5 < over - done < 9.5
+    assert ended.returncode == 0
+    assert quiet(ended)
+    assert ended.stderr.count('dropped') == 1
