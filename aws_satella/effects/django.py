@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import inspect
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import AppConfig
@@ -19,13 +21,16 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from aws_satella.effects.exporter import AWSSatellaExporterThread
-from aws_satella.effects.process import is_running, start_if_not_started
+from aws_satella.effects.exporter import AWSSatellaExporterThread, at_exit
+from aws_satella.effects.process import export_once, flush, is_running, start_if_not_started
 
 logger = logging.getLogger('aws_satella')
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE = 'aws_satella.contrib.django.AWSSatellaMiddleware'
+ALLOWED = "a mapping with the arguments of start_if_not_started, at least 'namespace'; or None, which exports nothing"
+PARAMETERS = inspect.signature(AWSSatellaExporterThread).parameters
+
 RETRY_SECONDS = 60.0
 """How long to leave alone an exporter that could not be started."""
 
@@ -33,10 +38,10 @@ Response = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class AWSSatellaMiddleware:
-    """Starts the exporter of each process with its first request; sync and async.
+    """Starts the exporter of each process with its first request, and beside it; sync and async.
 
     The setting ``AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR`` has the arguments of
-    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the exporter off. Test runs never export.
+    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the export off. Test runs never export.
 
     :raises ImproperlyConfigured: the setting is missing or wrong; the message says what is allowed
     """
@@ -44,24 +49,83 @@ class AWSSatellaMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        if _is_test_run() or getattr(settings, SETTING, ...) is None:
-            raise MiddlewareNotUsed
-        for fault, hint in faults():
-            raise ImproperlyConfigured(f'{fault} {hint}')
+    def __init__(self, get_response: Callable[[HttpRequest], Response]) -> None:
+        if _is_test_run():
+            raise MiddlewareNotUsed('Test runs do not export.')
+        constructor: Any = getattr(settings, SETTING, ...)
+        if constructor is None:
+            raise MiddlewareNotUsed(f'{SETTING} is None.')
+        if found := list(faults(constructor)):
+            raise ImproperlyConfigured(' '.join(f'{fault.what} {fault.hint}' for fault in found))
         self._get_response = get_response
-        self._starter = _Starter(dict(getattr(settings, SETTING)))
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
+        self._starter = _Starter(constructor)
+        if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Response:
-        """Serve the request; the exporter starts beside it."""
+        """Serve the request."""
+        if not is_running() and not _is_test_request(request):
+            self._starter.start()
         # An asynchronous get_response gives an awaitable, which is just what Django wants of this.
-        if not is_running():
-            self._starter.start(request)
-        response: Response = self._get_response(request)
-        return response
+        return self._get_response(request)
+
+
+class _Attempt:
+    """One attempt to start the exporter of this process, in a thread of its own.
+
+    :param constructor: the arguments of the exporter
+    """
+
+    def __init__(self, constructor: Mapping[str, Any]) -> None:
+        self._constructor = constructor
+        self._began = time.monotonic()
+        self._done = threading.Event()
+        self.pid = os.getpid()
+
+    @property
+    def stands(self) -> bool:
+        """Whether another is out of place: in a forked child at once, else not before this has ended, nor too soon."""
+        if self.pid != os.getpid():
+            return False
+        return not self._done.is_set() or time.monotonic() - self._began < RETRY_SECONDS
+
+    def begin(self, then: Callable[[BaseException | None], object]) -> None:
+        """Begin, and do not wait for it: not even, as Thread.start does, for the thread to have begun.
+
+        :param then: called with what it has failed of, from its thread if there is one
+        """
+        try:
+            _thread.start_new_thread(self._run, (then,))
+        except Exception as error:
+            self._done.set()
+            then(error)
+
+    def finish(self) -> None:
+        """The process ends: where the exporter has not started yet, it must not take the first requests with it."""
+        if self.pid != os.getpid() or self._done.is_set():
+            return
+        limit = self._constructor.get('exit_timeout', PARAMETERS['exit_timeout'].default)
+        deadline = time.monotonic() + limit
+        if self._done.wait(limit):
+            flush(max(0.0, deadline - time.monotonic()))
+
+    def _run(self, then: Callable[[BaseException | None], object]) -> None:
+        failure = None
+        try:
+            self._start()
+        except BaseException as error:
+            failure = error
+        self._done.set()
+        then(failure)
+
+    def _start(self) -> None:
+        try:
+            start_if_not_started(**self._constructor)
+        except RuntimeError as error:
+            # From Python 3.12 on no thread starts once the interpreter exits; but this one has, and the exit waits.
+            if 'interpreter shutdown' not in str(error):
+                raise
+            export_once(**self._constructor)
 
 
 class _Starter:
@@ -71,91 +135,118 @@ class _Starter:
     """
 
     def __init__(self, constructor: Mapping[str, Any]) -> None:
-        self._constructor = constructor
-        self._last: tuple[int, float] = (0, 0.0)
+        self._constructor = dict(constructor)
+        self._attempt: _Attempt | None = None
         self._complained = False
 
-    def start(self, request: HttpRequest) -> None:
-        """Start the exporter in a thread of its own, unless that was tried in this process a short while ago.
-
-        The client takes a while to make: no request waits for it.
-        """
-        pid, tried = self._last
-        if _is_test_request(request) or (pid == os.getpid() and time.monotonic() - tried < RETRY_SECONDS):
+    def start(self) -> None:
+        """Start the exporter, unless that is under way, or has failed a short while ago."""
+        last = self._attempt
+        if last is not None and last.stands:
             return
-        self._last = (os.getpid(), time.monotonic())
-        try:
-            threading.Thread(target=self._run, name='aws-satella-start', daemon=True).start()
-        except RuntimeError:  # no thread to be had
-            self._complain()
+        self._attempt = _Attempt(self._constructor)
+        if last is None or last.pid != self._attempt.pid:
+            at_exit(self._finish)
+        self._attempt.begin(self._ended)
 
-    def _run(self) -> None:
-        try:
-            start_if_not_started(**self._constructor)
-        except Exception:
-            self._complain()
+    def _finish(self) -> None:
+        if self._attempt is not None:
+            self._attempt.finish()
 
-    def _complain(self) -> None:
-        log = logger.debug if self._complained else logger.exception
-        log('The exporter of metrics could not be started; this is tried again at most once a minute')
-        self._complained = True
+    def _ended(self, error: BaseException | None) -> None:
+        log = logger.debug if self._complained else logger.error
+        self._complained = error is not None
+        if error is not None:
+            with suppress(Exception):  # of a handler or a filter of the program's own
+                log('Metrics are not exported; this is tried again at most once a minute: %s', error, exc_info=error)
 
 
-def faults() -> list[tuple[str, str]]:
-    """What is wrong with the setting, and what is allowed."""
-    constructor = getattr(settings, SETTING, ...)
+class Fault(NamedTuple):
+    """Something wrong with the setting."""
+
+    id: str
+    what: str
+    hint: str
+
+
+def faults(constructor: object) -> Iterator[Fault]:
+    """What is wrong with the setting, and what is allowed.
+
+    :param constructor: its value, ... where it is missing
+    """
     if constructor is ...:
-        return [(f'The setting {SETTING} is missing.', "Give it a mapping with at least a 'namespace', or None.")]
-    if constructor is None:
-        return []
-    if not isinstance(constructor, Mapping):
-        return [(f'The setting {SETTING} is {constructor!r}.', "It must be a mapping with a 'namespace', or None.")]
-    parameters = inspect.signature(AWSSatellaExporterThread).parameters
-    return _name_faults(constructor, parameters) or _value_faults(constructor)
+        near = get_close_matches(SETTING, dir(settings), n=1, cutoff=0.8)
+        yield Fault('E001', f'The setting {SETTING} is missing.', _suggestion(near) or f'Allowed: {ALLOWED}.')
+    elif constructor is not None and not isinstance(constructor, Mapping):
+        yield Fault('E002', f'The setting {SETTING} is of type {type(constructor).__name__}.', f'Allowed: {ALLOWED}.')
+    elif constructor is not None:
+        found = [*_name_faults(constructor), *_value_faults(constructor)]
+        yield from found or _fault_of(constructor)  # the last for what no argument is wrong about by itself
 
 
-def _name_faults(constructor: Mapping[Any, Any], parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = []
+def _suggestion(near: list[str]) -> str:
+    return f'Did you mean {near[0]!r}?' if near else ''
+
+
+def _name_faults(constructor: Mapping[Any, Any]) -> Iterator[Fault]:
     for name in constructor:
-        if name not in parameters:
-            near = get_close_matches(str(name), parameters, n=1)
-            hint = f'Did you mean {near[0]!r}?' if near else f'Allowed: {", ".join(parameters)}.'
-            found.append((f'The setting {SETTING} has an unknown argument {name!r}.', hint))
+        if name not in PARAMETERS:
+            near = get_close_matches(str(name).lower(), PARAMETERS, n=1)
+            hint = _suggestion(near) or f'Allowed: {", ".join(PARAMETERS)}.'
+            yield Fault('E003', f'The setting {SETTING} has an unknown argument {name!r}.', hint)
     if 'namespace' not in constructor:
-        found.append((f"The setting {SETTING} has no 'namespace'.", "Add 'namespace': the namespace of CloudWatch."))
-    return found
+        yield Fault('E004', f"The setting {SETTING} has no 'namespace'.", "Add 'namespace': that of CloudWatch.")
 
 
-def _value_faults(constructor: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _value_faults(constructor: Mapping[Any, Any]) -> Iterator[Fault]:
+    for name, value in constructor.items():
+        if name in PARAMETERS:
+            yield from _fault_of({'namespace': 'Check', name: value}, name)
+
+
+def _fault_of(constructor: Mapping[str, Any], name: str = '') -> Iterator[Fault]:
     factory = constructor.get('client_factory')
-    if factory is not None and not callable(factory):
-        return [(f'The setting {SETTING} is wrong: client_factory: {factory!r}.', 'Allowed: a callable.')]
     try:
-        # Without a real client, to make an exporter is to check its arguments, and nothing else.
-        AWSSatellaExporterThread(**{**constructor, 'client_factory': object})
-    except (TypeError, ValueError) as error:
+        # With a client that is none, to make an exporter is to check its arguments, and nothing else.
+        AWSSatellaExporterThread(
+            **{**constructor, 'client_factory': object if factory is None or callable(factory) else factory}
+        )
+    except Exception as error:
         what, _, allowed = str(error).partition('; allowed: ')
-        return [(f'The setting {SETTING} is wrong: {what}.', f'Allowed: {allowed}.')]
-    return []
+        what = what if what.startswith(name) else f'{name}: {error!r}'
+        hint = f'Allowed: {allowed}{"" if allowed.endswith("?") else "."}' if allowed else ''
+        yield Fault('E006' if isinstance(error, TypeError) else 'E005', f'The setting {SETTING}: {what}.', hint)
 
 
 def _is_test_run() -> bool:
     """Whether Django's test environment is set up, as ``manage.py test`` and pytest-django do."""
     utils = sys.modules.get('django.test.utils')
-    return utils is not None and hasattr(utils._TestState, 'saved_data')
+    return hasattr(getattr(utils, '_TestState', None), 'saved_data')
 
 
 def _is_test_request(request: HttpRequest) -> bool:
-    """Whether the request comes from a test run, or from Django's test client in any program."""
+    """Whether the request comes from Django's test client, in any program, or from anywhere in a test run."""
     return hasattr(request, '_dont_enforce_csrf_checks') or _is_test_run()
 
 
-@checks.register(checks.Tags.compatibility)
-def check_setting(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
-    """``manage.py check`` reports what is wrong with the setting, where the middleware is in use."""
-    if MIDDLEWARE not in (settings.MIDDLEWARE or ()) or _is_test_run():
+@checks.register('aws_satella')
+def check_setting(**_kwargs: Any) -> list[checks.CheckMessage]:
+    """What ``manage.py check`` reports, where ``'aws_satella'`` is in ``INSTALLED_APPS``; nothing in test runs."""
+    if _is_test_run():
         return []
-    return [checks.Error(fault, hint, id='aws_satella.E001') for fault, hint in faults()]
+    constructor, used = getattr(settings, SETTING, ...), MIDDLEWARE in (settings.MIDDLEWARE or ())
+    if constructor is ... and not used:
+        return []  # start_if_not_started may be called elsewhere
+    found = [checks.Error(fault.what, fault.hint, id=f'aws_satella.{fault.id}') for fault in faults(constructor)]
+    return [*found, *([] if used or constructor is None else [_unused()])]
+
+
+def _unused() -> checks.CheckMessage:
+    return checks.Warning(
+        f'The setting {SETTING} is given, but the middleware that reads it is not in MIDDLEWARE.',
+        f"Add '{MIDDLEWARE}'; or silence this where start_if_not_started is called elsewhere.",
+        id='aws_satella.W001',
+    )
 
 
 class AWSSatellaConfig(AppConfig):

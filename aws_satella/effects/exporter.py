@@ -169,7 +169,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         except BaseException:
             self._exporting = False
             raise
-        _at_exit(self._exit)
+        at_exit(self._exit)
         return self
 
     def _adopt(self) -> None:
@@ -336,7 +336,7 @@ def _answer(requests: Iterable[_Flush], *, sent: bool) -> None:
         request.answer(sent)
 
 
-def _at_exit(act: Callable[[], object]) -> None:
+def at_exit(act: Callable[[], object]) -> None:
     """Have it called when the process ends: by the interpreter, or by multiprocessing, whose children skip that."""
     atexit.register(act)
     multiprocessing_util = sys.modules.get('multiprocessing.util')

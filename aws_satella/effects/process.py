@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, cast
@@ -135,8 +136,14 @@ def flush(timeout: float | None = None) -> bool:
     :return: True when everything that was recorded before the call has been sent. False after one failed attempt,
         after the timeout, and where no exporter runs
     """
-    exporter = _this_process().exporter
-    return exporter is not None and exporter.flush(timeout)
+    process = _this_process()
+    deadline = None if timeout is None else time.monotonic() + timeout
+    # An exporter that is just being started, by another thread, will have something to export.
+    if not process.starting.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+        return False
+    process.starting.release()
+    exporter = process.exporter
+    return exporter is not None and exporter.flush(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
 @_arguments_of(AWSSatellaExporterThread)

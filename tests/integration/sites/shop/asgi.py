@@ -1,0 +1,8 @@
+"""For ASGI servers that leave the interpreter its time to exit."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')
+application = get_asgi_application()

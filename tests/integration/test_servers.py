@@ -1,0 +1,76 @@
+"""Real servers on loopback: every request is counted exactly once over all workers, whatever becomes of the workers.
+
+The interval is longer than any test here, so what was counted after a worker's first cycle arrives with its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.moto import Moto
+from support.sites import BIN, serve
+
+DOCS = Path(__file__).parents[2] / 'docs'
+WORKERS = 2
+REQUESTS = 40
+EXPORT = 'aws_satella.contrib.django.AWSSatellaMiddleware'
+ANY_PORT = '127.0.0.1:0'
+
+
+def gunicorn(*options: str) -> list[str]:
+    """gunicorn's command line."""
+    common = ['--bind', ANY_PORT, '--workers', str(WORKERS), '--no-control-socket']
+    return [str(BIN / 'gunicorn'), *common, *options, 'shop.wsgi']
+
+
+SYNC = {
+    'gunicorn sync, preloaded': gunicorn('--preload'),
+    'gunicorn gthread': gunicorn('--worker-class', 'gthread', '--threads', '4'),
+    'gunicorn gevent': gunicorn('--worker-class', 'gevent'),
+}
+ASYNC = {
+    'uvicorn': [str(BIN / 'uvicorn'), '--port', '0', '--workers', str(WORKERS), 'asgi:application'],
+    'hypercorn': [str(BIN / 'hypercorn'), '--bind', ANY_PORT, '--workers', str(WORKERS), 'asgi:application'],
+}
+
+
+def page_of_docs(name: str, folder: Path) -> str:
+    """Write the program of a page of the documentation to a folder of its own: its first line says what it is called."""
+    text = (DOCS / 'servers' / f'{name}.md').read_text()
+    file, program = re.findall(r'^```python\n# (\S+)\n(.*?)^```', text, re.MULTILINE | re.DOTALL)[0]
+    (folder / file).write_text(program)
+    return str(folder)
+
+
+def by_worker(moto: Moto, name: str, *labels: str) -> Counter[str]:
+    """What arrived of a counter's series that have these labels, by the worker that sent it."""
+    arrived: Counter[str] = Counter()
+    for datum in moto.data:
+        dimensions = {each.name: each.value for each in datum.dimensions}
+        if datum.name == name and dimensions.keys() == {'pid', *labels}:
+            arrived[dimensions['pid']] += round(datum.value)
+    return arrived
+
+
+@pytest.mark.parametrize('server', SYNC)
+def test_every_request_is_counted_once(server: str, moto: Moto, tmp_path: Path) -> None:
+    """Every worker's counts arrive, the last with the graceful stop; as the page counts and as the middleware does."""
+    with serve(SYNC[server], moto.url, tmp_path / 'log') as running:
+        answers = running.visit_all_workers('/page/{}/', WORKERS, REQUESTS)
+        running.stop()
+        assert by_worker(moto, 'shop.hits') == answers, running.log
+    assert by_worker(moto, 'django.status_codes', 'url', 'status_code') == answers
+
+
+@pytest.mark.parametrize('server', ASYNC)
+def test_every_request_is_counted_once_by_asynchronous_servers(server: str, moto: Moto, tmp_path: Path) -> None:
+    """With the asgi.py of the server's page, every worker's counts arrive, the last with the graceful stop."""
+    path = page_of_docs(server, tmp_path)
+    with serve(ASYNC[server], moto.url, tmp_path / 'log', path, SHOP_MIDDLEWARE=EXPORT) as running:
+        answers = running.visit_all_workers('/async/{}/', WORKERS, REQUESTS)
+        running.stop()
+        assert by_worker(moto, 'shop.hits') == answers, running.log
+        assert 'adapted' not in running.log
