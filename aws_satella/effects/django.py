@@ -158,7 +158,7 @@ class _Starter:
         self._complained = error is not None
         if error is not None:
             with suppress(Exception):  # of a handler or a filter of the program's own
-                log('Metrics are not exported; this is tried again at most once a minute: %s', error, exc_info=error)
+                log('Metrics are not exported; this is tried again at most once a minute: %r', error, exc_info=error)
 
 
 class Fault(NamedTuple):

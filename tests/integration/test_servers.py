@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.moto import Moto
 from support.sites import BIN, serve
+from support.waiting import wait_for
 
 DOCS = Path(__file__).parents[2] / 'docs'
 WORKERS = 2
@@ -26,10 +27,19 @@ def gunicorn(*options: str) -> list[str]:
     return [str(BIN / 'gunicorn'), *common, *options, 'shop.wsgi']
 
 
+def uwsgi(*options: str) -> list[str]:
+    """uWSGI's command line, as its page has it."""
+    graceful = ['--hook-master-start', 'unix_signal:15 gracefully_kill_them_all']
+    common = ['--master', '--enable-threads', '--need-app', *graceful]
+    place = ['--http-socket', ANY_PORT, '--processes', str(WORKERS), '--wsgi-file', 'shop/wsgi.py']
+    return [str(BIN / 'uwsgi'), *place, *common, *options]
+
+
 SYNC = {
     'gunicorn sync, preloaded': gunicorn('--preload'),
     'gunicorn gthread': gunicorn('--worker-class', 'gthread', '--threads', '4'),
     'gunicorn gevent': gunicorn('--worker-class', 'gevent'),
+    'uWSGI': uwsgi(),
 }
 ASYNC = {
     'uvicorn': [str(BIN / 'uvicorn'), '--port', '0', '--workers', str(WORKERS), 'asgi:application'],
@@ -38,7 +48,7 @@ ASYNC = {
 
 
 def page_of_docs(name: str, folder: Path) -> str:
-    """Write the program of a page of the documentation to a folder of its own: its first line says what it is called."""
+    """Write the program of a page of the documentation to this folder: its first line says what it is called."""
     text = (DOCS / 'servers' / f'{name}.md').read_text()
     file, program = re.findall(r'^```python\n# (\S+)\n(.*?)^```', text, re.MULTILINE | re.DOTALL)[0]
     (folder / file).write_text(program)
@@ -60,7 +70,7 @@ def test_every_request_is_counted_once(server: str, moto: Moto, tmp_path: Path) 
     """Every worker's counts arrive, the last with the graceful stop; as the page counts and as the middleware does."""
     with serve(SYNC[server], moto.url, tmp_path / 'log') as running:
         answers = running.visit_all_workers('/page/{}/', WORKERS, REQUESTS)
-        running.stop()
+        answers[running.stop_during('/page/slow/5/')] += 1
         assert by_worker(moto, 'shop.hits') == answers, running.log
     assert by_worker(moto, 'django.status_codes', 'url', 'status_code') == answers
 
@@ -71,6 +81,25 @@ def test_every_request_is_counted_once_by_asynchronous_servers(server: str, moto
     path = page_of_docs(server, tmp_path)
     with serve(ASYNC[server], moto.url, tmp_path / 'log', path, SHOP_MIDDLEWARE=EXPORT) as running:
         answers = running.visit_all_workers('/async/{}/', WORKERS, REQUESTS)
-        running.stop()
+        answers[running.stop_during('/async/slow/20/')] += 1
         assert by_worker(moto, 'shop.hits') == answers, running.log
         assert 'adapted' not in running.log
+
+
+RECYCLING = {
+    'gunicorn': gunicorn('--preload', '--max-requests', '5'),
+    'uWSGI': uwsgi('--max-requests', '5', '--min-worker-lifetime', '0'),
+}
+
+
+@pytest.mark.parametrize('server', RECYCLING)
+def test_recycled_worker_loses_nothing(server: str, moto: Moto, tmp_path: Path) -> None:
+    """Workers that are replaced after a few requests have their counts arrive, each exactly once."""
+    with serve(RECYCLING[server], moto.url, tmp_path / 'log') as running:
+        answers = running.visit_all_workers('/page/{}/', 2 * WORKERS, 5 * WORKERS * 2)
+        finished = Counter({pid: times for pid, times in answers.items() if times >= 5})
+        assert finished
+        # Theirs arrive while the server serves; and a worker of uWSGI that is told twice to stop, does so at once.
+        wait_for(lambda: finished <= by_worker(moto, 'shop.hits'), 'the counts of the workers that were replaced')
+        running.stop()
+        assert by_worker(moto, 'shop.hits') == answers, running.log

@@ -90,12 +90,20 @@ class Server:
         return answers
 
     def stop(self, pid: int | None = None, number: int = signal.SIGTERM, timeout: float = 30) -> None:
-        """Ask it to stop gracefully, and wait until it has."""
+        """Ask it, or one of its processes, to stop gracefully, and wait until it has."""
         os.kill(pid or self.process.pid, number)
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f'The server did not stop:\n{self.log}') from None
+
+    def stop_during(self, path: str) -> str:
+        """Ask it to stop gracefully while it serves this page, which says so in the log; and who has answered."""
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self.get, path)
+            wait_for(lambda: 'A slow page begins' in self.log or answer.done(), 'the beginning of the slow page')
+            self.stop()
+            return str(answer.result()['pid'])
 
 
 def _listens(port: int) -> bool:

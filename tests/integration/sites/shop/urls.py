@@ -35,4 +35,23 @@ async def async_page(_request: HttpRequest, number: int) -> HttpResponse:
     return answer()
 
 
-urlpatterns = [path('page/<int:number>/', page), path('async/<int:number>/', async_page)]
+def slow_page(_request: HttpRequest, tenths: int) -> HttpResponse:
+    """A page that is still being served when the server is told to stop."""
+    print('A slow page begins', flush=True)
+    time.sleep(tenths / 10)
+    return answer()
+
+
+async def slow_async_page(_request: HttpRequest, tenths: int) -> HttpResponse:
+    """The same, asynchronously."""
+    print('A slow page begins', flush=True)
+    await asyncio.sleep(tenths / 10)
+    return answer()
+
+
+urlpatterns = [
+    path('page/<int:number>/', page),
+    path('page/slow/<int:tenths>/', slow_page),
+    path('async/<int:number>/', async_page),
+    path('async/slow/<int:tenths>/', slow_async_page),
+]
