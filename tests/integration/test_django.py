@@ -287,6 +287,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
         wait_for(process.is_running, 'the exporter')
         first = process._this_process().exporter
         assert first is not None
+        assert first.flush(20)  # nothing is in flight that would be left open
         first.terminate(force=True)
         first.join(20)
         assert not process.is_running()

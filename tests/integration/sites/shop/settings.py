@@ -9,6 +9,8 @@ DEBUG = 'SHOP_DEBUG' in os.environ
 ROOT_URLCONF = 'shop.urls'
 WSGI_APPLICATION = 'shop.wsgi.application'
 USE_TZ = True
+STATIC_URL = '/static/'  # what Django's live test server asks for
+MEDIA_URL = '/media/'
 DATABASES: dict[str, object] = {}
 INSTALLED_APPS = os.environ.get('SHOP_APPS', 'shop').split()
 

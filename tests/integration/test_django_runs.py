@@ -1,0 +1,121 @@
+"""Programs that Django runs: tests never export, commands and checks do what they say. Each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.endpoint import Endpoint
+from support.sites import BIN, SITES, site_environment
+
+SERVED = """
+import sys
+from wsgiref.util import setup_testing_defaults
+from shop.wsgi import application
+
+def get(path):
+    environ = {}
+    setup_testing_defaults(environ)
+    environ['PATH_INFO'] = path
+    status = []
+    body = b''.join(application(environ, lambda line, headers: status.append(line)))
+    assert status == ['200 OK'], (status, body)
+    return body
+
+get('/page/1/')
+"""
+PLAIN_UNITTEST = """
+import asyncio, unittest
+import django
+from django.test import AsyncClient, Client
+
+django.setup()
+
+class PageTest(unittest.TestCase):
+    def test_page(self):
+        assert Client().get('/page/1/').json()['loop'] is False
+
+    def test_async_page(self):
+        async def get():
+            return await AsyncClient().get('/async/1/')
+        assert asyncio.run(get()).json()['loop'] is True
+
+    def test_checking_client(self):
+        assert Client(enforce_csrf_checks=True).get('/page/1/').status_code == 200
+
+unittest.main()
+"""
+
+
+def run(endpoint: Endpoint, *command: str, path: str = '', **more: str) -> subprocess.CompletedProcess[str]:
+    """A program of the site's, to its end; with its output in one."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=SITES,
+        env=site_environment(endpoint.url, path, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def exported(endpoint: Endpoint) -> float:
+    """How many pages have been counted in CloudWatch."""
+    return sum(datum['Value'] for datum in endpoint.named('shop.hits'))
+
+
+def test_site_exports_where_it_is_served(endpoint: Endpoint) -> None:
+    """The site that the test runs below test exports when it is served: even a page at the very end of a process."""
+    ran = run(endpoint, '-c', SERVED)
+    assert ran.returncode == 0, ran.stdout
+    assert exported(endpoint) == 1, ran.stdout
+    assert 'not exported' not in ran.stdout
+
+
+TEST_RUNS = {
+    'manage.py test': ['manage.py', 'test'],
+    'options first': ['manage.py', 'test', '--settings=shop.settings', '-v', '0', 'shop'],
+    'options last': ['manage.py', 'test', 'shop.tests', '--settings', 'shop.settings', '--pythonpath=.'],
+    'python -m django': ['-m', 'django', 'test', '--noinput', '--debug-mode'],
+    'parallel': ['manage.py', 'test', '--parallel=2'],
+    'django-admin': [str(BIN / 'django-admin'), 'test', 'shop', '--settings=shop.settings'],
+}
+
+
+@pytest.mark.parametrize('command', TEST_RUNS)
+def test_runs_of_djangos_tests_export_nothing(command: str, endpoint: Endpoint) -> None:
+    """Django's own test command, however it is called, exports nothing."""
+    ran = run(endpoint, *TEST_RUNS[command])
+    assert ran.returncode == 0, ran.stdout
+    assert 'Ran 3 tests' in ran.stdout
+    assert endpoint.received == []
+
+
+def test_runs_of_pytest_django_export_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Tests that pytest-django runs export nothing."""
+    config = tmp_path / 'pytest.ini'
+    config.write_text('[pytest]\nDJANGO_SETTINGS_MODULE = shop.settings\n')
+    ran = run(endpoint, '-m', 'pytest', '-c', str(config), '--rootdir', str(SITES), '-v', 'shop/tests.py')
+    assert ran.returncode == 0, ran.stdout
+    assert '3 passed' in ran.stdout
+    assert 'django: ' in ran.stdout
+    assert endpoint.received == []
+
+
+def test_plain_test_programs_export_nothing(endpoint: Endpoint) -> None:
+    """Django's test clients export nothing where nobody has set up a test environment."""
+    ran = run(endpoint, '-c', PLAIN_UNITTEST)
+    assert ran.returncode == 0, ran.stdout
+    assert 'Ran 3 tests' in ran.stdout
+    assert endpoint.received == []
+
+
+def test_setting_none_exports_nothing(endpoint: Endpoint) -> None:
+    """With None for the setting a site that is served exports nothing."""
+    ran = run(endpoint, '-c', SERVED, SHOP_CONSTRUCTOR='null')
+    assert ran.returncode == 0, ran.stdout
+    assert endpoint.received == []
