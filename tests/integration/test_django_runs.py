@@ -119,3 +119,54 @@ def test_setting_none_exports_nothing(endpoint: Endpoint) -> None:
     ran = run(endpoint, '-c', SERVED, SHOP_CONSTRUCTOR='null')
     assert ran.returncode == 0, ran.stdout
     assert endpoint.received == []
+
+
+def test_command_exports_what_it_counts(endpoint: Endpoint) -> None:
+    """A management command of an app whose AppConfig.ready starts the exporter exports, once, before it ends."""
+    ran = run(endpoint, 'manage.py', 'restock', SHOP_APPS='shop.apps.EagerShopConfig')
+    assert ran.returncode == 0, ran.stdout
+    assert exported(endpoint) == 3
+
+
+def test_ready_and_middleware_are_one_exporter(endpoint: Endpoint) -> None:
+    """A site whose AppConfig.ready starts the exporter has that one only, and counts once."""
+    ran = run(endpoint, '-c', SERVED, SHOP_APPS='shop.apps.EagerShopConfig')
+    assert ran.returncode == 0, ran.stdout
+    assert exported(endpoint) == 1
+
+
+OWN_APPS = 'shop aws_satella'
+CHECKS = {
+    'right': ({}, [], 0),
+    'many faults': (
+        {'SHOP_CONSTRUCTOR': '{"intervall": 5, "add_pid": 7, "max_send_at_once": 0}'},
+        [
+            "(aws_satella.E003) The setting AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR has an unknown argument 'intervall'.",
+            "HINT: Did you mean 'interval'?",
+            "(aws_satella.E004) The setting AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR has no 'namespace'.",
+            '(aws_satella.E005) The setting AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR: max_send_at_once: 0 is not allowed.',
+            'HINT: Allowed: a whole number from 1 to 1000.',
+            '(aws_satella.E006) The setting AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR: add_pid: 7 is of type int.',
+        ],
+        1,
+    ),
+    'not used': ({'SHOP_MIDDLEWARE': ' '}, ['(aws_satella.W001)'], 0),
+}
+
+
+@pytest.mark.parametrize('case', CHECKS)
+def test_check_reports_what_is_wrong(case: str, endpoint: Endpoint) -> None:
+    """With the app installed, manage.py check reports each fault with an id and a hint, and nothing else."""
+    environment, says, status = CHECKS[case]
+    ran = run(endpoint, 'manage.py', 'check', SHOP_APPS=OWN_APPS, **environment)
+    assert ran.returncode == status, ran.stdout
+    assert [each for each in says if each not in ran.stdout] == [], ran.stdout
+    assert ran.stdout.count('(aws_satella.') == sum('(aws_satella.' in each for each in says), ran.stdout
+
+
+def test_checks_are_silent_in_test_runs(endpoint: Endpoint) -> None:
+    """Where tests are run, nothing is said of the setting, be it as wrong as it may, and the tests run."""
+    ran = run(endpoint, 'manage.py', 'test', SHOP_APPS=OWN_APPS, SHOP_CONSTRUCTOR='{"intervall": 5}')
+    assert ran.returncode == 0, ran.stdout
+    assert 'aws_satella' not in ran.stdout.lower()
+    assert endpoint.received == []

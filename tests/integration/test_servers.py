@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.moto import Moto
-from support.sites import BIN, serve
+from support.sites import serve
 from support.waiting import wait_for
 
 DOCS = Path(__file__).parents[2] / 'docs'
@@ -24,7 +24,7 @@ ANY_PORT = '127.0.0.1:0'
 def gunicorn(*options: str) -> list[str]:
     """gunicorn's command line."""
     common = ['--bind', ANY_PORT, '--workers', str(WORKERS), '--no-control-socket']
-    return [str(BIN / 'gunicorn'), *common, *options, 'shop.wsgi']
+    return ['gunicorn', *common, *options, 'shop.wsgi']
 
 
 def uwsgi(*options: str) -> list[str]:
@@ -32,7 +32,7 @@ def uwsgi(*options: str) -> list[str]:
     graceful = ['--hook-master-start', 'unix_signal:15 gracefully_kill_them_all']
     common = ['--master', '--enable-threads', '--need-app', *graceful]
     place = ['--http-socket', ANY_PORT, '--processes', str(WORKERS), '--wsgi-file', 'shop/wsgi.py']
-    return [str(BIN / 'uwsgi'), *place, *common, *options]
+    return ['uwsgi', *place, *common, *options]
 
 
 SYNC = {
@@ -42,8 +42,8 @@ SYNC = {
     'uWSGI': uwsgi(),
 }
 ASYNC = {
-    'uvicorn': [str(BIN / 'uvicorn'), '--port', '0', '--workers', str(WORKERS), 'asgi:application'],
-    'hypercorn': [str(BIN / 'hypercorn'), '--bind', ANY_PORT, '--workers', str(WORKERS), 'asgi:application'],
+    'uvicorn': ['uvicorn', '--port', '0', '--workers', str(WORKERS), 'asgi:application'],
+    'hypercorn': ['hypercorn', '--bind', ANY_PORT, '--workers', str(WORKERS), 'asgi:application'],
 }
 
 
@@ -73,6 +73,46 @@ def test_every_request_is_counted_once(server: str, moto: Moto, tmp_path: Path) 
         answers[running.stop_during('/page/slow/5/')] += 1
         assert by_worker(moto, 'shop.hits') == answers, running.log
     assert by_worker(moto, 'django.status_codes', 'url', 'status_code') == answers
+
+
+def test_exporter_in_the_parent_counts_its_own(moto: Moto, tmp_path: Path) -> None:
+    """Where AppConfig.ready starts an exporter in gunicorn's parent as well, every request is still counted once."""
+    with serve(gunicorn('--preload'), moto.url, tmp_path / 'log', SHOP_APPS='shop.apps.EagerShopConfig') as running:
+        answers = running.visit_all_workers('/page/{}/', WORKERS, WORKERS)
+        running.stop()
+        assert by_worker(moto, 'shop.hits') == answers, running.log
+
+
+STARTS = {'gunicorn': gunicorn('--preload'), 'uvicorn': ['uvicorn', '--port', '0', 'shop.asgi:application']}
+
+
+@pytest.mark.parametrize('server', STARTS)
+def test_server_does_not_start_with_a_mistake_in_the_setting(server: str, moto: Moto, tmp_path: Path) -> None:
+    """A mistake in the setting ends the server when it starts, with a message that says what is wrong."""
+    wrong = {'SHOP_CONSTRUCTOR': '{"namespace": "Shop", "intervall": 60}'}
+    with serve(STARTS[server], moto.url, tmp_path / 'log', **wrong) as starting:
+        wait_for(lambda: starting.process.poll() is not None, 'the end of the server', 60)
+        assert starting.process.returncode != 0
+        assert 'ImproperlyConfigured' in starting.log
+        assert "AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR has an unknown argument 'intervall'" in starting.log
+        assert "Did you mean 'interval'?" in starting.log
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started."""
+    return [int(child) for child in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def test_runserver_exports_from_the_child(moto: Moto, tmp_path: Path) -> None:
+    """With its autoreloader runserver has one exporter, in the process that serves; what is last arrives as well."""
+    command = ['python', 'manage.py', 'runserver', ANY_PORT]
+    with serve(command, moto.url, tmp_path / 'log', SHOP_APPS='shop aws_satella', SHOP_DEBUG='1') as running:
+        answers = Counter(str(answer['pid']) for answer in running.visit('/page/{}/', 10))
+        (child,) = children(running.process.pid)
+        assert set(answers) == {str(child)}
+        assert len(list(Path(f'/proc/{running.process.pid}/task').iterdir())) == 1  # the parent has no exporter
+        running.stop(child)
+        assert by_worker(moto, 'shop.hits') == answers, running.log
 
 
 @pytest.mark.parametrize('server', ASYNC)

@@ -116,10 +116,10 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def serve(command: list[str], url: str, log: Path, path: str = '', **more: str) -> Iterator[Server]:
-    """A server of the site, in a process group of its own, for the time of the block."""
+    """A server of the site, one of this interpreter's programs, in a process group of its own, while the block lasts."""
     with log.open('wb') as output:
         process = subprocess.Popen(
-            command,
+            [str(BIN / command[0]), *command[1:]],
             cwd=SITES,
             env=site_environment(url, path, **more),
             stdin=subprocess.DEVNULL,
