@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-deep lint clean
+.PHONY: help demo test test-deep lint docs build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -42,6 +42,14 @@ test-deep: $(VENV)/.test-dependencies $(VENV)/.package ## the properties, with 1
 lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
+
+docs: $(VENV)/.docs-dependencies $(VENV)/.package ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --jobs auto docs docs/_build/html
+
+build: $(VENV)/.packaging-dependencies ## the source distribution and the wheel, in dist/
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .hypothesis .mypy_cache .ruff_cache dist build docs/_build

@@ -2,7 +2,7 @@
 
 What may live here: the order of the stages. What may not: what a stage does, time, and anything that acts.
 
-The way of one data point: :func:`~aws_satella.pure.datapoints.read` takes it from the tree, ``Plan.rebase`` makes it
+The way of one data point: :func:`~aws_satella.pure.read` takes it from the tree, ``Plan.rebase`` makes it
 cumulative or delta, :func:`select` leaves out what is not wanted, :class:`~aws_satella.pure.datum.Shaper` (with
 :class:`~aws_satella.pure.dimensions.Merger`) makes it a datum, and :func:`~aws_satella.pure.chunks.chunk` puts it into
 a request. All of it is lazy: one request's data are held at a time.

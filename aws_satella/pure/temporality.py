@@ -92,7 +92,7 @@ def cumulative(
 ) -> Iterator[DataPoint | Discarded]:
     """Everything as satella has it: running totals, buckets, quantiles.
 
-    :param points: what :func:`~aws_satella.pure.datapoints.read` gave
+    :param points: what :func:`~aws_satella.pure.read` gave
     :param tolerate: what odd values may raise (a summary of texts has no quantile) at the cost of their metric alone
     """
     for point in points:
@@ -160,7 +160,7 @@ _EXPANSIONS: Mapping[type, Reader] = {
 class Delta:
     """What happened since the baseline: iterate once, then take the new :attr:`baseline`.
 
-    :param points: what :func:`~aws_satella.pure.datapoints.read` gave
+    :param points: what :func:`~aws_satella.pure.read` gave
     :param baseline: that of the previous cycle; empty to begin with
     :param tolerate: what odd values may raise at the cost of their metric alone
     """
