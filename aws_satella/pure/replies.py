@@ -83,10 +83,10 @@ VERDICTS: Mapping[str, Verdict] = {
     'TooManyRequestsException': Verdict.RETRY,
     'UnrecognizedClientException': Verdict.RETRY,
 }
-"""Error code → verdict. The status decides of a code that is not here."""
+"""Error code → verdict, where the status says no more."""
 
-STATUS_VERDICTS: Mapping[int, Verdict] = {413: Verdict.SPLIT}
-"""HTTP status → verdict, whatever the code: 413 is 'content too large', which a proxy may say too."""
+CONTENT_TOO_LARGE = 413
+"""The HTTP status of a request that is too large; a proxy may give it too, with whatever code."""
 
 _CULPRIT = re.compile(r'MetricData\.member\.(\d{1,9})(?!\d)')
 
@@ -94,15 +94,17 @@ _CULPRIT = re.compile(r'MetricData\.member\.(\d{1,9})(?!\d)')
 def verdict(failure: Failure) -> Verdict:
     """What is to be done about a failed send.
 
+    The status decides where it says that the server is at fault, or that the request is too large; else the code.
     An error of CloudWatch's that is in no table and has the status 400 is taken for a refusal: to keep such data would
     hold up all that come after them. Anything else, a proxy's page for example (botocore then gives the status for the
     code), is taken to pass: the outbox bounds what that may cost.
     """
-    known = VERDICTS.get(failure.code) or STATUS_VERDICTS.get(failure.status)
-    if known is not None:
-        return known
+    if failure.status == CONTENT_TOO_LARGE:
+        return Verdict.SPLIT
+    if failure.status >= 500:
+        return Verdict.RETRY
     refused = failure.status == 400 and failure.code != '' and not failure.code.isdigit()
-    return Verdict.SPLIT if refused else Verdict.RETRY
+    return VERDICTS.get(failure.code, Verdict.SPLIT if refused else Verdict.RETRY)
 
 
 def culprits(failure: Failure) -> frozenset[int]:
