@@ -1,0 +1,97 @@
+"""When to export: slots, phases and back-off; and a fleet of them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aws_satella.pure.schedule import MAX_BACKOFF, backoff, next_slot, phase
+
+moments = st.floats(0, 1e9)
+intervals = st.one_of(st.floats(0.01, 1e5), st.sampled_from((0.1, 1.0, 60.0, 300.0)))
+fractions = st.floats(0, 1, exclude_max=True)
+
+
+@given(moments, moments, intervals)
+@example(now=0.3, slot=0.0, interval=0.1)
+@example(now=0.1 * 3, slot=0.0, interval=0.1)
+@example(now=5.0, slot=5.0, interval=5.0)
+@example(now=4.0, slot=100.0, interval=5.0)
+@example(now=3e8, slot=1e9, interval=0.01)
+def test_the_next_slot(now: float, slot: float, interval: float) -> None:
+    """It lies after now, on the grid, and there is none between."""
+    following = next_slot(now, slot, interval)
+    steps = (following - slot) / interval
+    rounding = 4e-7 + 1e-9 * interval  # of seconds as large as these
+    assert following > now
+    assert abs(steps - round(steps)) * interval <= rounding + 1e-6 * interval
+    assert following - interval <= now + rounding
+
+
+@given(st.lists(st.floats(0.001, 400), min_size=1, max_size=50), intervals)
+def test_slots_go_on_whatever_a_cycle_takes(durations: list[float], interval: float) -> None:
+    """Each cycle is due after the one before began; what was missed is skipped, never made up for."""
+    now, slot = 1000.0, 1000.0
+    for duration in durations:
+        following = next_slot(now, slot, interval)
+        assert following > now
+        assert following - now <= interval * (1 + 1e-9) + 1e-9
+        now, slot = following + duration, following
+
+
+@given(moments, intervals, fractions)
+def test_the_phase(first: float, interval: float, fraction: float) -> None:
+    """The second cycle is due within one interval of the first."""
+    due = phase(first, interval, fraction)
+    assert first <= due <= first + interval
+
+
+@given(st.integers(1, 10**6), fractions)
+def test_backoff(failures: int, fraction: float) -> None:
+    """The wait is a random part of 2ⁿ seconds, at most a minute, however many failures there were."""
+    wait = backoff(failures, fraction)
+    assert 0 <= wait <= min(MAX_BACKOFF, 2.0 ** min(failures, 100))
+    assert wait == pytest.approx(fraction * min(60.0, 2.0 ** min(failures, 100)))
+
+
+@given(fractions)
+def test_backoff_grows_to_its_bound(fraction: float) -> None:
+    """More failures never make the wait shorter."""
+    waits = [backoff(failures, fraction) for failures in range(1, 20)]
+    assert waits == sorted(waits)
+    assert waits[-1] == fraction * MAX_BACKOFF
+
+
+HOSTS, WORKERS, INTERVAL, CYCLES = 1_000, 8, 300.0, 4
+
+
+def _busiest_second(shift: Callable[[float, float, float], float]) -> int:
+    """A fleet that is started within one second: the most cycles in any second after the first interval."""
+    chance = random.Random(20_260_101)
+    seconds: Counter[int] = Counter()
+    for _ in range(HOSTS * WORKERS):
+        first = chance.random()
+        slot = shift(first, INTERVAL, chance.random())
+        while slot < first + INTERVAL * CYCLES:
+            seconds[int(slot)] += 1
+            # A cycle takes its time, and its slot stays where it is.
+            slot = next_slot(slot + chance.random(), slot, INTERVAL)
+    return max(count for second, count in seconds.items() if second > INTERVAL)
+
+
+MEAN = HOSTS * WORKERS / INTERVAL
+
+
+def test_a_fleet_that_starts_together_does_not_send_together() -> None:
+    """After the first interval no second sees more than three times the mean rate."""
+    assert _busiest_second(phase) <= 3 * MEAN
+
+
+def test_without_its_phase_a_fleet_would_send_together() -> None:
+    """The same fleet without the shift sends all it has in one second."""
+    assert _busiest_second(lambda first, interval, _: first + interval) > 3 * MEAN
