@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+ROUNDING: Final = 1e-9
+"""How far, relative to themselves, sums may be off that were added up one by one."""
 
 
 class Bucket(NamedTuple):
@@ -40,7 +43,7 @@ def distribute(limits: Sequence[float], counts: Sequence[int], count: int, total
     One fraction f serves for all closed buckets. It is ½ where something else can make up the sum: the open bucket, or
     observations that were in no bucket (negative ones), which go by their mean. Else it is what makes the sum exact.
 
-    :param limits: the upper bounds of all buckets but the last
+    :param limits: the upper bounds of all buckets but the last; infinity too, as Prometheus has it
     :param counts: observations in each bucket, not negative
     :param count: all observations; more than in the buckets, where some were in none
     :param total: their sum; where it is not finite, all values are midpoints
@@ -50,14 +53,15 @@ def distribute(limits: Sequence[float], counts: Sequence[int], count: int, total
     closed = [bucket for bucket in filled if bucket.upper < math.inf]
     opened = sum(bucket.observed for bucket in filled if bucket.upper == math.inf)
     outside = count - sum(bucket.observed for bucket in filled)
-    bottom = min((0.0, *limits))
-    last = limits[-1] if limits else 0.0
+    finite = [limit for limit in limits if limit < math.inf]
+    bottom = min((0.0, *finite))
+    last = finite[-1] if finite else 0.0
 
-    fraction, open_value, outside_value = 0.5, last, _below(bottom, limits)
+    fraction, open_value, outside_value = 0.5, last, _below(bottom, finite)
     if math.isfinite(total):
         left = total - _sum(closed, 0.5) - outside * outside_value
         if opened and left >= opened * last:
-            open_value = left / opened
+            open_value = max(last, left / opened)  # of what rounding may take off
         else:
             fraction, outside_value = _solve(closed, outside, total - opened * last, bottom)
     inside = [(bucket.at(fraction), bucket.observed) for bucket in closed]
@@ -95,11 +99,19 @@ def _solve(closed: Sequence[Bucket], outside: int, total: float, bottom: float) 
     if not outside:
         fraction = (total - at_zero) / width if width else 0.5
         return (min(1.0, max(0.0, fraction)), bottom) if math.isfinite(fraction) else (0.5, bottom)
-    fraction = 0.5
-    if total - _sum(closed, 0.5) >= outside * bottom > total - at_one:
-        # Their mean would be no value outside the buckets. Any fraction beyond this one leaves them less.
-        fraction = ((total - at_zero - outside * bottom) / width + 1) / 2
-    return fraction, (total - _sum(closed, fraction)) / outside
+    if total - _sum(closed, 0.5) < outside * bottom:
+        return 0.5, _outside((total - _sum(closed, 0.5)) / outside, bottom)
+    if total - at_one > outside * bottom + ROUNDING * (abs(total) + at_one):  # no observations have these sums
+        return 0.5, (total - _sum(closed, 0.5)) / outside
+    # At ½ their mean would be no value outside the buckets. Any fraction beyond this one leaves them less.
+    least = (total - at_zero - outside * bottom) / width if width else 1.0
+    fraction = (min(1.0, least) + 1) / 2
+    return fraction, _outside((total - _sum(closed, fraction)) / outside, bottom)
+
+
+def _outside(value: float, bottom: float) -> float:
+    """The value, or the nearest one below all buckets, where rounding has put it on their edge."""
+    return min(value, math.nextafter(bottom, -math.inf))
 
 
 def _merge(pairs: list[tuple[float, int]]) -> dict[float, int]:
