@@ -187,9 +187,11 @@ def test_a_reply_that_names_nothing_in_the_request_is_no_endless_loop(endpoint: 
     """A position beyond the request is as good as none: the request is cut into halves."""
     _record_good(8)
 
+    message = f'MetricData.member.777 and MetricData.member.0 and MetricData.member.{"9" * 5000}'
+
     def behave(request: Request) -> Reply:
         sick = any(datum['MetricName'] == 'good.m5' for datum in request.data)
-        return error('ValidationException', 400, 'MetricData.member.777 and MetricData.member.0') if sick else OK
+        return error('ValidationException', 400, message) if sick else OK
 
     endpoint.behave = behave
     with exporting(endpoint, interval=3600) as exporter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
@@ -135,6 +136,21 @@ def test_a_flush_that_meets_terminate_is_answered(endpoint: Endpoint) -> None:
             for thread in waiting:
                 thread.join(DEADLINE)
             assert len(answers) == 4
+
+
+class _Mortal(AWSSatellaExporterThread):
+    """A thread that dies the moment it is asked for something."""
+
+    def _receive(self, timeout: float) -> Any:
+        if super()._receive(timeout) is not None:
+            raise SystemExit
+
+
+def test_a_flush_whose_thread_dies_is_answered(endpoint: Endpoint) -> None:
+    """Whoever waits looks after the thread from time to time."""
+    exporter = _Mortal('Test', interval=3600, client_factory=endpoint.client).start()
+    assert not exporter.flush()
+    assert not exporter.is_alive()
 
 
 def test_a_flush_that_meets_a_forced_end_is_answered(endpoint: Endpoint) -> None:
