@@ -116,7 +116,7 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def serve(command: list[str], url: str, log: Path, path: str = '', **more: str) -> Iterator[Server]:
-    """A server of the site, one of this interpreter's programs, in a process group of its own, while the block lasts."""
+    """A server of the site, one of this interpreter's programs, in its own process group, while the block lasts."""
     with log.open('wb') as output:
         process = subprocess.Popen(
             [str(BIN / command[0]), *command[1:]],
