@@ -23,7 +23,7 @@ seconds = getMetric('probe.seconds', 'float')
 def probe(url: str) -> None:
     started = time.monotonic()
     try:
-        urlopen(url, timeout=5).close()
+        urlopen(url, timeout=10).close()
         up.runtime(1, url=url)
     except (URLError, TimeoutError):
         up.runtime(0, url=url)

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -176,9 +178,31 @@ def test_the_celery_worker_exports_what_its_processes_recorded(moto: Moto, tmp_p
 # --- a client of its own
 
 
-def test_a_program_with_its_own_client_sends_the_payloads(moto: Moto) -> None:
+class _Page(BaseHTTPRequestHandler):
+    """A site that is up."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """The address of a site that is up."""
+    with ThreadingHTTPServer(('127.0.0.1', 0), _Page) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02})
+        thread.start()
+        yield f'http://127.0.0.1:{server.server_port}/'
+        server.shutdown()
+        thread.join()
+
+
+def test_a_program_with_its_own_client_sends_the_payloads(moto: Moto, site: str) -> None:
     """What was probed arrives: one site that is up, and one that is not there."""
-    up, down = f'{moto.url}/moto-api/data.json', 'http://127.0.0.1:1/'
+    up, down = site, 'http://127.0.0.1:1/'
     result = run('own_client.py', moto.url, up, down)
     assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
     found = arrived(moto)
