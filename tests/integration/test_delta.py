@@ -418,7 +418,9 @@ SITE = """
     from support.site import WORKERS, Site, traffic
 
     def work(number):
-        aws_satella.start_if_not_started('Shop', interval=3600, max_send_at_once=1000, temporality='delta')
+        aws_satella.start_if_not_started(
+            'Shop', interval=3600, max_send_at_once=1000, temporality='delta', exit_timeout=60
+        )
         requests = traffic(number)
         for cycle in range(2):
             site.serve(requests[cycle::3])

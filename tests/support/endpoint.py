@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 from botocore.config import Config
+
+from support.moto import session
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Endpoint:
     def client(self, **config: Any) -> Any:
         """A boto3 client of this endpoint with a single attempt, and timeouts that do for a busy machine."""
         settings = {'connect_timeout': 5, 'read_timeout': 5, 'retries': {'total_max_attempts': 1}, **config}
-        return boto3.client('cloudwatch', endpoint_url=self.url, config=Config(**settings))
+        return session().client('cloudwatch', endpoint_url=self.url, config=Config(**settings))
 
     @property
     def data(self) -> list[dict[str, Any]]:
