@@ -194,19 +194,20 @@ names = st.sampled_from(('a', 'b', 'a.b', 'a.c', 'c.b', 'c.d', 'c'))
 
 @given(st.lists(names, max_size=12), patterns, st.one_of(st.none(), st.integers(0, 8)))
 def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int | None) -> None:
-    """Excluded names are left out without a discard; of the others, those beyond the bound are discarded, the last."""
+    """Excluded names are left out, discards as well; of the others, those beyond the bound are discarded, the last."""
     lost = Discarded(MetricData('lost', None), Reason.RAISED)
     points = [DataPoint(name, index, {}) for index, name in enumerate(names)]
     selected = list(select([*points, lost], exclude, max_series))
     wanted = [point for point in points if not any(fnmatchcase(point.name, pattern) for pattern in exclude)]
     bound = len(wanted) if max_series is None else max_series
-    assert selected[:-1][:bound] == wanted[:bound]
-    assert selected[-1] is lost
-    beyond = [each for each in selected[:-1][bound:] if isinstance(each, Discarded)]
+    others = [each for each in selected if each is not lost]
+    assert others[:bound] == wanted[:bound]
+    assert (lost in selected) == (not any(fnmatchcase('lost', pattern) for pattern in exclude))
+    beyond = [each for each in others[bound:] if isinstance(each, Discarded)]
     assert [(each.data.value, each.reason) for each in beyond] == [
         (point.value, Reason.TOO_MANY_SERIES) for point in wanted[bound:]
     ]
-    assert len(selected) == len(wanted) + 1
+    assert len(others) == len(wanted)
 
 
 @pytest.mark.parametrize('name', [None, 7, ['a'], b'a'])

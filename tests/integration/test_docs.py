@@ -1,0 +1,209 @@
+"""The documentation is true: its code runs, its data can be read, its facts are those of the package."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import dataclasses
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import requires, version
+from itertools import dropwhile, takewhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.moto import Moto
+from support.scripts import environment
+from sybil import Document
+from sybil.parsers.markdown import CodeBlockParser
+
+import aws_satella
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / 'docs'
+PAGES = sorted(
+    [
+        *(page for page in DOCS.glob('**/*.md') if '_build' not in page.parts),
+        *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md')),
+    ]
+)
+
+LOGGING = {'log', 'say', 'debug', 'info', 'warning', 'error', 'exception'}
+"""Functions that log."""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """What stands in the blocks of a page that are in one language."""
+    return [example.parsed for example in Document.parse(str(page), CodeBlockParser(language, lambda _: None))]
+
+
+def pages_with(*languages: str) -> list[Any]:
+    """The pages that have blocks in one of the languages, as parameters of a test."""
+    return [
+        pytest.param(page, id=str(page.relative_to(ROOT)))
+        for page in PAGES
+        if any(blocks(page, language) for language in languages)
+    ]
+
+
+def table(page: Path, heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without its head."""
+    lines = iter(page.read_text().split(f'\n{heading}\n', 1)[1].splitlines())
+    _, _, *rows = takewhile(lambda line: line.startswith('|'), dropwhile(lambda line: not line.startswith('|'), lines))
+    return [[cell.strip() for cell in row.strip('|').split(' | ')] for row in rows]
+
+
+def test_there_are_pages() -> None:
+    """The tests below look at the README and at a page for each subject."""
+    assert {'README.md', 'quickstart.md', 'configuration.md', 'api.md'} <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize('page', pages_with('python'))
+def test_the_code_of_a_page_runs(page: Path, moto: Moto, tmp_path: Path) -> None:
+    """All Python of a page runs as one program in an empty folder, prints what the page says, and ends cleanly."""
+    program = subprocess.run(
+        [sys.executable, '-m', 'support.page', str(page)],
+        cwd=tmp_path,
+        env=environment(moto.url, HOME=str(tmp_path), PYTHONPATH=f'{ROOT / "tests"}:{inherited_path()}'),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert program.returncode == 0, program.stderr
+    assert 'Traceback' not in program.stderr
+
+
+def inherited_path() -> str:
+    """Where the package is found, if it is not installed."""
+    return str(Path(aws_satella.__file__).parents[1])
+
+
+def test_what_the_readme_records_arrives(moto: Moto, tmp_path: Path) -> None:
+    """The program of the README gets its counter and its histogram to CloudWatch."""
+    test_the_code_of_a_page_runs(ROOT / 'README.md', moto, tmp_path)
+
+    listed = moto.client().list_metrics(Namespace='Shop')['Metrics']
+    country = [{'Name': 'country', 'Value': 'pl'}]
+    found = {metric['MetricName'] for metric in listed if metric['Dimensions'] == country}
+    assert found >= {'shop.orders', 'shop.checkout'}
+
+
+@pytest.mark.parametrize('page', pages_with('json', 'ini', 'toml'))
+def test_the_data_of_a_page_can_be_read(page: Path) -> None:
+    """What is shown as JSON or as a configuration file is one."""
+    for block in blocks(page, 'json'):
+        json.loads(block)
+    for block in blocks(page, 'ini'):
+        configparser.ConfigParser(strict=False, allow_no_value=True, interpolation=None).read_string(block)
+    for block in blocks(page, 'toml'):
+        tomllib = pytest.importorskip('tomllib', reason='the standard library reads TOML from Python 3.11 on')
+        tomllib.loads(block)
+
+
+@pytest.mark.parametrize('page', pages_with('shell'))
+def test_the_commands_of_a_page_can_be_given(page: Path) -> None:
+    """What is shown for the shell is shell, and the targets of make that it names exist."""
+    targets = set(re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE))
+    for block in blocks(page, 'shell'):
+        subprocess.run(['sh', '-n'], input=block, text=True, check=True)
+        assert set(re.findall(r'^make ([a-z-]+)', block, re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize('page', [ROOT / 'README.md', DOCS / 'permissions.md', DOCS / 'endpoints.md'])
+def test_policies_allow_one_action(page: Path) -> None:
+    """Every policy that is shown allows PutMetricData within a namespace, and nothing else."""
+    statements = [statement for block in blocks(page, 'json') for statement in json.loads(block)['Statement']]
+
+    assert statements
+    for statement in statements:
+        assert statement['Effect'] == 'Allow'
+        assert statement['Action'] == 'cloudwatch:PutMetricData'
+        assert list(statement['Condition']['StringEquals']) == ['cloudwatch:namespace']
+
+
+def test_the_table_of_arguments_is_the_signature() -> None:
+    """The page on configuration has every argument of the exporter, in order, with its default."""
+    rows = table(DOCS / 'configuration.md', '## All arguments')
+    documented = [(name.strip('`'), default.strip('`')) for name, _, default, _ in rows]
+    parameters = arguments()
+
+    assert [name for name, _ in documented] == list(parameters)
+    for name, default in documented:
+        actual = parameters[name].default
+        if default == 'required':
+            assert actual is inspect.Parameter.empty
+        elif default == 'does nothing':
+            assert actual(object()) is None
+        else:
+            assert ast.literal_eval(default) == actual, name
+
+
+def test_every_argument_has_its_section() -> None:
+    """The page on configuration says of every argument but the namespace when to change it."""
+    headings = ' '.join(re.findall(r'^### (.*)$', (DOCS / 'configuration.md').read_text(), re.MULTILINE))
+
+    assert re.findall(r'`(\w+)`', headings) == list(arguments())[1:]
+
+
+def arguments() -> Mapping[str, inspect.Parameter]:
+    """The arguments of the exporter."""
+    return inspect.signature(aws_satella.AWSSatellaExporterThread).parameters
+
+
+def test_the_table_of_statistics_is_that_of_the_package() -> None:
+    """The page on reliability has every field of the statistics."""
+    documented = [row[0].strip('`') for row in table(DOCS / 'reliability.md', '### 8. Nothing is lost silently')]
+
+    assert documented == [field.name for field in dataclasses.fields(aws_satella.ExportStats)]
+
+
+def test_every_log_message_is_explained() -> None:
+    """The page on troubleshooting has every message that the package logs, and no other."""
+    documented = {row[1] for row in table(DOCS / 'troubleshooting.md', '## What the log says')}
+
+    assert documented == {re.sub(r'%[dsr]', '...', message) for message in log_messages()}
+
+
+def log_messages() -> Iterator[str]:
+    """The texts that the package's sources hand to a logger."""
+    for source in Path(aws_satella.__file__).parent.glob('**/*.py'):
+        calls = (node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call))
+        for call in calls:
+            if called(call) in LOGGING:
+                texts = (each.value for each in call.args if isinstance(each, ast.Constant))
+                yield from (text for text in texts if isinstance(text, str))
+
+
+def called(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, 'id', '')
+
+
+def test_the_changelog_is_that_of_this_version() -> None:
+    """The newest entry of the changelog has the version of the package."""
+    newest = re.search(r'^## \[(\S+)\]', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
+
+    assert newest is not None
+    assert newest[1] == version('aws-satella')
+
+
+@pytest.mark.parametrize('page', [pytest.param(page, id=page.name) for page in PAGES if page.name != 'CHANGELOG.md'])
+def test_versions_are_those_that_are_required(page: Path) -> None:
+    """Where a page says what is needed 'or newer', it is what the package requires."""
+    lowest = {'Python': '3.10', 'pip': '25.1'}
+    for requirement in requires('aws-satella') or ():
+        found = re.match(r'([\w-]+)>=([\d.]+)', requirement)
+        assert found is not None, requirement
+        lowest[found[1]] = found[2]
+    said = re.findall(r'(Python|boto3|satella|Django|pip) (\d[\d.]*\d)(?= or newer)', page.read_text())
+
+    for name, number in said:
+        assert number == lowest.get(name, lowest.get(name.lower())), name

@@ -1,0 +1,212 @@
+"""What is published: its contents, its metadata, and that it works where nothing else is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+from shutil import copytree
+from typing import NamedTuple
+
+import pytest
+
+import aws_satella
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / 'aws_satella'
+SITE_PACKAGES = Path(pytest.__file__).parents[1]
+pytestmark = pytest.mark.timeout(300)  # environments are made, and filled from a package index
+
+UNWANTED = ('.pyc', '__pycache__', '_build', '.hypothesis', '.venv', '.git/')
+
+
+class Published(NamedTuple):
+    """What ``make build`` makes."""
+
+    sdist: Path
+    wheel: Path
+
+
+def run(*command: object, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that has to succeed, in the folder and the environment that are given."""
+    cwd = settings.pop('cwd', None)
+    words = list(map(str, command))
+    done = subprocess.run(words, cwd=cwd, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f'{words}\n{done.stdout}\n{done.stderr}'
+    return done
+
+
+@pytest.fixture(scope='module')
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """The source distribution, and the wheel that is built from it."""
+    folder = tmp_path_factory.mktemp('dist')
+    run(sys.executable, '-m', 'build', '--outdir', folder, ROOT)
+    (sdist,), (wheel,) = folder.glob('*.tar.gz'), folder.glob('*.whl')
+    return Published(sdist, wheel)
+
+
+@pytest.fixture(scope='module')
+def installed(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has the wheel, what that requires, and nothing else."""
+    folder = tmp_path_factory.mktemp('venv')
+    run(sys.executable, '-m', 'venv', folder)
+    python = folder / 'bin' / 'python'
+    run(python, '-m', 'pip', 'install', '--quiet', published.wheel)
+    return python
+
+
+def sources() -> set[str]:
+    """The files of the package in the checkout."""
+    files = (path for path in PACKAGE.rglob('*') if path.is_file() and '__pycache__' not in path.parts)
+    return {str(path.relative_to(ROOT)) for path in files}
+
+
+def wheel_metadata(wheel: Path) -> Message:
+    """The metadata of the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith('.dist-info/METADATA'))
+        return message_from_bytes(archive.read(name))
+
+
+def test_the_wheel_has_the_package_and_nothing_else(published: Published) -> None:
+    """Every file of the package is in the wheel, the marker for type checkers too; besides it there is metadata."""
+    with zipfile.ZipFile(published.wheel) as archive:
+        names = set(archive.namelist())
+
+    metadata = {name for name in names if name.startswith('aws_satella-')}
+    assert names - metadata == sources()
+    assert 'aws_satella/py.typed' in names
+    assert {name.split('/', 1)[1] for name in metadata} == {'METADATA', 'RECORD', 'WHEEL', 'licenses/LICENSE'}
+
+
+def test_the_source_distribution_has_what_a_developer_needs(published: Published) -> None:
+    """Package, tests, documentation, demo and the files beside them are there; nothing that was made is."""
+    with tarfile.open(published.sdist) as archive:
+        names = {name.split('/', 1)[1] for name in archive.getnames()}
+
+    assert {name for name in names if '/' not in name} == {
+        '.gitignore',
+        'CHANGELOG.md',
+        'CONTRIBUTING.md',
+        'LICENSE',
+        'Makefile',
+        'PKG-INFO',
+        'README.md',
+        'SECURITY.md',
+        'pyproject.toml',
+    }
+    folders = {name.split('/')[0] for name in names if '/' in name}
+    assert {'aws_satella', 'demo', 'docs', 'tests'} <= folders
+    assert folders <= {'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'tests'}
+    assert sources() <= names
+    assert not [name for name in names for each in UNWANTED if each in name]
+
+
+def test_indexes_take_the_distributions(published: Published) -> None:
+    """twine finds nothing to complain of, the rendered README included."""
+    run(sys.executable, '-m', 'twine', 'check', '--strict', *published)
+
+
+def test_the_metadata_is_complete(published: Published) -> None:
+    """Summary, licence, README, keywords, links, classifiers and requirements are there."""
+    metadata = wheel_metadata(published.wheel)
+
+    assert metadata['Name'] == 'aws-satella'
+    assert metadata['License-Expression'] == 'MIT'
+    assert metadata['Requires-Python'] == '>=3.10'
+    assert metadata['Description-Content-Type'] == 'text/markdown'
+    assert metadata['Summary']
+    assert metadata['Keywords']
+    assert all('https://' in link for link in metadata.get_all('Project-URL', ['']))
+    assert set(metadata.get_all('Requires-Dist', [])) == {
+        'boto3>=1.43',
+        'satella>=2.26',
+        "django>=5.2; extra == 'django'",
+    }
+    assert {
+        'Typing :: Typed',
+        'Development Status :: 5 - Production/Stable',
+        *(f'Programming Language :: Python :: 3.{minor}' for minor in (10, 11, 12, 13)),
+        *(f'Framework :: Django :: {release}' for release in ('5.2', '6.0', '6.1')),
+    } <= set(metadata.get_all('Classifier', []))
+
+
+def test_links_of_the_readme_lead_somewhere_from_an_index(published: Published) -> None:
+    """The README is shown by package indexes too, where a link to a file beside it leads nowhere."""
+    text = str(wheel_metadata(published.wheel).get_payload())
+
+    assert '](' in text
+    assert text.count('](') == text.count('](https://')
+
+
+def test_it_can_be_imported_where_nothing_is_configured(installed: Path, tmp_path: Path) -> None:
+    """Importing the wheel needs no Django and no AWS settings, and reads none."""
+    program = """
+        import importlib.util, sys, warnings
+        warnings.simplefilter('error')
+        warnings.filterwarnings('ignore', 'Deprecated, use reraise_as', DeprecationWarning)
+        assert importlib.util.find_spec('django') is None
+        import aws_satella, aws_satella.pure
+        for name in aws_satella.__all__:
+            getattr(aws_satella, name)
+        from importlib.metadata import version
+        print(version('aws-satella'))
+    """
+    done = subprocess.run(
+        [installed, '-c', '\n'.join(line[8:] for line in program.splitlines())],
+        cwd=tmp_path,
+        env={'PATH': os.environ['PATH'], 'HOME': str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ''
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_end_to_end_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """The tests of the way to CloudWatch and back pass with the wheel, far from the checkout."""
+    copytree(ROOT / 'tests', tmp_path / 'tests', ignore=lambda *_: ['__pycache__'])
+    (tmp_path / 'pyproject.toml').write_text((ROOT / 'pyproject.toml').read_text())
+    # The tools of the tests are found behind everything that is installed with the wheel.
+    program = (
+        'import sys, aws_satella; sys.path.append(sys.argv.pop(1)); import pytest; code = pytest.main(sys.argv[1:]); '
+        'print(aws_satella.__file__); sys.exit(code)'
+    )
+    done = run(
+        installed,
+        '-c',
+        program,
+        SITE_PACKAGES,
+        '-q',
+        'tests/integration/test_export.py',
+        cwd=str(tmp_path),
+        PYTHONPATH='',
+    )
+
+    assert ' passed' in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(str(installed.parents[1]))
+
+
+def test_a_typed_program_finds_types_everywhere(installed: Path, tmp_path: Path) -> None:
+    """A program that uses all of the interface passes mypy at its strictest; no expression of it is Any."""
+    program = tmp_path / 'consumer.py'
+    program.write_text((ROOT / 'tests' / 'typing' / 'consumer.py').read_text())
+    mypy = (sys.executable, '-m', 'mypy', '--strict', '--disallow-any-expr', '--config-file=', '--no-incremental')
+
+    run(*mypy, '--python-executable', installed, program, cwd=str(tmp_path), PYTHONPATH='', MYPYPATH='')
+
+
+def test_the_typed_program_uses_all_of_the_interface() -> None:
+    """The program that is type-checked names every public name."""
+    _, text = (ROOT / 'tests' / 'typing' / 'consumer.py').read_text().split('\nclass ', 1)
+
+    assert set(re.findall(r'\w+', text)) >= set(aws_satella.__all__)

@@ -1,0 +1,129 @@
+"""A program that uses all of the public interface, for a type checker to read.
+
+It is checked with ``mypy --strict --disallow-any-expr`` against the installed wheel: no expression here may be ``Any``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+
+from typing_extensions import assert_type
+
+import aws_satella
+from aws_satella import (
+    AWSSatellaExporterThread,
+    ExportStats,
+    InitializationError,
+    Preview,
+    Prices,
+    export_once,
+    flush,
+    preview,
+    start_if_not_started,
+)
+from aws_satella.pure import DataPoint, Discarded, Kind, MetricDatum, Payload, Reason, build_payloads, collect
+
+
+class Client:
+    """A client of CloudWatch that sends nothing."""
+
+    def put_metric_data(self, *, Namespace: str, MetricData: Sequence[MetricDatum]) -> None:  # noqa: N803  # AWS's names
+        """Take one request."""
+
+
+class Gauge:
+    """Something that gives its metrics as satella's do."""
+
+    def to_metric_data(self) -> None:
+        """Nothing to speak of."""
+
+
+def complain(error: Exception) -> None:
+    """An upload failed."""
+
+
+def unit(name: str) -> str | None:
+    """The unit of a metric."""
+    return 'Seconds' if name.endswith('time') else None
+
+
+def service() -> None:
+    """Start the exporter of the process, in all ways."""
+    try:
+        start_if_not_started('Shop')
+    except InitializationError as error:
+        print(error)
+    start_if_not_started('Shop', {'stage': 'test'}, '60s', 1000, 'pid', complain)
+    start_if_not_started(namespace='Shop', interval=1.5, temporality='delta', units=unit, exclude=['a.*'])
+    assert_type(flush(), bool)
+    assert_type(flush(timeout=1), bool)
+
+
+def mistakes() -> None:
+    """What a type checker has to refuse; strictness complains where it does not."""
+    start_if_not_started()  # type: ignore[call-arg]  # no namespace
+    start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
+    start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
+    export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client
+    AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 10)  # type: ignore[call-arg]  # by name only
+
+
+def own_thread() -> ExportStats:
+    """Keep an exporter."""
+    exporter = AWSSatellaExporterThread('Shop', client_factory=Client, units={'*.time': 'Seconds'}, root=Gauge())
+    assert_type(exporter, AWSSatellaExporterThread)
+    assert_type(exporter.start(), AWSSatellaExporterThread)
+    assert_type(exporter.flush(1.0), bool)
+    exporter.cloudwatch = Client()
+    exporter.loop()
+    assert_type(exporter.terminate(), AWSSatellaExporterThread)
+    exporter.terminate(force=True).join(timeout=1)
+    return exporter.stats
+
+
+def job() -> bool:
+    """Export once, and look at the result."""
+    stats = export_once('Jobs', temporality='delta', client_factory=Client)
+    assert_type(stats.sent, int)
+    assert_type(stats.last_success, float | None)
+    return stats.buffered == 0
+
+
+def bill() -> float:
+    """See what it costs."""
+    result = preview(temporality='delta', processes=8, prices=Prices(thousand_requests=0.02))
+    assert_type(result, Preview)
+    assert_type(result.discards, Mapping[Reason, int])
+    assert_type(result.top, tuple[tuple[str, int], ...])
+    assert_type(result.billed_metrics, int)
+    return result.cost
+
+
+def note(discarded: Discarded) -> None:
+    """Look at a discard; what is discarded is satella's, which has no types."""
+    assert_type(discarded.reason, Reason)  # type: ignore[misc]  # satella's MetricData
+    assert_type(discarded.error, BaseException | None)  # type: ignore[misc]  # satella's MetricData
+
+
+def own_client(client: Client) -> None:
+    """Send payloads with a client of one's own."""
+
+    now = datetime.now(timezone.utc)
+    payloads = build_payloads(Gauge(), 'Shop', timestamp=now, on_discard=note)  # type: ignore[misc]  # satella's MetricData
+    assert_type(payloads, Iterator[Payload])
+    for payload in payloads:
+        client.put_metric_data(**payload)
+        for datum in payload['MetricData']:
+            assert_type(datum['MetricName'], str)
+
+
+def stages() -> list[str]:
+    """Look at data points; the value is whatever the program recorded, so it is not looked at here."""
+    points = [point for point in collect(Gauge()) if isinstance(point, DataPoint)]  # type: ignore[misc]  # its value
+    return [point.name for point in points if point.kind is Kind.COUNTER]  # type: ignore[misc]  # its value
+
+
+def version() -> list[str]:
+    """The public names are text."""
+    return aws_satella.__all__
