@@ -146,9 +146,7 @@ def test_a_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monk
     assert aws_satella.flush(DEADLINE)
 
 
-def test_a_client_that_cannot_be_had_is_asked_for_again(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """InitializationError leaves nothing behind that would keep the next call from starting."""
     monkeypatch.delenv('AWS_DEFAULT_REGION')
     with pytest.raises(InitializationError):

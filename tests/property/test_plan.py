@@ -202,7 +202,7 @@ def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int |
     bound = len(wanted) if max_series is None else max_series
     others = [each for each in selected if each is not lost]
     assert others[:bound] == wanted[:bound]
-    assert (lost in selected) == (not any(fnmatchcase('lost', pattern) for pattern in exclude))
+    assert any(each is lost for each in selected) == (not any(fnmatchcase('lost', pattern) for pattern in exclude))
     beyond = [each for each in others[bound:] if isinstance(each, Discarded)]
     assert [(each.data.value, each.reason) for each in beyond] == [
         (point.value, Reason.TOO_MANY_SERIES) for point in wanted[bound:]
