@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find aws_satella -name '*.py') pyproject.toml README.md
+# Much of the suite waits for servers, so that more workers than cores pay.
+JOBS ?= 3
 PYTEST_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -34,10 +36,10 @@ demo: $(VENV)/.demo-dependencies $(VENV)/.package ## a loaded Django site, its m
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.test-dependencies $(VENV)/.package ## the whole test suite
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal $(PYTEST_ARGS)
 
 test-deep: $(VENV)/.test-dependencies $(VENV)/.package ## the properties, with 1,000 new examples each
-	HYPOTHESIS_PROFILE=deep $(BIN)/pytest tests/property $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal tests/property $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
 	$(BIN)/ruff check .
