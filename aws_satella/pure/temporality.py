@@ -173,7 +173,7 @@ class Delta:
         self._new: dict[Hashable, Any] = {}
         self._complete = False
         self._tolerate = tolerate
-        self._children = _Children()
+        self._children = _Children(None)
         self._readers: Mapping[type, Reader] = {
             HistogramPoint: self._histogram,
             SummaryPoint: self._summary,
@@ -231,11 +231,14 @@ class Delta:
             return [DataPoint(name, NOTHING, point.labels, Kind.DISTRIBUTION)]
         self._new[point.source] = SummaryState(point.calls, point.time)
         observed = scale(samples, calls)
+        parent = getattr(point.source, 'root_metric', None)
+        if self._children.parent is not parent:  # a summary that has no total came before
+            self._children = _Children(parent)
         self._children.add(observed, calls, point.time - state.time)
         return [DataPoint(name, observed, point.labels, Kind.DISTRIBUTION)]
 
     def _summary_total(self, point: SummaryTotal, name: str) -> Iterable[DataPoint]:
-        children, self._children = self._children, _Children()
+        children = self._children if self._children.parent is point.source else _Children(point.source)
         if point.calls is None:
             return _expand_summary_total(point, name)
         state = _since_reset(self._old.get(point.source, _NEW_SUMMARY), point.calls)
@@ -276,7 +279,8 @@ def _since_reset(state: SummaryState, calls: int) -> SummaryState:
 class _Children:
     """What the children of one labelled summary gave in this cycle, added up as they pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: object) -> None:
+        self.parent = parent
         self._samples: Counter[float] = Counter()
         self._calls = 0
         self._time = 0.0
