@@ -87,6 +87,7 @@ def test_merging_leaves_its_arguments_alone(labels: dict[object, object], extra:
 
 @given(st.one_of(odd, texts(255)))
 @example('back\\slash')
+@example('back\\slash ą')
 def test_escaping(text: str) -> None:
     """Escaped text is printable ASCII; printable ASCII, a backslash included, stays; escaping twice changes no more."""
     result = printable(text)
