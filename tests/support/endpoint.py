@@ -7,6 +7,7 @@ way (:data:`RESET`, :data:`HANG`).
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import socket
@@ -63,6 +64,12 @@ class Request:
 
 
 Behaviour = Callable[[Request], 'Reply | str']
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """One for all clients: to read botocore's models anew for each would take most of the tests' time."""
+    return boto3.Session('testing', 'testing', region_name=REGION)
 
 
 class Endpoint:
@@ -147,6 +154,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True  # a reply is two writes, and the second would wait for the first's acknowledgement
     server: _Server
 
     def do_POST(self) -> None:
