@@ -113,9 +113,15 @@ def _one_exporter() -> Iterator[None]:
     """Whatever exporter a test has started ends with the test."""
     yield
     this = process._processes.pop(os.getpid(), None)
-    if this is not None and this.exporter is not None:
+    if this is not None and this.exporter is not None and this.exporter.ident is not None:
         this.exporter.terminate()
         this.exporter.join(20)
+
+
+def exporter_runs() -> bool:
+    """Whether it does, and is past its beginning."""
+    exporter = process._this_process().exporter
+    return exporter is not None and exporter.is_alive() and process.is_running()
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -128,7 +134,7 @@ def test_first_request_starts_the_exporter(endpoint: Endpoint) -> None:
     with site_with(namespace='Mine', client_factory=endpoint.client) as site:
         assert not process.is_running()
         assert site.get()[0] == '200 OK'
-        wait_for(process.is_running, 'the exporter')
+        wait_for(exporter_runs, 'the exporter')
         assert aws_satella.flush(20)
     assert {request.namespace for request in endpoint.received} == {'Mine'}
     assert sum(datum['Value'] for datum in endpoint.named('site.hits')) == 1
@@ -153,7 +159,7 @@ def test_first_request_does_not_wait_for_the_client(endpoint: Endpoint) -> None:
             assert not process.is_running()
         finally:
             go_on.set()
-        wait_for(process.is_running, 'the exporter')
+        wait_for(exporter_runs, 'the exporter')
         assert len(maker) == 1
         assert maker[0] != threading.get_ident()
 
@@ -189,7 +195,7 @@ def test_asynchronous_site_is_not_adapted(endpoint: Endpoint, caplog: pytest.Log
     """Under ASGI nothing is adapted, and the page is served by the thread of the event loop; the exporter starts."""
     with site_with(client_factory=endpoint.client), as_debugged(caplog):
         assert ask(ASGIHandler(), '/async/') == str(threading.get_ident())
-        wait_for(process.is_running, 'the exporter')
+        wait_for(exporter_runs, 'the exporter')
     assert [record for record in caplog.records if record.name == 'django.request'] == []
 
 
@@ -197,7 +203,7 @@ def test_synchronous_site_is_not_adapted(endpoint: Endpoint, caplog: pytest.LogC
     """Under WSGI nothing is adapted either, and the page is served by the thread that called."""
     with site_with(client_factory=endpoint.client) as site, as_debugged(caplog):
         assert site.get() == ('200 OK', str(threading.get_ident()))
-        wait_for(process.is_running, 'the exporter')
+        wait_for(exporter_runs, 'the exporter')
     assert [record for record in caplog.records if record.name == 'django.request'] == []
 
 
@@ -229,7 +235,7 @@ def test_site_serves_where_the_exporter_cannot_start(
         wait_for(lambda: site.get()[0] == '200 OK' and factory.calls >= 3, 'further attempts')
         assert len(complaints(caplog)) == 1
         factory.mended = True
-        wait_for(lambda: site.get()[0] == '200 OK' and process.is_running(), 'the exporter')
+        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
 
 
 @pytest.mark.parametrize('where', ['_thread.start_new_thread', 'threading.Thread.start'])
@@ -246,7 +252,7 @@ def test_site_serves_where_there_is_no_thread(
             assert len(complaints(caplog)) == 1
             assert "can't start new thread" in complaints(caplog)[0].getMessage()
         monkeypatch.setattr(django_side, 'RETRY_SECONDS', 0.0)
-        wait_for(lambda: site.get()[0] == '200 OK' and process.is_running(), 'the exporter')
+        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
 
 
 @pytest.mark.parametrize(
@@ -284,7 +290,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
     """Where the exporter has ended, a later request starts another."""
     with site_with(client_factory=endpoint.client) as site:
         site.get()
-        wait_for(process.is_running, 'the exporter')
+        wait_for(exporter_runs, 'the exporter')
         first = process._this_process().exporter
         assert first is not None
         assert first.flush(20)  # nothing is in flight that would be left open
@@ -292,7 +298,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
         first.join(20)
         assert not process.is_running()
         monkeypatch.setattr(django_side, 'RETRY_SECONDS', 0.0)
-        wait_for(lambda: site.get()[0] == '200 OK' and process.is_running(), 'another exporter')
+        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'another exporter')
 
 
 def test_setting_none_turns_the_export_off() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support.endpoint import Endpoint
-from support.sites import BIN, SITES, site_environment
+from support.sites import BIN, SITES, run_python
 
 SERVED = """
 import sys
@@ -49,18 +48,9 @@ unittest.main()
 """
 
 
-def run(endpoint: Endpoint, *command: str, path: str = '', **more: str) -> subprocess.CompletedProcess[str]:
+def run(endpoint: Endpoint, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A program of the site's, to its end; with its output in one."""
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=SITES,
-        env=site_environment(endpoint.url, path, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_python(endpoint.url, *command, **more)
 
 
 def exported(endpoint: Endpoint) -> float:

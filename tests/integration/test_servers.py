@@ -21,10 +21,10 @@ EXPORT = 'aws_satella.contrib.django.AWSSatellaMiddleware'
 ANY_PORT = '127.0.0.1:0'
 
 
-def gunicorn(*options: str) -> list[str]:
+def gunicorn(*options: str, application: str = 'shop.wsgi') -> list[str]:
     """gunicorn's command line."""
     common = ['--bind', ANY_PORT, '--workers', str(WORKERS), '--no-control-socket']
-    return ['gunicorn', *common, *options, 'shop.wsgi']
+    return ['gunicorn', *common, *options, application]
 
 
 def uwsgi(*options: str) -> list[str]:
@@ -43,15 +43,16 @@ SYNC = {
 }
 ASYNC = {
     'uvicorn': ['uvicorn', '--port', '0', '--workers', str(WORKERS), 'asgi:application'],
+    'gunicorn': gunicorn('--worker-class', 'asgi', application='shop.asgi'),
     'hypercorn': ['hypercorn', '--bind', ANY_PORT, '--workers', str(WORKERS), 'asgi:application'],
 }
 
 
 def page_of_docs(name: str, folder: Path) -> str:
-    """Write the program of a page of the documentation to this folder: its first line says what it is called."""
+    """Write the programs of a page of the documentation to this folder: the first line says what each is called."""
     text = (DOCS / 'servers' / f'{name}.md').read_text()
-    file, program = re.findall(r'^```python\n# (\S+)\n(.*?)^```', text, re.MULTILINE | re.DOTALL)[0]
-    (folder / file).write_text(program)
+    for file, program in re.findall(r'^```python\n# (\S+)\n(.*?)^```', text, re.MULTILINE | re.DOTALL):
+        (folder / file).write_text(program)
     return str(folder)
 
 
@@ -117,7 +118,7 @@ def test_runserver_exports_from_the_child(moto: Moto, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('server', ASYNC)
 def test_every_request_is_counted_once_by_asynchronous_servers(server: str, moto: Moto, tmp_path: Path) -> None:
-    """With the asgi.py of the server's page, every worker's counts arrive, the last with the graceful stop."""
+    """With the asgi.py of the server's page, if it has one, every worker's counts arrive, the last with the stop."""
     path = page_of_docs(server, tmp_path)
     with serve(ASYNC[server], moto.url, tmp_path / 'log', path, SHOP_MIDDLEWARE=EXPORT) as running:
         answers = running.visit_all_workers('/async/{}/', WORKERS, REQUESTS)

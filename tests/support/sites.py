@@ -33,6 +33,20 @@ def site_environment(url: str, path: str = '', **more: str) -> dict[str, str]:
     return environment(url, PYTHONPATH=path, DJANGO_SETTINGS_MODULE='shop.settings', **more)
 
 
+def run_python(url: str, *command: str, path: str = '', **more: str) -> subprocess.CompletedProcess[str]:
+    """A Python program of the site's, to its end; with all it says in ``stdout``."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=SITES,
+        env=site_environment(url, path, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 class Server:
     """A server that runs.
 
