@@ -46,7 +46,7 @@ def start_exporter(**_: object) -> None:
 # They leave by os._exit, which runs none of Python's exit hooks: the last interval has to be exported here.
 @worker_process_shutdown.connect
 def export_the_rest(**_: object) -> None:
-    aws_satella.flush(timeout=5)
+    aws_satella.flush(timeout=10)
 
 
 if __name__ == '__main__':
