@@ -7,7 +7,6 @@ way (:data:`RESET`, :data:`HANG`).
 
 from __future__ import annotations
 
-import functools
 import gzip
 import json
 import socket
@@ -64,12 +63,6 @@ class Request:
 
 
 Behaviour = Callable[[Request], 'Reply | str']
-
-
-@functools.cache
-def _session() -> boto3.Session:
-    """One for all clients: to read botocore's models anew for each would take most of the tests' time."""
-    return boto3.Session('testing', 'testing', region_name=REGION)
 
 
 class Endpoint:
