@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request
-from support.exporters import DEADLINE, assert_conserved, exporting
+from support.exporters import DEADLINE, assert_conserved, bury, exporting
 from support.waiting import wait_for
 
 import aws_satella
@@ -172,5 +172,6 @@ def test_a_flush_that_meets_a_forced_end_is_answered(endpoint: Endpoint) -> None
         wait_for(lambda: len(endpoint.received) > received, 'the request', DEADLINE)
         exporter.terminate(force=True)
         let_go.set()
+        bury(exporter)
         waiting.join(DEADLINE)
     assert answers == [False]

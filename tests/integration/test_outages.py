@@ -189,7 +189,7 @@ def test_the_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint)
         getMetric(f'm{index}', 'int').runtime(index)
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 3600, max_buffered=7) as exporter:
-        wait_for(lambda: exporter.stats.failed_requests, 'the failure', DEADLINE)
+        wait_for(lambda: exporter.stats.dropped, 'the failure', DEADLINE)
         assert (exporter.stats.buffered, exporter.stats.dropped) == (7, 3)
         _heal(endpoint)
         wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -37,6 +39,15 @@ def end(exporter: AWSSatellaExporterThread) -> None:
         exporter.terminate()
     exporter.join(DEADLINE)
     assert not exporter.is_alive()
+
+
+def bury(exporter: AWSSatellaExporterThread) -> None:
+    """Wait for a thread that was ended by force, and clear away the connection that it may have been torn from."""
+    exporter.join(DEADLINE)
+    assert not exporter.is_alive()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', ResourceWarning)
+        gc.collect()
 
 
 def assert_conserved(exporter: AWSSatellaExporterThread, endpoint: Endpoint, recorded: int) -> None:
