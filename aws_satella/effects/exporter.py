@@ -16,6 +16,7 @@ from typing import Any
 from satella.coding.concurrent import IntervalTerminableThread
 from satella.instrumentation.metrics import MetricData
 
+from aws_satella.effects import uwsgi
 from aws_satella.effects.cloudwatch import ClientFactory, CloudWatchClient, make_client
 from aws_satella.effects.delivery import Delivery, ExportStats
 from aws_satella.pure import arguments
@@ -163,6 +164,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             raise RuntimeError('An exporter can be started once')
         if self._pid != os.getpid():
             self._adopt()
+        if uwsgi.threads_stand_still():
+            uwsgi.warn(uwsgi.NO_THREADS)
         self._exporting = True
         try:
             super().start()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, cast
 
+from aws_satella.effects import uwsgi
 from aws_satella.effects.cloudwatch import InitializationError
 from aws_satella.effects.delivery import Delivery, ExportStats
 from aws_satella.effects.exporter import AWSSatellaExporterThread
@@ -99,6 +100,9 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
     """
     process = _this_process()
     if _runs(process.exporter):
+        return
+    if uwsgi.is_master():
+        uwsgi.warn(uwsgi.MASTER)
         return
     with process.starting:
         if not _runs(process.exporter):

@@ -1,0 +1,204 @@
+"""Real servers that fork: every worker exports what it counted, once, and exports its last values when it is stopped.
+
+Here the parent exports, too. The interval is longer than any test, so that what arrives last arrives with the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support import scripts
+from support.endpoint import Endpoint, dimensions
+from support.sites import Server, serve
+from support.waiting import wait_for
+
+NOISE = ('Traceback', 'Exception ignored', 'cannot schedule', 'Fatal', 'aws_satella')
+
+PROGRAM = """
+import json, logging, os
+import aws_satella
+from satella.instrumentation.metrics import getMetric
+
+logging.basicConfig(level='WARNING')  # says which logger a line is from
+work = getMetric('work', 'counter')
+
+def start(**more):
+    aws_satella.start_if_not_started(
+        'Forks', add_pid='pid', interval=3600, temporality='delta', exit_timeout=20, **more
+    )
+
+work.runtime(1, who='import')
+start()
+"""
+
+SITE = (
+    PROGRAM
+    + """
+def app(environ, start_response):
+    start()
+    work.runtime(1, who='request')
+    start_response('200 OK', [])
+    return [json.dumps({'pid': os.getpid()}).encode()]
+"""
+)
+
+
+def counted(endpoint: Endpoint, who: str) -> dict[str, float]:
+    """How much of it each process exported, where that is not nothing."""
+    sums: Counter[str] = Counter()
+    for datum in endpoint.named('work'):
+        labels = dimensions(datum)
+        if labels.get('who') == who:
+            sums[labels['pid']] += datum['Value']
+    return {pid: total for pid, total in sums.items() if total}
+
+
+def assert_quiet(server: Server) -> None:
+    """Neither the server nor the exporter found anything to complain of."""
+    assert not [noise for noise in NOISE if noise in server.log], server.log
+
+
+@pytest.mark.parametrize('worker', ['sync', 'gthread'])
+def test_gunicorn_with_preload(worker: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """The master exports from its import of the site, each worker from post_worker_init: until the end, and once."""
+    (tmp_path / 'forking.py').write_text(SITE.replace('    start()\n    work', '    work'))
+    settings = tmp_path / 'settings.py'
+    settings.write_text("""
+def post_worker_init(worker):
+    import forking
+    forking.start()
+""")
+    options = ['--preload', '--workers', '2', '--worker-class', worker, '--config', str(settings)]
+    command = ['gunicorn', '--bind', '127.0.0.1:0', '--no-control-socket', *options, 'forking:app']
+    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+        served = server.visit_all_workers('/', 2, 12)
+        server.stop()
+        assert_quiet(server)
+
+    assert counted(endpoint, 'request') == served
+    assert counted(endpoint, 'import') == {str(server.process.pid): 1}
+
+
+@pytest.mark.parametrize('options', ['--lazy-apps', '--py-call-uwsgi-fork-hooks'])
+def test_uwsgi(options: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """Whether each worker or their parent imports the site: all export each their own, once, until the end."""
+    (tmp_path / 'forking.py').write_text(SITE)
+    with serve(uwsgi('--enable-threads', *options.split()), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+        served = server.visit_all_workers('/', 2, 12)
+        server.stop()
+        assert_quiet(server)
+
+    assert counted(endpoint, 'request') == served
+    importers = set(served) if 'lazy' in options else {str(server.process.pid)}
+    assert counted(endpoint, 'import') == dict.fromkeys(importers, 1)
+
+
+@pytest.mark.parametrize('options', ['--master', '--threads 2'])
+def test_uwsgi_that_forks_without_hooks(options: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """A thread of the parent might hold the interpreter for ever in a worker. So there is none, and the parent says so,
+    once; the workers export, what the parent counted included.
+    """
+    # Without a master nobody tells all workers to stop.
+    (tmp_path / 'forking.py').write_text(SITE.replace('interval=3600', 'interval=0.5') + 'start()\n')
+    command = uwsgi('--enable-threads', *options.split(), master=())
+    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+        served = server.visit_all_workers('/', 2, 12)
+        wait_for(lambda: counted(endpoint, 'request') == served, 'what was counted')
+        assert server.log.count('aws_satella') == server.log.count('WARNING:aws_satella:The exporter of metrics') == 1
+
+    assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
+
+
+def test_uwsgi_without_threads(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Where uWSGI lets threads stand still between requests, each worker says so, once; newer releases never do."""
+    (tmp_path / 'forking.py').write_text(SITE + "import uwsgi\nlogging.critical('threads %s', uwsgi.has_threads)\n")
+    with serve(uwsgi('--lazy-apps'), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+        workers = server.visit_all_workers('/', 2, 12)
+        standing_still = 'threads 0' in server.log
+        assert server.log.count('aws_satella') == len(workers) * standing_still
+        assert server.log.count('without --enable-threads') == len(workers) * standing_still
+
+
+def test_an_exporter_whose_thread_stands_still_says_so_once(endpoint: Endpoint) -> None:
+    """The same, where no such release of uWSGI is installed: with what its module says then."""
+    ended = scripts.run(
+        """
+import sys, types
+uwsgi = sys.modules['uwsgi'] = types.ModuleType('uwsgi')
+uwsgi.has_threads, uwsgi.opt, uwsgi.worker_id = 0, {}, lambda: 1
+import aws_satella
+for _ in range(2):
+    aws_satella.start_if_not_started('Forks')
+    aws_satella.AWSSatellaExporterThread('Other').start()
+""",
+        endpoint.url,
+    )
+
+    assert ended.returncode == 0
+    assert ended.stderr.startswith('uWSGI runs without --enable-threads')
+    assert len(ended.stderr.splitlines()) == 1
+
+
+CELERY = (
+    PROGRAM
+    + """
+import pathlib, sys
+from celery import Celery, signals
+
+here = pathlib.Path(__file__).parent
+app = Celery('forking', broker='filesystem://', set_as_current=True)
+app.conf.broker_transport_options = {
+    name: str(here) for name in ('data_folder_in', 'data_folder_out', 'control_folder', 'processed_folder')
+}
+app.conf.worker_hijack_root_logger = False
+
+@app.task
+def count(number):
+    work.runtime(1, who='task')
+    (here / f'{number}.done').write_text(str(os.getpid()))
+
+@signals.worker_ready.connect
+def ready(**_):  # in the parent, which has the tasks done by its children
+    for number in range(4):
+        count.delay(number)
+
+@signals.worker_process_init.connect
+def child(**_):
+    start()
+
+@signals.worker_process_shutdown.connect
+def end(**_):
+    assert aws_satella.flush()
+"""
+)
+
+
+def test_celery(endpoint: Endpoint, tmp_path: Path) -> None:
+    """A prefork worker exports from its import, its children from worker_process_init to worker_process_shutdown: every
+    task counts once.
+    """
+    (tmp_path / 'forking.py').write_text(CELERY)
+    options = ['--pool', 'prefork', '--concurrency', '2', '--without-gossip', '--without-mingle', '--without-heartbeat']
+    command = ['celery', '--app', 'forking', 'worker', *options]
+    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path), C_FORCE_ROOT='1') as server:
+        wait_for(lambda: server.process.poll() is not None or len(done(tmp_path)) == 4, 'the end of the tasks', 60)
+        server.stop()
+        assert_quiet(server)
+
+    assert server.process.returncode == 0
+    assert counted(endpoint, 'task') == Counter(done(tmp_path))
+    assert counted(endpoint, 'import') == {str(server.process.pid): 1}
+
+
+def done(folder: Path) -> list[str]:
+    """Who has done each of the tasks."""
+    return [text for text in map(Path.read_text, folder.glob('*.done')) if text]
+
+
+MASTER = ('--master', '--hook-master-start', 'unix_signal:15 gracefully_kill_them_all')
+
+
+def uwsgi(*options: str, master: tuple[str, ...] = MASTER) -> list[str]:
+    return ['uwsgi', '--http-socket', '127.0.0.1:0', '--processes', '2', '--module', 'forking:app', *master, *options]
