@@ -377,6 +377,8 @@ FORK = """
     record(100)
     if {exporting}:
         export('parent')
+    else:
+        assert not aws_satella.flush()
     record(10)
     child = os.fork()
     record(1 if child else 2)
