@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -42,22 +45,36 @@ def run(*command: object, **settings: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.fixture(scope='module')
-def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+@contextmanager
+def alone(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
+    """A folder that all workers of this test run have in common, for one of them at a time."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == 'master' else own.parent) / 'packaging'
+    folder.mkdir(exist_ok=True)
+    with (folder / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+@pytest.fixture(scope='session')
+def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Published:
     """The source distribution, and the wheel that is built from it."""
-    folder = tmp_path_factory.mktemp('dist')
-    run(sys.executable, '-m', 'build', '--outdir', folder, ROOT)
-    (sdist,), (wheel,) = folder.glob('*.tar.gz'), folder.glob('*.whl')
+    with alone(tmp_path_factory, worker_id) as folder:
+        dist = folder / 'dist'
+        if not dist.exists():
+            run(sys.executable, '-m', 'build', '--outdir', dist, ROOT)
+    (sdist,), (wheel,) = dist.glob('*.tar.gz'), dist.glob('*.whl')
     return Published(sdist, wheel)
 
 
-@pytest.fixture(scope='module')
-def installed(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope='session')
+def installed(published: Published, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The interpreter of an environment that has the wheel, what that requires, and nothing else."""
-    folder = tmp_path_factory.mktemp('venv')
-    run(sys.executable, '-m', 'venv', folder)
-    python = folder / 'bin' / 'python'
-    run(python, '-m', 'pip', 'install', '--quiet', published.wheel)
+    with alone(tmp_path_factory, worker_id) as folder:
+        python = folder / 'venv' / 'bin' / 'python'
+        if not python.exists():
+            run(sys.executable, '-m', 'venv', folder / 'venv')
+            run(python, '-m', 'pip', 'install', '--quiet', published.wheel)
     return python
 
 
