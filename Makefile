@@ -6,13 +6,14 @@ SOURCES := $(shell find aws_satella -name '*.py') pyproject.toml README.md
 # Much of the suite waits for servers, so that more workers than cores pay.
 JOBS ?= 3
 PYTEST_ARGS ?=
+MATRIX_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-deep lint docs build clean
+.PHONY: help demo test test-deep lint docs build matrix clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -53,5 +54,8 @@ build: $(VENV)/.packaging-dependencies ## the source distribution and the wheel,
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
+matrix: | $(BIN)/pip ## the tests that depend on versions, with all that go together; MATRIX_ARGS=--quick takes two
+	$(BIN)/python tests/matrix.py $(MATRIX_ARGS)
+
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .hypothesis .mypy_cache .ruff_cache dist build docs/_build
+	rm -rf $(VENV) .venv-matrix .hypothesis .mypy_cache .ruff_cache dist build docs/_build

@@ -1,4 +1,7 @@
-"""How hard hypothesis looks: 100 examples, always the same ones; with ``HYPOTHESIS_PROFILE=deep`` 1,000 new ones."""
+"""How hard hypothesis looks: 100 examples, always the same ones.
+
+With ``HYPOTHESIS_PROFILE=deep`` it takes 1,000 new ones, with ``light`` 10 of them: for the matrix of versions.
+"""
 
 from __future__ import annotations
 
@@ -16,4 +19,5 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.register_profile('deep', settings.get_profile('default'), max_examples=1_000, derandomize=False, database=None)
+settings.register_profile('light', settings.get_profile('default'), max_examples=10)
 settings.load_profile(os.environ.get('HYPOTHESIS_PROFILE', 'default'))
