@@ -194,20 +194,22 @@ names = st.sampled_from(('a', 'b', 'a.b', 'a.c', 'c.b', 'c.d', 'c'))
 
 @given(st.lists(names, max_size=12), patterns, st.one_of(st.none(), st.integers(0, 8)))
 def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int | None) -> None:
-    """Excluded names are left out, discards as well; of the others, those beyond the bound are discarded, the last."""
+    """Excluded names are left out without a discard, those of what could not be read too; of the others, those beyond
+    the bound are discarded, the last. What could not be read takes no room."""
     lost = Discarded(MetricData('lost', None), Reason.RAISED)
     points = [DataPoint(name, index, {}) for index, name in enumerate(names)]
-    selected = list(select([*points, lost], exclude, max_series))
+    selected = list(select([lost, *points, lost], exclude, max_series))
     wanted = [point for point in points if not any(fnmatchcase(point.name, pattern) for pattern in exclude)]
     bound = len(wanted) if max_series is None else max_series
-    others = [each for each in selected if each is not lost]
-    assert others[:bound] == wanted[:bound]
-    assert any(each is lost for each in selected) == (not any(fnmatchcase('lost', pattern) for pattern in exclude))
-    beyond = [each for each in others[bound:] if isinstance(each, Discarded)]
+    if '*' not in exclude:
+        assert selected[0] is selected[-1] is lost
+        selected = selected[1:-1]
+    assert selected[:bound] == wanted[:bound]
+    beyond = [each for each in selected[bound:] if isinstance(each, Discarded)]
     assert [(each.data.value, each.reason) for each in beyond] == [
         (point.value, Reason.TOO_MANY_SERIES) for point in wanted[bound:]
     ]
-    assert len(others) == len(wanted)
+    assert len(selected) == len(wanted)
 
 
 @pytest.mark.parametrize('name', [None, 7, ['a'], b'a'])

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from unittest import mock
 
@@ -129,7 +130,7 @@ def _frozen(value: Any) -> object:
     return (type(value), [_frozen(each) for each in value])
 
 
-# --- strategies
+# --- strategies: made once, since making them takes longer than drawing from them
 
 numbers = st.one_of(
     st.integers(-50, 50),
@@ -138,49 +139,53 @@ numbers = st.one_of(
 )
 """What programs record."""
 
-label_values = st.one_of(st.sampled_from(('a', 'b', 'c d')), st.text(max_size=6), st.integers(0, 3))
+label_values = st.one_of(st.sampled_from(('a', 'b', 'c d', 0, 1)), st.text(max_size=4))
+labels = st.one_of(
+    st.sampled_from(({}, {'url': 'a'}, {'url': 'b'})),
+    st.fixed_dictionaries({'url': label_values}, optional={'code': label_values, 'shop': st.just('north')}),
+)
+"""A few labels, often the same ones."""
 
-
-def labels(names: tuple[str, ...] = ('url', 'code', 'shop')) -> st.SearchStrategy[dict[str, object]]:
-    """A few labels, often the same ones."""
-    return st.dictionaries(st.sampled_from(names), label_values, max_size=3)
-
-
-levels = st.sampled_from((None, None, MetricLevel.RUNTIME, MetricLevel.DEBUG, MetricLevel.DISABLED))
-timings = st.sampled_from((0.0, 0.5, 1.0, 30.0, 3600.0))
+own_labels = st.sampled_from((None, None, None, {'host': 'a'}, {'host': 'a', 'zone': 1}))
+"""Those that a metric was made with."""
 
 buckets = st.one_of(
-    st.just((0.005, 0.1, 1.0, 5.0)),
-    st.lists(st.floats(0, 50, allow_subnormal=False), max_size=5, unique=True).map(sorted).map(tuple),
-    st.lists(st.integers(0, 20), max_size=3, unique=True).map(sorted).map(tuple),
+    st.sampled_from(((0.005, 0.1, 1.0, 5.0), (), (0,), (1, 5, 20))),
+    st.lists(st.floats(0, 50, allow_subnormal=False), max_size=4, unique=True).map(sorted).map(tuple),
 )
-quantiles = st.lists(st.sampled_from((0.0, 0.5, 0.9, 0.95, 0.99, 1.0)), unique=True, max_size=4).map(tuple)
+quantiles = st.sampled_from(((0.5, 0.95), (), (0.99,), (0.0, 0.5, 0.9, 1.0)))
 
+COMMON: Mapping[str, st.SearchStrategy[Any]] = {
+    'metric_level': st.sampled_from((None, None, None, MetricLevel.RUNTIME, MetricLevel.DEBUG, MetricLevel.DISABLED)),
+    'enable_timestamp': st.sampled_from((False, False, False, True)),
+    'labels': own_labels,
+}
+SUMMARY: Mapping[str, st.SearchStrategy[Any]] = {
+    'last_calls': st.integers(1, 5),
+    'quantiles': quantiles,
+    'count_calls': st.booleans(),
+    'aggregate_children': st.booleans(),
+}
 OPTIONS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
     'counter': {'count_calls': st.booleans(), 'sum_children': st.booleans()},
     'int': {},
     'float': {},
     'histogram': {'buckets': buckets, 'aggregate_children': st.booleans()},
-    'summary': {
-        'last_calls': st.integers(1, 5),
-        'quantiles': quantiles,
-        'count_calls': st.booleans(),
-        'aggregate_children': st.booleans(),
-    },
+    'summary': SUMMARY,
+    'quantile': SUMMARY,
     'cps': {
-        'time_unit_vectors': st.lists(st.sampled_from((1, 2.5, 60, 86_400)), min_size=1, max_size=3, unique=True),
+        'time_unit_vectors': st.sampled_from((None, [1], [60, 1], [2.5], [86_400, 1, 60])),
         'aggregate_children': st.booleans(),
     },
     'callable': {'value_getter': st.one_of(st.none(), st.builds(Constant, numbers))},
-    'uptime': {},
+    'uptime': {'time_getter': st.just(Constant(17.0))},
     'linkfail': {
         'consecutive_failures_to_offline': st.integers(1, 3),
         'consecutive_successes_to_online': st.integers(1, 3),
     },
     'empty': {},
 }
-OPTIONS = {**OPTIONS, 'quantile': OPTIONS['summary']}
-"""Metric type → its own arguments, all of them optional."""
+"""Metric type → its own arguments."""
 
 ARGUMENTS: Mapping[str, st.SearchStrategy[tuple[Any, ...]]] = {
     'counter': st.tuples(numbers),
@@ -195,60 +200,75 @@ ARGUMENTS: Mapping[str, st.SearchStrategy[tuple[Any, ...]]] = {
 }
 """Metric type → arguments of its ``handle``. Those that are not here take none at all."""
 
+timings = st.sampled_from((0.0, 0.5, 1.0, 30.0, 3600.0))
+rarely = st.sampled_from((False, False, False, True))
 
-@st.composite
-def recordings(draw: st.DrawFn, kind: str, max_size: int = 8) -> tuple[Recording, ...]:
-    """What is recorded with a metric of this type."""
-    if kind not in ARGUMENTS:
-        return ()
-    labelled = draw(st.booleans())
-    one = st.builds(
-        Recording,
-        ARGUMENTS[kind],
-        labels() if labelled else st.just({}),
-        st.sampled_from((False, False, True)),
-        timings,
-    )
-    taken = draw(st.lists(one, max_size=max_size))
+
+def _oldest_first(taken: list[Recording]) -> tuple[Recording, ...]:
     return tuple(sorted(taken, key=lambda each: -each.ago))
 
 
-@st.composite
-def specs(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(OPTIONS), internal: bool = True) -> Spec:
+def _recordings(kind: str) -> st.SearchStrategy[tuple[Recording, ...]]:
+    """What is recorded with a metric of this type; labels come with some of the recordings, or with none."""
+    if kind not in ARGUMENTS:
+        return st.just(())
+    ago = timings if kind == 'cps' else st.just(0.0)
+    plain = st.builds(Recording, ARGUMENTS[kind], st.just({}), rarely, ago)
+    labelled = st.builds(Recording, ARGUMENTS[kind], labels, rarely, ago)
+    return st.one_of(st.lists(plain, max_size=7), st.lists(labelled, max_size=7)).map(_oldest_first)
+
+
+def _callables(kind: str) -> st.SearchStrategy[tuple[Any, ...]]:
+    if kind != 'callable':
+        return st.just(())
+    one = st.tuples(labels.filter(bool), st.builds(Constant, numbers))
+    return st.lists(one, max_size=3, unique_by=lambda each: frozenset(each[0].items())).map(tuple)
+
+
+LEAVES = ('x', 'y', 'z', 'requests', 'time')
+names = st.sampled_from([f'{path}{leaf}' for path in ('', 'a.', 'a.b.', 'web.', 'web.a.') for leaf in LEAVES])
+
+
+@lru_cache
+def _specs(kinds: tuple[str, ...], internal: bool) -> st.SearchStrategy[Spec]:
     """One metric somewhere in the tree."""
-    kind = draw(st.sampled_from(kinds))
-    path = draw(st.lists(st.sampled_from(('a', 'b', 'web')), max_size=2))
-    needed = {'time_getter': st.builds(Constant, st.just(17.0))} if kind == 'uptime' else {}
-    options: dict[str, Any] = draw(st.fixed_dictionaries(needed, optional=dict(OPTIONS[kind])))
-    level = draw(levels)
-    if level is not None:
-        options['metric_level'] = level
-    if draw(st.integers(0, 4)) == 0:
-        options['enable_timestamp'] = True
-    if internal and draw(st.integers(0, 4)) == 0:
-        options['internal'] = True
-    if kind != 'empty' and draw(st.integers(0, 3)) == 0:
-        options['labels'] = draw(labels(('host', 'zone')))
-    callables: tuple[Any, ...] = ()
-    if kind == 'callable':
-        one = st.tuples(labels().filter(bool), st.builds(Constant, numbers))
-        callables = tuple(draw(st.lists(one, max_size=3, unique_by=lambda each: frozenset(each[0].items()))))
-    name = '.'.join([*path, draw(st.sampled_from(('x', 'y', 'z', 'requests', 'time')))])
-    return Spec(name, kind, options, draw(recordings(kind)), callables)
-
-
-@st.composite
-def containers_to_be(draw: st.DrawFn) -> Spec:
-    """A container that is made before there is anything in it."""
-    options: dict[str, Any] = draw(
-        st.fixed_dictionaries({}, optional={'internal': st.booleans(), 'metric_level': st.just(MetricLevel.DISABLED)})
+    common = {**COMMON, 'internal': rarely if internal else st.just(False)}
+    return st.one_of(
+        [
+            st.builds(
+                Spec,
+                names,
+                st.just(kind),
+                st.fixed_dictionaries({**common, **OPTIONS[kind]}),
+                _recordings(kind),
+                _callables(kind),
+            )
+            for kind in kinds
+        ]
     )
-    return Spec(draw(st.sampled_from(('a', 'a.b', 'web'))), 'base', options)
 
 
-@st.composite
-def trees(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(OPTIONS), internal: bool = True, max_size: int = 6) -> Tree:
-    """A tree of metrics."""
-    first = draw(st.lists(containers_to_be(), max_size=1)) if internal else []
-    rest = draw(st.lists(specs(kinds, internal), max_size=max_size, unique_by=lambda spec: spec.name))
-    return Tree((*first, *rest), draw(st.sampled_from((MetricLevel.RUNTIME, MetricLevel.DEBUG))))
+containers_to_be = st.builds(
+    Spec,
+    st.sampled_from(('a', 'a.b', 'web')),
+    st.just('base'),
+    st.sampled_from(({}, {'internal': True}, {'metric_level': MetricLevel.DISABLED})),
+)
+"""Containers that are made before there is anything in them."""
+
+
+@lru_cache
+def trees(kinds: tuple[str, ...] = tuple(OPTIONS), internal: bool = True) -> st.SearchStrategy[Tree]:
+    """A tree of metrics.
+
+    :param kinds: of these types
+    :param internal: whether some are internal
+    """
+    first = st.lists(containers_to_be, max_size=1 if internal else 0)
+    rest = st.lists(_specs(kinds, internal), max_size=6, unique_by=lambda spec: spec.name)
+    return st.builds(
+        lambda first, rest, level: Tree((*first, *rest), level),
+        first,
+        rest,
+        st.sampled_from((MetricLevel.RUNTIME, MetricLevel.DEBUG)),
+    )
