@@ -57,6 +57,7 @@ def check(limits: Sequence[float], values: Sequence[float], tolerance: float = 1
 @given(limits, observations)
 @example((0.1,), [math.nextafter(0.1, 0)] * 1000)
 @example((0.1, 0.3), [0.3] * 7 + [0.1] * 3)
+@example((0.7,), [0.7] * 3)  # the mean of which is below 0.7, by rounding
 @example((), [5.0])
 @example((1.0, math.inf), [0.5, 7.0, 9.0])
 def test_counts_sum_and_buckets_agree(limits: tuple[float, ...], values: list[float]) -> None:
@@ -68,6 +69,8 @@ def test_counts_sum_and_buckets_agree(limits: tuple[float, ...], values: list[fl
 @example((0.5,), [-1e-20, 0.25])
 @example((0.5,), [-1e-20] + [math.nextafter(0.5, 0)] * 1000)
 @example((0.1,), [-1e-300] + [math.nextafter(0.1, 0)] * 999)
+@example((0.1,), [-1e-300] + [math.nextafter(0.1, 0)] * 17)  # which add up to more than 1.7
+@example((0.1,), [-1e-20] * 4 + [math.nextafter(0.1, 0)] * 32)
 @example((), [-5.0, 5.0])
 @example((5.0,), [-5.0, -1.0])
 @example((-5.0, 5.0), [-6.0, -5.0, 4.0])
@@ -105,6 +108,7 @@ def test_whatever_was_read_has_an_answer(
 
 
 @given(limits, observations)
+@example((10,), [5.0, 5.0])
 def test_an_observation_under_way_has_its_value(limits: tuple[float, ...], values: list[float]) -> None:
     """One that is counted and added up, but not yet in its bucket, is given out with the sum intact."""
     *counts, _ = counted(limits, values)
