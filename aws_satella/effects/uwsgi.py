@@ -18,7 +18,7 @@ NO_THREADS = (
 MASTER = (
     'The exporter of metrics is not started in the process that uWSGI forks its workers from: a worker that is forked '
     'while a thread runs may hang for ever. Start it in the workers (in a request, or in a function with '
-    'uwsgidecorators.postfork), or run uWSGI with --lazy-apps or --py-call-uwsgi-fork-hooks'
+    'uwsgidecorators.postfork), or run uWSGI with --lazy-apps'
 )
 
 
@@ -28,9 +28,9 @@ def threads_stand_still() -> bool:
 
 
 def is_master() -> bool:
-    """Whether workers are forked from this process, without Python's hooks, and while any of its threads may run."""
+    """Whether workers are forked from this process: without Python's hooks, and while any of its threads may run."""
     uwsgi = sys.modules.get('uwsgi')
-    if uwsgi is None or not hasattr(uwsgi, 'opt') or 'py-call-uwsgi-fork-hooks' in uwsgi.opt or uwsgi.worker_id():
+    if uwsgi is None or not hasattr(uwsgi, 'worker_id') or uwsgi.worker_id():
         return False
     master = uwsgi.masterpid()  # 0: none; then the first worker forks the others before it becomes one
     return bool(os.getpid() == master if master else uwsgi.numproc > 1)

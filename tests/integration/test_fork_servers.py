@@ -81,32 +81,40 @@ def post_worker_init(worker):
     assert counted(endpoint, 'import') == {str(server.process.pid): 1}
 
 
-@pytest.mark.parametrize('options', ['--lazy-apps', '--py-call-uwsgi-fork-hooks'])
-def test_uwsgi(options: str, endpoint: Endpoint, tmp_path: Path) -> None:
-    """Whether each worker or their parent imports the site: all export each their own, once, until the end."""
+def test_uwsgi_with_lazy_apps(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Where each worker imports the site, each exports its own, from the import to the end."""
     (tmp_path / 'forking.py').write_text(SITE)
-    with serve(uwsgi('--enable-threads', *options.split()), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    with serve(uwsgi('--enable-threads', '--lazy-apps'), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
         served = server.visit_all_workers('/', 2, 12)
         server.stop()
         assert_quiet(server)
 
     assert counted(endpoint, 'request') == served
-    importers = set(served) if 'lazy' in options else {str(server.process.pid)}
-    assert counted(endpoint, 'import') == dict.fromkeys(importers, 1)
+    assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
 
 
-@pytest.mark.parametrize('options', ['--master', '--threads 2'])
-def test_uwsgi_that_forks_without_hooks(options: str, endpoint: Endpoint, tmp_path: Path) -> None:
-    """A thread of the parent might hold the interpreter for ever in a worker. So there is none, and the parent says so,
-    once; the workers export, what the parent counted included.
+@pytest.mark.parametrize('options', ['', '--threads 2', '--py-call-uwsgi-fork-hooks'])
+def test_uwsgi(options: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """A worker that is forked while a thread of its parent holds the interpreter hangs for ever. So the parent starts
+    none, and says so, once; the workers export, from what the parent counted to the end.
     """
-    # Without a master nobody tells all workers to stop.
-    (tmp_path / 'forking.py').write_text(SITE.replace('interval=3600', 'interval=0.5') + 'start()\n')
-    command = uwsgi('--enable-threads', *options.split(), master=())
+    (tmp_path / 'forking.py').write_text(SITE + 'start()\n')
+    with serve(uwsgi('--enable-threads', *options.split()), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+        served = server.visit_all_workers('/', 2, 12)
+        server.stop()
+        assert server.log.count('aws_satella') == server.log.count('WARNING:aws_satella:The exporter of metrics') == 1
+
+    assert counted(endpoint, 'request') == served
+    assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
+
+
+def test_uwsgi_without_a_master(endpoint: Endpoint, tmp_path: Path) -> None:
+    """The same where the first worker forks the others. Nobody tells all of them to stop: they export meanwhile."""
+    (tmp_path / 'forking.py').write_text(SITE.replace('interval=3600', 'interval=0.5'))
+    command = uwsgi('--enable-threads', master=())
     with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
         served = server.visit_all_workers('/', 2, 12)
         wait_for(lambda: counted(endpoint, 'request') == served, 'what was counted')
-        assert server.log.count('aws_satella') == server.log.count('WARNING:aws_satella:The exporter of metrics') == 1
 
     assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
 
