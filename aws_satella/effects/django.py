@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from aws_satella.effects.exporter import AWSSatellaExporterThread, at_exit
-from aws_satella.effects.process import export_once, flush, is_running, start_if_not_started
+from aws_satella.effects.process import export_once, flush, is_running, note_fork, start_if_not_started
 
 logger = logging.getLogger('aws_satella')
 
@@ -141,6 +141,7 @@ class _Starter:
 
     def start(self) -> None:
         """Start the exporter, unless that is under way, or has failed a short while ago."""
+        note_fork()  # here, and not in the thread, which comes too late for what this request counts
         last = self._attempt
         if last is not None and last.stands:
             return

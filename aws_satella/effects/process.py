@@ -73,6 +73,15 @@ def _exported_by(parent: _Process) -> Baseline:
 os.register_at_fork(after_in_child=_this_process)
 
 
+def note_fork() -> None:
+    """Make sure that what a parent has counted that exports is not exported again by this process.
+
+    After a fork that the interpreter knows of there is nothing left to do; where a server forks without Python's hooks,
+    this has to be called before anything is counted.
+    """
+    _this_process()
+
+
 def _arguments_of(constructor: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
     """The function takes the arguments of the constructor, and says so."""
 

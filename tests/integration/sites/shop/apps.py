@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from satella.instrumentation.metrics import getMetric
+
+from aws_satella import start_if_not_started
 
 
 class ShopConfig(AppConfig):
@@ -17,8 +20,7 @@ class EagerShopConfig(AppConfig):
     name = 'shop'
 
     def ready(self) -> None:
-        """Start it, where it is not turned off."""
-        from aws_satella import start_if_not_started
-
+        """Start it, where it is not turned off, and count that the site was loaded."""
         if settings.AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR is not None:
             start_if_not_started(**settings.AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR)
+        getMetric('shop.loads', 'counter').runtime(1)
