@@ -1,0 +1,271 @@
+"""What only this version can do, or what is not compared with 2.4. Run as a script it is a worker (see `worker.py`)."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import workload
+from botocore.config import Config
+from satella.instrumentation.metrics import getMetric
+from worker import order, work
+
+from aws_satella.pure import build_payloads, collect
+
+_exporters: dict[str, Any] = {}
+
+
+def _timed(act: Callable[[], object], repeats: int = 1) -> float:
+    before = time.process_time()
+    for _ in range(repeats):
+        act()
+    return (time.process_time() - before) / repeats
+
+
+# --- collecting
+
+
+@order
+def time_collect(repeats: int = 1) -> float:
+    """CPU seconds of reading the whole tree once, each data point being forgotten as the next one comes."""
+    return _timed(lambda: _exhaust(collect(getMetric())), repeats)
+
+
+@order
+def time_satella(repeats: int = 1) -> float:
+    """CPU seconds of satella's own way to read the same tree."""
+    return _timed(lambda: getMetric().to_metric_data(), repeats)
+
+
+@order
+def count_series() -> int:
+    """How many series the tree really has."""
+    return sum(1 for _ in collect(getMetric()))
+
+
+def _exhaust(items: Iterable[object]) -> None:
+    for _ in items:
+        pass
+
+
+# --- exporting
+
+
+class _Swallower:
+    """A client that does nothing: what is left of a cycle is ours."""
+
+    def put_metric_data(self, **_: Any) -> None:
+        """Nothing."""
+
+
+def _client(*, validation: bool = True) -> Any:
+    """A client whose requests end before the socket."""
+    config = Config(parameter_validation=validation, retries={'total_max_attempts': 1})
+    client = boto3.client('cloudwatch', config=config)
+    workload.cut_off(client)
+    return client
+
+
+@order
+def time_payloads(max_send_at_once: int, repeats: int = 1) -> tuple[float, float]:
+    """CPU seconds of one pass from tree to payloads, and of botocore's sending the very same payloads in between."""
+    client = _client()
+    making = sending = 0.0
+    for _ in range(repeats):
+        start = time.process_time()
+        for payload in build_payloads(
+            getMetric(), workload.NAMESPACE, max_send_at_once=max_send_at_once, timestamp=time.time()
+        ):
+            made = time.process_time()
+            client.put_metric_data(**payload)
+            sent = time.process_time()
+            making, sending, start = making + made - start, sending + sent - made, sent
+        making += time.process_time() - start
+    return making / repeats, sending / repeats
+
+
+@order
+def export(name: str, *, botocore: bool = True, validation: bool = True, **arguments: Any) -> None:
+    """Make an exporter, by a name that tells it from the others of the same tree.
+
+    :param botocore: whether a request goes through botocore (up to the socket), or costs nothing
+    :param validation: whether botocore validates its parameters
+    """
+    client = _client(validation=validation) if botocore else _Swallower()
+    _exporters[name] = workload.exporter(client_factory=lambda: client, **arguments)
+
+
+@order
+def cycle_of(name: str, repeats: int = 1) -> float:
+    """CPU seconds of one cycle of that exporter, the mean of so many."""
+    return _timed(_exporters[name].loop, repeats)
+
+
+@order
+def cycle_after_recording(name: str) -> float:
+    """CPU seconds of one cycle of that exporter, after something was recorded in each series."""
+    workload.record()
+    return cycle_of(name)
+
+
+# --- memory
+
+
+@order
+def peak_memory(name: str, *, outage: bool = False, traced: bool = False) -> int:
+    """Bytes that a cycle of that exporter needs at its peak beyond the tree.
+
+    :param outage: every request fails, so that the outbox fills up
+    :param traced: by Python's own count of what it allocates; otherwise by the system's of what the process occupies
+    """
+    exporter = _exporters[name]
+    if outage:
+        logging.disable()  # that all fails is no news
+        exporter.cloudwatch.meta.events.register_first('before-send.cloudwatch', _fail)
+    gc.collect()
+    return _traced_peak(exporter.loop) if traced else _resident_peak(exporter.loop)
+
+
+def _fail(**_: Any) -> None:
+    raise ConnectionError('an outage')
+
+
+def _resident_peak(act: Callable[[], object]) -> int:
+    Path('/proc/self/clear_refs').write_text('5')  # forgets the peak so far: proc(5)
+    before = _resident('VmRSS')
+    act()
+    return max(0, _resident('VmHWM') - before)
+
+
+def _resident(field: str) -> int:
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
+def _traced_peak(act: Callable[[], object]) -> int:
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    act()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak - before
+
+
+# --- the host
+
+
+@order
+def longest_pause(seconds: float = 0.0, breath: float | None = None, **arguments: Any) -> float:
+    """The longest that the main thread, which does nothing but look at the clock, is held up.
+
+    :param seconds: for how long, without an exporter; otherwise as long as a cycle takes in another thread
+    :param breath: seconds that the main thread sleeps each time; those are not counted
+    :param arguments: of the exporter, which sends to ``AWS_ENDPOINT_URL`` through a real socket
+    """
+    if seconds:
+        end = time.perf_counter() + seconds
+        return _watch(lambda: time.perf_counter() < end, breath)
+    exporter = workload.exporter(**arguments)
+    workload.warm_up(exporter.cloudwatch)
+    thread = threading.Thread(target=exporter.loop)
+    thread.start()
+    longest = _watch(thread.is_alive, breath)
+    thread.join()
+    assert not exporter.stats.failed_requests, exporter.stats
+    return longest
+
+
+def _watch(goes_on: Callable[[], bool], breath: float | None) -> float:
+    longest = 0.0
+    last = time.perf_counter()
+    while goes_on():
+        if breath is not None:
+            time.sleep(breath)
+            last += breath
+        now = time.perf_counter()
+        longest = max(longest, now - last)
+        last = now
+    return longest
+
+
+@order
+def garbage_collection() -> float:
+    """Seconds that one ``gc.collect()`` of this process takes."""
+    start = time.perf_counter()
+    gc.collect()
+    return time.perf_counter() - start
+
+
+# --- the middleware
+
+
+@order
+def serve() -> None:
+    """Set Django up, with the exporter's middleware and an empty one, and have the exporter started."""
+    import django
+    from django.conf import settings
+    from django.http import HttpRequest, HttpResponse
+
+    from aws_satella.contrib.django import AWSSatellaMiddleware
+
+    constructor = {'namespace': workload.NAMESPACE, 'interval': '1h', 'client_factory': _Swallower}
+    settings.configure(AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR=constructor)
+    django.setup()
+    response = HttpResponse()
+    for name, middleware in (('empty', _EmptyMiddleware), ('ours', AWSSatellaMiddleware)):
+        _middlewares[name] = middleware(lambda _request: response)
+    _requests.append(HttpRequest())
+    deadline = time.monotonic() + 20
+    while not any(thread.name == 'aws-satella-metrics' for thread in threading.enumerate()):
+        _middlewares['ours'](_requests[0])
+        assert time.monotonic() < deadline, 'the middleware has not started the exporter'
+        time.sleep(0.01)
+
+
+class _EmptyMiddleware:
+    """Does what every middleware does."""
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        return self._get_response(request)
+
+
+_middlewares: dict[str, Any] = {}
+_requests: list[Any] = []
+
+
+@order
+def time_request(name: str, calls: int) -> float:
+    """CPU seconds of one request through that middleware and a view that does nothing."""
+    middleware, request = _middlewares[name], _requests[0]
+    before = time.process_time()
+    for _ in range(calls):
+        middleware(request)
+    return (time.process_time() - before) / calls
+
+
+# --- the profile
+
+
+@order
+def sample(name: str, cycles: int) -> dict[str, float]:
+    """Where the CPU time of that exporter's cycles goes: part → share. Two thousand looks a second at who runs."""
+    from profiler import sampling
+
+    with sampling() as shares:
+        for _ in range(cycles):
+            _exporters[name].loop()
+    return shares
+
+
+if __name__ == '__main__':
+    work()
