@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-deep lint docs build matrix clean
+.PHONY: help demo test test-deep lint docs bench build matrix clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -49,6 +49,16 @@ lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
 docs: $(VENV)/.docs-dependencies $(VENV)/.package ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --jobs auto docs docs/_build/html
 
+# 2.4, with the same interpreter, satella and botocore as ours.
+$(VENV)-2.4/.package: | $(VENV)/.package
+	$(BIN)/python -m venv --clear $(VENV)-2.4
+	$(BIN)/python -m pip freeze --exclude aws-satella > $(VENV)-2.4/constraints.txt
+	$(VENV)-2.4/bin/python -m pip install --quiet --constraint $(VENV)-2.4/constraints.txt aws-satella==2.4
+	@touch $@
+
+bench: $(VENV)/.bench-dependencies $(VENV)/.package $(VENV)-2.4/.package ## what the exporter costs, and what 2.4 did
+	@$(BIN)/python -m benchmarks --theirs $(VENV)-2.4/bin/python
+
 build: $(VENV)/.packaging-dependencies ## the source distribution and the wheel, in dist/
 	rm -rf dist
 	$(BIN)/python -m build
@@ -58,4 +68,4 @@ matrix: | $(BIN)/pip ## the tests that depend on versions, with all that go toge
 	$(BIN)/python tests/matrix.py $(MATRIX_ARGS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .venv-matrix .hypothesis .mypy_cache .ruff_cache dist build docs/_build
+	rm -rf $(VENV) $(VENV)-2.4 .venv-matrix benchmarks/results.json .hypothesis .mypy_cache .ruff_cache dist build docs/_build

@@ -258,7 +258,7 @@ def time_request(name: str, calls: int) -> float:
 
 @order
 def sample(name: str, cycles: int) -> dict[str, float]:
-    """Where the CPU time of that exporter's cycles goes: part → share. Two thousand looks a second at who runs."""
+    """Where the CPU time of that exporter's cycles goes: part → share."""
     from profiler import sampling
 
     with sampling() as shares:

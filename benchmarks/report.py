@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,15 +12,15 @@ from benchmarks.lines import Line, Samples, best, summary
 
 def show(
     console: Console,
-    lines: Iterable[Line],
-    shares: Mapping[str, Mapping[str, float]],
-    options: Mapping[str, Samples],
     about: Mapping[str, str],
+    lines: Sequence[Line],
+    options: Mapping[str, Samples],
+    shares: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Print everything."""
     console.print(_table(lines, about))
-    console.print(_shares(shares))
-    console.print(_options(options))
+    if shares:
+        console.print(_shares(shares), _options(options))
     broken = [line for line in lines if not line.holds]
     for line in broken:
         text = f'row {line.row}, {line.what}: {line.result_text}, must be {line.bound}'
@@ -29,12 +29,12 @@ def show(
         console.print('All that must hold does.')
 
 
-def _table(lines: Iterable[Line], about: Mapping[str, str]) -> Table:
+def _table(lines: Sequence[Line], about: Mapping[str, str]) -> Table:
     caption = (
         'CPU time (rows 1-3, 6-8), bytes (4), wall time (5): least / median / greatest. The result compares the least '
         'samples, of rows 4 and 5 the medians; below it, how it differed from round to round.'
     )
-    table = Table(title=', '.join(about.values()), caption=caption)
+    table = Table(title=', '.join(f'{name} {value}' for name, value in about.items()), caption=caption)
     table.add_column('', justify='right')
     table.add_column('what', ratio=5)
     table.add_column('ours', ratio=3, justify='right')

@@ -58,6 +58,10 @@ class Bench:
     def rounds(self, number: int) -> int:
         return 1 if self.tiny else number
 
+    def repeats(self, series: int) -> int:
+        """How often a cycle is repeated for one sample, so that none is too short to be measured."""
+        return 1 if self.tiny else max(1, 8_000 // series)
+
 
 def alternate(rounds: int, *measures: Callable[[], Any]) -> list[list[Any]]:
     """The samples of each measure, taken in turns."""
@@ -66,11 +70,6 @@ def alternate(rounds: int, *measures: Callable[[], Any]) -> list[list[Any]]:
         for measure, its_samples in zip(measures, samples, strict=True):
             its_samples.append(measure())
     return samples
-
-
-def repeats(series: int) -> int:
-    """How often a cycle is repeated for one sample, so that none is too short to be measured."""
-    return max(1, 8_000 // series)
 
 
 # --- 1: collect
@@ -98,7 +97,7 @@ def _collect_and_satella(bench: Bench, series: int, rounds: int) -> tuple[Sample
         worker('grow', kind='counters', series=series)
         mine, theirs = alternate(
             rounds,
-            lambda: worker('time_collect', repeats=5 * repeats(series)),
+            lambda: worker('time_collect', repeats=5 * bench.repeats(series)),
             lambda: worker('time_satella'),
         )
     return mine, theirs
@@ -113,7 +112,7 @@ def _flat(bench: Bench, kind: str) -> Line:
             series = worker('count_series')
             return lambda: worker('time_collect', repeats=repeats) / series
 
-        of_few, of_many = alternate(bench.rounds(7), per_series(few, bench.series(100)), per_series(many, 1))
+        of_few, of_many = alternate(bench.rounds(7), per_series(few, bench.rounds(100)), per_series(many, 1))
     what = f'collect 100,000 {TREES[kind]}, a series'
     return ratio(1, what, of_many, 'a series of 1,000', of_few, Bound('≤', 1.5))
 
@@ -138,7 +137,7 @@ def _payloads(bench: Bench, kind: str, number: int, at_once: int, bound: Bound |
         worker('grow', kind=kind, series=series, labels=labels)
         rounds = bench.rounds(3 if number > 10_000 else 7)
         [pairs] = alternate(
-            rounds, lambda: worker('time_payloads', max_send_at_once=at_once, repeats=repeats(series))
+            rounds, lambda: worker('time_payloads', max_send_at_once=at_once, repeats=bench.repeats(series))
         )
     mine, botocore = zip(*pairs, strict=True)
     labelled = f' with {labels} labels' if labels > 1 else ''
@@ -166,9 +165,9 @@ def _cycles(bench: Bench, number: int, rounds: int, bounds: dict[int | None, int
                 worker('export_to_nowhere', **({'max_send_at_once': at_once} if at_once else {}))
             mine, its, mine_again = alternate(
                 rounds,
-                lambda: ours('cycle', repeats=repeats(series)),
+                lambda: ours('cycle', repeats=bench.repeats(series)),
                 lambda: theirs('cycle'),
-                lambda: ours('cycle', repeats=repeats(series)),
+                lambda: ours('cycle', repeats=bench.repeats(series)),
             )
             arguments = f'{at_once:,} a request' if at_once else 'default arguments'
             what = f'a cycle of {number:,} labelled counters, {arguments}'
@@ -358,7 +357,7 @@ def shares(bench: Bench) -> dict[str, dict[str, float]]:
         found = {}
         for at_once in (20, 1_000):
             worker('export', name=str(at_once), max_send_at_once=at_once)
-            found[f'{at_once:,} a request'] = worker('sample', name=str(at_once), cycles=bench.rounds(4))
+            found[f'{at_once:,} a request'] = worker('sample', name=str(at_once), cycles=100 if bench.tiny else 8)
     return found
 
 

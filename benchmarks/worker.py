@@ -69,7 +69,8 @@ class Worker:
         )
 
     def close(self) -> None:
-        """The end of its standard input is the end of its work."""
+        """End it, whatever it does."""
+        self._process.kill()
         self._process.communicate()
 
     def __call__(self, name: str, /, **arguments: Any) -> Any:
