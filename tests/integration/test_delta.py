@@ -356,7 +356,7 @@ def test_a_replacement_sends_what_its_predecessor_could_not(endpoint: Endpoint) 
 
 
 FORK = """
-    import os
+    import os, signal
     import aws_satella
     from satella.instrumentation.metrics import getMetric
 
@@ -381,6 +381,7 @@ FORK = """
         assert not aws_satella.flush()
     record(10)
     child = os.fork()
+    signal.alarm(60)  # whatever happens, neither process outlives the test
     record(1 if child else 2)
     export('parent' if child else 'child')
     if child:

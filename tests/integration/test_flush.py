@@ -248,7 +248,7 @@ def test_false_from_the_exporter_itself(asker: Callable[[], bool], endpoint: End
 
 
 FORKED = """
-    import os, sys
+    import os, signal, sys
     import aws_satella
     from aws_satella.effects import process
     from satella.instrumentation.metrics import getMetric
@@ -258,6 +258,7 @@ FORKED = """
     assert aws_satella.flush(20)
     parents = process._this_process().exporter
     child = os.fork()
+    signal.alarm(60)  # where flush waits for ever, neither process outlives the test
     orders.runtime(1)
     if not child:
         orders.runtime(1)
