@@ -252,12 +252,19 @@ class Delta:
 def note(root: Any) -> Baseline:
     """The baseline of a tree as it stands: what comes later is an increase, what is in it is not.
 
-    For the moment of a fork: it runs no code of the program's (a callable metric is not called).
+    For the moment of a fork, which waits for it: it works out nothing of what was observed, and runs no code of the
+    program's (a callable metric is not called).
     """
-    delta = Delta(read(root, only=STATEFUL), {})
-    for _ in delta:
-        pass
-    return delta.baseline
+    noted: dict[Hashable, State] = {}
+    for point in read(root, only=STATEFUL):
+        if isinstance(point, DataPoint):
+            if point.source is not None:
+                noted[point.source] = point.value
+        elif isinstance(point, HistogramPoint):
+            noted[point.source] = HistogramState(point.counts, point.observations, point.sum)
+        elif not isinstance(point, Discarded) and point.calls is not None:
+            noted[point.source] = SummaryState(point.calls, point.time)
+    return noted
 
 
 def _increase(point: DataPoint, before: Any) -> DataPoint:

@@ -555,7 +555,7 @@ def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
     """After noting a tree only what comes later is an increase."""
     root = build(tree)
     baseline = note(root)
-    assert baseline == {**Delta_of(root)}
+    assert baseline.keys() == Delta_of(root).keys()
     points = [point for point in Delta(read(root), baseline) if isinstance(point, DataPoint)]
     assert all(_amount(point) == 0 for point in points if point.kind in (Kind.COUNTER, Kind.DISTRIBUTION))
     counter = getMetric('noted.after', 'counter')
