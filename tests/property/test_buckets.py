@@ -107,8 +107,26 @@ def test_whatever_was_read_has_an_answer(
     assert all(map(math.isfinite, found))
 
 
+@given(
+    st.lists(st.integers(1, 100), max_size=4, unique=True).map(sorted),
+    st.lists(st.integers(0, 5), min_size=5),
+    st.data(),
+)
+def test_observations_that_were_given_out_before_are_taken_off_their_buckets(
+    limits: list[float], counts: list[int], data: st.DataObject
+) -> None:
+    """Where the buckets hold more than were observed since, some hold fewer, and none goes elsewhere."""
+    counts = counts[: len(limits) + 1]
+    number = data.draw(st.integers(0, sum(counts)))
+    found = distribute(limits, counts, number, data.draw(st.floats(0, 500)))
+    assert sum(found.values()) == number
+    *placed, outside = counted(limits, found)
+    assert outside == 0
+    assert all(now <= then for now, then in zip(placed, counts, strict=True))
+
+
 @given(limits, observations)
-@example((10,), [5.0, 5.0])
+@example((10, 12), [11.0, 11.0])
 def test_an_observation_under_way_has_its_value(limits: tuple[float, ...], values: list[float]) -> None:
     """One that is counted and added up, but not yet in its bucket, is given out with the sum intact."""
     *counts, _ = counted(limits, values)

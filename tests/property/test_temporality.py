@@ -18,6 +18,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from property.test_buckets import counted
 from property.trees import Constant, Recording, Spec, Tree, build, frozen, leaves, snapshot, trees
+from property.trees import record as record_again
 from satella.instrumentation.metrics import MetricData, getMetric
 from satella.instrumentation.metrics.metric_types import CounterMetric, LeafMetric
 
@@ -520,8 +521,11 @@ def test_a_series_that_comes_back_starts_at_its_own_value(history: History, rese
 def test_a_reading_that_breaks_off_loses_nothing_and_repeats_nothing(tree: Tree, taken: int) -> None:
     """What was given out before a cycle broke off is passed on; what was not is the next cycle's."""
     root = build(tree)
-    whole_reading = [point for point in Delta(read(root), {}) if isinstance(point, DataPoint)]
-    broken = Delta(read(root), {})
+    baseline = Delta_of(root)
+    for spec in tree.specs:
+        record_again(getMetric(spec.name, spec.kind), spec.recordings)
+    whole_reading = [point for point in Delta(read(root), baseline) if isinstance(point, DataPoint)]
+    broken = Delta(read(root), baseline)
     given_out = list(islice(broken, taken))
     rest = [point for point in Delta(read(root), broken.baseline) if isinstance(point, DataPoint)]
     amounts: Counter[str] = Counter()
@@ -626,6 +630,22 @@ def test_one_that_raises_once_goes_on_from_where_it_was() -> None:
     summary.calls_queue = queue
     summary.runtime(5.0)
     assert observer.cycle()['s', NO_LABELS] == Distribution((5.0,), (1,))
+
+
+def test_of_a_total_whose_children_raise_nothing_is_made_up() -> None:
+    """A labelled summary's total has none of the observations of a summary that came before it in the tree."""
+    before, labelled = getMetric('a', 'summary'), getMetric('b', 'summary')
+    labelled.runtime(1.0, n=1)
+    observer = Observer()
+    observer.cycle()
+    before.runtime(7.0)
+    labelled.runtime(2.0, n=1)
+    labelled.children[0].calls_queue = None
+    found = [point for point in Delta(read(getMetric()), observer.baseline) if isinstance(point, DataPoint)]
+    assert [(point.name, point.value) for point in found] == [
+        ('a', Distribution((7.0,), (1,))),
+        ('b.total', Distribution((2.0,), (1,))),
+    ]
 
 
 def test_the_value_of_a_discard_is_satellas() -> None:
