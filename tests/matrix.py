@@ -1,8 +1,8 @@
 """Runs the tests that depend on versions with each Python, Django, boto3 and satella that go together.
 
-``make matrix``, or ``python -m matrix`` from ``tests/``, with a pip that knows dependency groups. ``--quick`` takes the
-oldest cell and the newest one that there are interpreters for. Each cell has an environment of its own below
-``.venv-matrix/``, with the wheel, and a log beside it.
+``make matrix`` runs it, with a pip that knows dependency groups. ``--quick`` takes the oldest cell and the newest one
+that there are interpreters for, and fewer tests. Each cell has an environment of its own below ``.venv-matrix/``, with
+the wheel, and a log beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,14 +31,17 @@ LIBRARIES = {
 }
 TESTS = (
     'tests/property',
-    'tests/integration/test_delta.py',
     'tests/integration/test_django.py',
-    'tests/integration/test_exit.py',
     'tests/integration/test_export.py',
-    'tests/integration/test_forks.py',
     'tests/integration/test_start.py',
 )
-"""What may differ between versions: satella's metrics, botocore's requests, Django's middleware, forks and exits."""
+"""What may differ between versions, in one process: satella's metrics, botocore's requests, Django's middleware."""
+PROCESSES = (
+    'tests/integration/test_delta.py',
+    'tests/integration/test_exit.py',
+    'tests/integration/test_forks.py',
+)
+"""The same of forks and exits. These take longer; ``--quick`` leaves them to ``make test``."""
 ENVIRONMENT = {**os.environ, 'HYPOTHESIS_PROFILE': 'light'}
 
 
@@ -102,13 +106,14 @@ def build() -> Path:
     return wheel
 
 
-def attempt(cell: Cell, python: str | None, wheel: Path) -> Outcome:
+def attempt(cell: Cell, pythons: dict[str, str | None], wheel: Path, tests: tuple[str, ...]) -> Outcome:
     """Try one cell, and say what came of it."""
+    python = pythons[cell.python]
     if python is None:
         return Outcome(cell, f'skipped: no interpreter for Python {cell.python}')
     started = time.monotonic()
     with cell.log.open('w') as log:
-        for command in commands(cell, python, wheel):
+        for command in commands(cell, python, wheel, tests):
             log.write(f'$ {" ".join(map(str, command))}\n')
             log.flush()
             done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT, check=False)
@@ -120,13 +125,13 @@ def attempt(cell: Cell, python: str | None, wheel: Path) -> Outcome:
     return outcome
 
 
-def commands(cell: Cell, python: str, wheel: Path) -> Iterator[list[str | Path]]:
+def commands(cell: Cell, python: str, wheel: Path, tests: tuple[str, ...]) -> Iterator[list[str | Path]]:
     """Make the environment, fill it, and run the tests in it."""
     yield [python, '-m', 'venv', '--clear', '--without-pip', cell.folder]
     pip = [sys.executable, '-m', 'pip', '--python', cell.folder, '--disable-pip-version-check', 'install', '--quiet']
     versions = [f'django=={cell.django}.*', *LIBRARIES[cell.libraries]]
     yield [*pip, wheel, *versions, '--group', f'{ROOT / "pyproject.toml"}:matrix']
-    yield [cell.folder / 'bin' / 'pytest', '-q', *TESTS]
+    yield [cell.folder / 'bin' / 'pytest', '-q', *tests]
 
 
 def report(outcomes: Iterable[Outcome]) -> str:
@@ -138,24 +143,24 @@ def report(outcomes: Iterable[Outcome]) -> str:
 
 
 def chosen(pythons: dict[str, str | None], quick: bool) -> list[Cell]:
-    """The cells to try."""
+    """The cells to try, and those that cannot be."""
     everything = list(cells())
-    if not quick:
-        return everything
     possible = [cell for cell in everything if pythons[cell.python]]
-    return [possible[0], possible[-1]] if possible else everything
+    tried = {possible[0], possible[-1]} if quick and possible else set(possible)
+    return [cell for cell in everything if cell in tried or cell not in possible]
 
 
 def main() -> int:
     """Try all cells, as many at a time as there are processors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--quick', action='store_true', help='the oldest cell and the newest only')
+    parser.add_argument('--quick', action='store_true', help='the oldest cell and the newest only, with fewer tests')
     quick = parser.parse_args().quick
     FOLDER.mkdir(exist_ok=True)
     pythons = {version: interpreter(version) for version in PYTHONS}
-    wheel = build()
+    tests = TESTS if quick else (*TESTS, *PROCESSES)
+    attempt_here = partial(attempt, pythons=pythons, wheel=build(), tests=tests)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = list(pool.map(lambda cell: attempt(cell, pythons[cell.python], wheel), chosen(pythons, quick)))
+        outcomes = list(pool.map(attempt_here, chosen(pythons, quick)))
     print(report(outcomes))
     return int(any(outcome.verdict.startswith('FAILED') for outcome in outcomes))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import NamedTuple
 
+import matrix
 import pytest
 
 import aws_satella
@@ -152,6 +153,29 @@ def test_the_metadata_is_complete(published: Published) -> None:
         *(f'Programming Language :: Python :: 3.{minor}' for minor in (10, 11, 12, 13)),
         *(f'Framework :: Django :: {release}' for release in ('5.2', '6.0', '6.1')),
     } <= set(metadata.get_all('Classifier', []))
+
+
+def test_the_matrix_tries_what_the_metadata_promises(published: Published) -> None:
+    """Every Python and Django of the classifiers is in the matrix, and so are the oldest libraries that are allowed."""
+    classifiers = wheel_metadata(published.wheel).get_all('Classifier', [])
+    required = dict(each.split('>=') for each in wheel_metadata(published.wheel).get_all('Requires-Dist', []))
+    oldest = dict(each.split('==') for each in matrix.LIBRARIES['oldest'])
+
+    assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Python :: 3.' in each} == set(matrix.PYTHONS)
+    assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Django ::' in each} == set(matrix.DJANGOS)
+    assert all(version.startswith(f'{required[name]}.') for name, version in oldest.items())
+
+
+def test_the_matrix_names_what_it_skips(tmp_path: Path) -> None:
+    """Cells of a Python that is not there are in the table, with the reason; the oldest and newest others are tried."""
+    pythons = {'3.10': None, '3.11': 'python3.11', '3.12': 'python3.12', '3.13': None}
+
+    cells = matrix.chosen(pythons, quick=True)
+    skipped = [matrix.attempt(cell, pythons, tmp_path, ()) for cell in cells if not pythons[cell.python]]
+
+    assert [cell for cell in cells if pythons[cell.python]] == [('3.11', '5.2', 'oldest'), ('3.12', '6.1', 'newest')]
+    assert {outcome.cell.python for outcome in skipped} == {'3.10', '3.13'}
+    assert '3.10    5.2     oldest                   skipped: no interpreter for Python 3.10' in matrix.report(skipped)
 
 
 def test_links_of_the_readme_lead_somewhere_from_an_index(published: Published) -> None:
