@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 Samples = Sequence[float]
 
@@ -43,8 +43,8 @@ class Line:
     result: float
     result_text: str
     bound: Bound | None = None
-    spread: tuple[float, float] | None = None
-    """The result's least and greatest value from round to round."""
+    rounds: Samples = ()
+    """The result of each round, where ours and the control take turns."""
     unit: str = 'seconds'
 
     @property
@@ -59,25 +59,30 @@ def best(samples: Samples) -> float:
 
 def ratio(row: int, what: str, ours: Samples, beside: str, control: Samples, bound: Bound | None = None) -> Line:
     """A line whose result is how much ours is of the control."""
-    rounds = [own / other for own, other in zip(ours, control, strict=True)]
     result = best(ours) / best(control)
-    return Line(row, what, ours, beside, control, result, f'{result:.2f}', bound, (min(rounds), max(rounds)))
+    rounds = [own / other for own, other in zip(ours, control, strict=True)]
+    return Line(row, what, ours, beside, control, result, f'{result:.2f}', bound, rounds)
 
 
 def times_less(row: int, what: str, ours: Samples, beside: str, control: Samples, bound: Bound | None = None) -> Line:
     """A line whose result is how many times less ours is than the control."""
-    rounds = [other / own for own, other in zip(ours, control, strict=True)]
     result = best(control) / best(ours)
-    return Line(row, what, ours, beside, control, result, f'{result:.1f}x', bound, (min(rounds), max(rounds)))
+    rounds = [other / own for own, other in zip(ours, control, strict=True)]
+    return Line(row, what, ours, beside, control, result, f'{result:.1f}x', bound, rounds)
 
 
 def summary(samples: Samples, unit: str) -> str:
     """Least, median and greatest, in a unit that suits them."""
-    if not samples:
-        return ''
     size, name = _scale(max(samples), unit)
     numbers = [min(samples), median(samples), max(samples)] if len(samples) > 1 else samples
     return ' / '.join(f'{number / size:.3g}' for number in numbers) + f' {name}'
+
+
+def quartiles(rounds: Samples) -> str:
+    """What lies between the quartiles; of few, what there is."""
+    few = len(rounds) < 4
+    low, _, high = (min(rounds), 0, max(rounds)) if few else quantiles(rounds, n=4, method='inclusive')
+    return f'{low:.3g}' if low == high else f'{low:.3g} to {high:.3g}'
 
 
 def _scale(largest: float, unit: str) -> tuple[float, str]:

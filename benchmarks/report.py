@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lines import Line, Samples, best, summary
+from benchmarks.lines import Line, Samples, best, quartiles, summary
 
 
 def show(
@@ -32,7 +32,7 @@ def show(
 def _table(lines: Sequence[Line], about: Mapping[str, str]) -> Table:
     caption = (
         'CPU time (rows 1-3, 6-8), bytes (4), wall time (5): least / median / greatest. The result compares the least '
-        'samples, of rows 4 and 5 the medians; below it, how it differed from round to round.'
+        'samples, in row 5 the medians; below it are the quartiles of the results of single rounds.'
     )
     table = Table(title=', '.join(f'{name} {value}' for name, value in about.items()), caption=caption)
     table.add_column('', justify='right')
@@ -46,7 +46,7 @@ def _table(lines: Sequence[Line], about: Mapping[str, str]) -> Table:
     for line in lines:
         if line.row != previous:
             table.add_section()
-        spread = f'\n[dim]{line.spread[0]:.3g} to {line.spread[1]:.3g}[/]' if line.spread else ''
+        spread = f'\n[dim]{quartiles(line.rounds)}[/]' if line.rounds else ''
         table.add_row(
             str(line.row) if line.row != previous else '',
             line.what,

@@ -112,7 +112,7 @@ def _flat(bench: Bench, kind: str) -> Line:
             series = worker('count_series')
             return lambda: worker('time_collect', repeats=repeats) / series
 
-        of_few, of_many = alternate(bench.rounds(7), per_series(few, bench.rounds(100)), per_series(many, 1))
+        of_few, of_many = alternate(bench.rounds(7), per_series(few, bench.rounds(20)), per_series(many, 1))
     what = f'collect 100,000 {TREES[kind]}, a series'
     return ratio(1, what, of_many, 'a series of 1,000', of_few, Bound('≤', 1.5))
 
@@ -124,21 +124,18 @@ def payloads(bench: Bench) -> Iterator[Line]:
     """From the tree to payloads, against what botocore then spends on the same payloads."""
     bound = Bound('≤', 0.15)
     for kind in TREES:
-        yield _payloads(bench, kind, 8_000, 1_000, bound)
-    yield _payloads(bench, 'counters', 8_000, 1_000, bound, labels=4)
-    yield _payloads(bench, 'counters', 1_000, 1_000, bound)
+        yield _payloads(bench, kind, 2_000, 1_000, bound)
+    yield _payloads(bench, 'counters', 2_000, 1_000, bound, labels=4)
     yield _payloads(bench, 'counters', 100_000, 1_000, bound)
-    yield _payloads(bench, 'counters', 8_000, 20, None)
+    yield _payloads(bench, 'counters', 2_000, 20, None)
 
 
 def _payloads(bench: Bench, kind: str, number: int, at_once: int, bound: Bound | None, labels: int = 1) -> Line:
-    series = bench.series(number)
     with bench.worker() as worker:
-        worker('grow', kind=kind, series=series, labels=labels)
-        rounds = bench.rounds(3 if number > 10_000 else 7)
-        [pairs] = alternate(
-            rounds, lambda: worker('time_payloads', max_send_at_once=at_once, repeats=bench.repeats(series))
-        )
+        worker('grow', kind=kind, series=bench.series(number), labels=labels)
+        # Many short rounds, not few long ones: the less a sample takes, the likelier is one that nothing disturbed.
+        rounds = bench.rounds(max(3, 40_000 // number))
+        [pairs] = alternate(rounds, lambda: worker('time_payloads', max_send_at_once=at_once))
     mine, botocore = zip(*pairs, strict=True)
     labelled = f' with {labels} labels' if labels > 1 else ''
     what = f'{number:,} {TREES[kind]}{labelled} to payloads of {at_once:,}'
@@ -286,16 +283,16 @@ def delta(bench: Bench) -> Iterator[Line]:
     """Delta mode against cumulative, from the tree to payloads, something having been recorded in each series."""
     for kind, bound in (('counters', Bound('≤', 1.5)), ('histograms', Bound('<', 1.0)), ('summaries', None)):
         with bench.worker() as worker:
-            worker('grow', kind=kind, series=bench.series(8_000))
+            worker('grow', kind=kind, series=bench.series(2_000))
             for temporality in ('cumulative', 'delta'):
                 worker('export', name=temporality, botocore=False, temporality=temporality, max_send_at_once=1_000)
                 worker('cycle_of', name=temporality)  # the first one has nothing to compare with
             mine, control = alternate(
-                bench.rounds(15),
+                bench.rounds(30),
                 lambda: worker('cycle_after_recording', name='delta'),
                 lambda: worker('cycle_after_recording', name='cumulative'),
             )
-        yield ratio(6, f'delta, 8,000 {TREES[kind]} to payloads', mine, 'cumulative', control, bound)
+        yield ratio(6, f'delta, 2,000 {TREES[kind]} to payloads', mine, 'cumulative', control, bound)
 
 
 # --- 7: the import

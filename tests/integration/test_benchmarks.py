@@ -19,7 +19,7 @@ sys.path.append(str(ROOT))  # behind what is installed, so that only the benchma
 
 from benchmarks import __main__ as command  # noqa: E402  # the path comes first
 from benchmarks.host import percentile  # noqa: E402
-from benchmarks.lines import Bound, Line, ratio, summary, times_less  # noqa: E402
+from benchmarks.lines import Bound, Line, quartiles, ratio, summary, times_less  # noqa: E402
 from benchmarks.rows import ROWS, TREES  # noqa: E402
 from benchmarks.worker import Worker, WorkerError  # noqa: E402
 
@@ -162,11 +162,11 @@ def test_a_broken_bound_is_reported(
 
 
 def test_results_compare_the_least_samples() -> None:
-    """A ratio is of the least samples, whatever happened in other rounds; its spread is that of the rounds."""
+    """A ratio is of the least samples, whatever happened in single rounds, the results of which are kept, too."""
     more = ratio(1, '', [3.0, 9.0], '', [6.0, 1.0])
     less = times_less(1, '', [3.0, 9.0], '', [6.0, 1.0])
-    assert (more.result, more.spread) == (3.0, (0.5, 9.0))
-    assert (less.result, less.spread) == (1 / 3, (1 / 9, 2.0))
+    assert (more.result, more.rounds) == (3.0, [0.5, 9.0])
+    assert (less.result, less.rounds) == (1 / 3, [2.0, 1 / 9])
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,12 @@ def test_bounds(relation: str, held: list[float], broken: list[float]) -> None:
 
 
 def test_samples_read_well() -> None:
-    """Samples are shown as least, median and greatest, in a unit that suits them."""
+    """Samples are shown as least, median and greatest, in a unit that suits them; results as their quartiles."""
     assert summary([0.003, 0.001, 0.0021], 'seconds') == '1 / 2.1 / 3 ms'
     assert summary([2.5e6], 'bytes') == '2.5 MB'
+    assert quartiles([1.0, 2.0, 3.0, 4.0, 900.0]) == '2 to 4'
+    assert quartiles([2.0, 1.0]) == '1 to 2'
+    assert quartiles([2.0]) == '2'
     assert Line(1, '', [], '', [], 0.0, '').holds
 
 
