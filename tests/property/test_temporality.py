@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from property.test_buckets import counted
 from property.trees import Constant, Recording, Spec, Tree, build, frozen, leaves, snapshot, trees
 from property.trees import record as record_again
-from satella.instrumentation.metrics import MetricData, getMetric
+from satella.instrumentation.metrics import LabeledMetric, MetricData, MetricDataCollection, getMetric
 from satella.instrumentation.metrics.metric_types import CounterMetric, LeafMetric
 
 from aws_satella.pure import (
@@ -543,15 +543,16 @@ def _amount(point: DataPoint) -> Any:
     return sum(point.value.counts) if isinstance(point.value, Distribution) else point.value
 
 
-class _Asking(LeafMetric):  # type: ignore[misc]
-    """A metric of a program's that must not be asked."""
+class _Asked(LeafMetric):  # type: ignore[misc]
+    """A metric of a program's that says when it is asked."""
+
+    def __init__(self, name: str, root: Any, asked: list[str]) -> None:
+        super().__init__(name, root)
+        self.asked = asked
 
     def to_metric_data(self) -> Any:
-        raise AssertionError('asked')
-
-
-def _never() -> float:
-    raise AssertionError('called')
+        self.asked.append(self.name)
+        return MetricDataCollection()
 
 
 @given(trees(STATEFUL, internal=False), st.lists(st.integers(1, 5), max_size=4))
@@ -578,12 +579,17 @@ def Delta_of(root: Any) -> Baseline:  # noqa: N802  # it stands beside the class
 
 def test_noting_runs_no_code_of_the_programs() -> None:
     """At a fork nothing of the program's is called: no callable, no clock of an uptime, no class of its own."""
-    getMetric('callable', 'callable', value_getter=_never)
-    getMetric('uptime', 'uptime', time_getter=Constant(1)).time_getter = _never
-    getMetric().append_child(_Asking('own', getMetric()))
+    asked: list[str] = []
+    getMetric('callable', 'callable', value_getter=lambda: asked.append('callable'))
+    LabeledMetric(getMetric('callable', 'callable'), callable=lambda: asked.append('labelled'), a=1)
+    getMetric('uptime', 'uptime', time_getter=Constant(1)).time_getter = lambda: asked.append('uptime') or 1
+    getMetric().append_child(_Asked('own', getMetric(), asked))
     counter = getMetric('c', 'counter')
     counter.runtime(2)
     assert note(getMetric()) == {counter: 2}
+    assert asked == []
+    list(collect(getMetric()))
+    assert asked == ['labelled', 'callable', 'uptime', 'own']
 
 
 def test_noting_leaves_the_tree_alone() -> None:
