@@ -40,7 +40,7 @@ test: $(VENV)/.test-dependencies $(VENV)/.package ## the whole test suite
 	$(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal $(PYTEST_ARGS)
 
 test-deep: $(VENV)/.test-dependencies $(VENV)/.package ## the properties, with 1,000 new examples each
-	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal tests/property $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal --timeout=1200 tests/property $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
 	$(BIN)/ruff check .
