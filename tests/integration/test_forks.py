@@ -205,6 +205,7 @@ def test_what_a_parent_counted_that_does_not_export_is_its_childs(endpoint: Endp
     """Where only the workers export, the first request that one serves counts, and so does what was counted before."""
     run(
         """
+assert not aws_satella.flush()
 work.runtime(2, who='parent')
 work.runtime(1, who='child')
 wait(fork(count_and_flush))
