@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.endpoint import Endpoint
+from support.endpoint import Endpoint, dimensions
 from support.sites import BIN, SITES, run_python
 
 SERVED = """
@@ -64,6 +65,30 @@ def test_site_exports_where_it_is_served(endpoint: Endpoint) -> None:
     assert ran.returncode == 0, ran.stdout
     assert exported(endpoint) == 1, ran.stdout
     assert 'not exported' not in ran.stdout
+
+
+FORKED = """
+import ctypes, os, sys
+from satella.instrumentation.metrics import getMetric
+import aws_satella
+
+assert aws_satella.flush()  # the parent exports
+if ctypes.PyDLL(None).fork() == 0:  # as a server in C does it: the interpreter does not know
+    assert not aws_satella.flush()
+    get('/page/1/')
+    sys.exit()
+assert os.wait()[1] == 0
+"""
+
+
+def test_first_request_of_a_child_counts_once(endpoint: Endpoint) -> None:
+    """What a parent that exports has counted is its own, and the first request is its child's, which served it."""
+    ran = run(endpoint, '-c', SERVED + FORKED, SHOP_APPS='shop.apps.EagerShopConfig')
+    assert ran.returncode == 0, ran.stdout
+    by_process: Counter[str] = Counter()
+    for datum in endpoint.named('shop.hits'):
+        by_process[dimensions(datum)['pid']] += round(datum['Value'])
+    assert list((+by_process).values()) == [1, 1], ran.stdout
 
 
 TEST_RUNS = {
