@@ -98,7 +98,7 @@ class DataPoint(NamedTuple):
     """One number of one series."""
 
     name: str
-    value: Any
+    value: object
     """A number where all is well; whatever the program recorded otherwise. A :class:`Distribution` for that kind."""
     labels: Labels
     kind: Kind = Kind.GAUGE

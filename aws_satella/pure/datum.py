@@ -154,7 +154,7 @@ class Shaper:
         datum['Dimensions'], dimension_bytes = merged
         size = head.size + dimension_bytes
         if isinstance(point.value, Distribution):
-            return list(_distribution(point, datum, size, self._tolerate))
+            return list(_distribution(point, point.value, datum, size, self._tolerate))
         value = number(point.value)
         if isinstance(value, Reason):
             return [_discard(point, value)]
@@ -184,11 +184,11 @@ def _discard(point: DataPoint, reason: Reason, error: BaseException | None = Non
 
 
 def _distribution(
-    point: DataPoint, datum: MetricDatum, size: int, tolerate: type[BaseException]
+    point: DataPoint, distribution: Distribution, datum: MetricDatum, size: int, tolerate: type[BaseException]
 ) -> Iterator[Sized | Discarded]:
     """As many data as it takes, 150 distinct values each; an observation that is no number costs itself alone."""
     observed: dict[float, float] = {}
-    for value, count in zip(point.value.values, point.value.counts, strict=True):
+    for value, count in zip(distribution.values, distribution.counts, strict=True):
         try:
             checked = number(value)
         except tolerate as error:

@@ -67,7 +67,7 @@ class SummaryState(NamedTuple):
 State = float | HistogramState | SummaryState
 """What was passed on of one metric object (a number: of a counter)."""
 
-Baseline = Mapping[Hashable, Any]
+Baseline = Mapping[Hashable, object]
 """Metric object (or that and a field) → :data:`State`. Its size is that of the live tree."""
 
 
@@ -169,7 +169,7 @@ class Delta:
         self, points: Iterable[Point | Discarded], baseline: Baseline, tolerate: type[BaseException] = Exception
     ) -> None:
         self._points = points
-        self._old = baseline
+        self._old: Mapping[Hashable, Any] = baseline
         self._new: dict[Hashable, Any] = {}
         self._complete = False
         self._tolerate = tolerate
@@ -255,7 +255,7 @@ def note(root: Any) -> Baseline:
     For the moment of a fork, which waits for it: it works out nothing of what was observed, and runs no code of the
     program's (a callable metric is not called).
     """
-    noted: dict[Hashable, State] = {}
+    noted: dict[Hashable, object] = {}
     for point in read(root, only=STATEFUL):
         if isinstance(point, DataPoint):
             if point.source is not None:

@@ -5,7 +5,8 @@ It is checked with ``mypy --strict --disallow-any-expr`` against the installed w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from typing_extensions import assert_type
@@ -22,7 +23,19 @@ from aws_satella import (
     preview,
     start_if_not_started,
 )
-from aws_satella.pure import DataPoint, Discarded, Kind, MetricDatum, Payload, Reason, build_payloads, collect
+from aws_satella.pure import (
+    DataPoint,
+    Delta,
+    Discarded,
+    Kind,
+    MetricDatum,
+    Payload,
+    Plan,
+    Reason,
+    build_payloads,
+    collect,
+    read,
+)
 
 
 class Client:
@@ -118,10 +131,16 @@ def own_client(client: Client) -> None:
             assert_type(datum['MetricName'], str)
 
 
-def stages() -> list[str]:
-    """Look at data points; the value is whatever the program recorded, so it is not looked at here."""
-    points = [point for point in collect(Gauge()) if isinstance(point, DataPoint)]  # type: ignore[misc]  # its value
-    return [point.name for point in points if point.kind is Kind.COUNTER]  # type: ignore[misc]  # its value
+def stages() -> float:
+    """Put the stages together; a value is whatever the program recorded, until it is looked at."""
+    points = [each for each in collect(Gauge()) if isinstance(each, DataPoint)]  # type: ignore[misc]  # MetricData
+    numbers = [point.value for point in points if point.kind is Kind.COUNTER and isinstance(point.value, float)]
+    assert_type(numbers, list[float])
+    delta = Delta(read(Gauge()), {})  # type: ignore[misc]  # satella's metrics, and its MetricData
+    assert_type(delta.baseline, Mapping[Hashable, object])
+    requests = Plan('Shop', max_dimensions=30).requests(Plan('Shop').sized(points))  # type: ignore[misc]  # MetricData
+    assert_type(requests, Iterator[list[MetricDatum]])
+    return math.fsum(numbers)
 
 
 def version() -> list[str]:
