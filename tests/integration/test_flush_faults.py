@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request
-from support.exporters import DEADLINE, assert_conserved, bury, exporting
+from support.exporters import DEADLINE, assert_conserved, exporting, killing
 from support.waiting import wait_for
 
 import aws_satella
@@ -105,12 +105,14 @@ def test_from_within_a_callback_it_is_false(which: str, endpoint: Endpoint) -> N
     answers: list[bool] = []
 
     def callback(_: MetricData | Exception) -> None:
+        exporter = threading.current_thread()
+        assert isinstance(exporter, AWSSatellaExporterThread)
         answers.append(exporter.flush())
 
     getMetric('a.sick', 'float').runtime(float('nan'))
     getMetric('b.healthy', 'counter').runtime(1)
     endpoint.behave = lambda _request: RESET if len(endpoint.received) == 1 else OK
-    with exporting(endpoint, 0.1, **{which: callback}) as exporter:
+    with exporting(endpoint, 0.1, **{which: callback}):
         wait_for(lambda: answers and endpoint.data, 'the callback and the data', DEADLINE)
     assert not any(answers)
 
@@ -170,8 +172,7 @@ def test_a_flush_that_meets_a_forced_end_is_answered(endpoint: Endpoint) -> None
         waiting = threading.Thread(target=lambda: answers.append(exporter.flush()))
         waiting.start()
         wait_for(lambda: len(endpoint.received) > received, 'the request', DEADLINE)
-        exporter.terminate(force=True)
-        let_go.set()
-        bury(exporter)
+        with killing(exporter):
+            let_go.set()
         waiting.join(DEADLINE)
     assert answers == [False]

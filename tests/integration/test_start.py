@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import OK, RESET, Endpoint
-from support.exporters import DEADLINE, Ticks, bury, end
+from support.exporters import DEADLINE, Ticks, end, kill
 from support.waiting import wait_for
 
 import aws_satella
@@ -85,7 +85,7 @@ def test_a_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Mon
     counter.runtime(10)
     assert not first.flush(DEADLINE)
 
-    bury(first.terminate(force=True))
+    kill(first)
     assert not process.is_running()
     assert first.stats.buffered == 1
     endpoint.behave = lambda _request: OK

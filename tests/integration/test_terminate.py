@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import HANG, OK, RESET, Endpoint
-from support.exporters import DEADLINE, Ticks, assert_conserved, bury, exporting
+from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, kill, killing
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
@@ -99,9 +99,8 @@ def test_force_ends_it_without_an_export(
     with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=1)) as exporter:
         wait_for(lambda: len(endpoint.received) == 1, 'the first request', DEADLINE)
         wait_for(lambda: exporter.stats.cycles or state is _hanging, 'the end of the cycle', DEADLINE)
-        exporter.terminate(force=True)
-        exporter.terminate()
-        bury(exporter)
+        with killing(exporter):
+            exporter.terminate()
         assert not exporter.exporting
     assert exporter.stats.cycles == 1
     assert exporter.stats.buffered == (0 if state is _sleeping else 1)
@@ -127,7 +126,7 @@ def test_force_stops_a_long_cycle(endpoint: Endpoint) -> None:
         getMetric(f'b.m{index}', 'int').runtime(1)
     with exporting(endpoint, 3600, max_send_at_once=1) as exporter:
         assert reading.wait(DEADLINE)
-        bury(exporter.terminate(force=True))
+        kill(exporter)
     assert endpoint.data == []
     assert exporter.stats.buffered == 21
     assert_conserved(exporter, endpoint, 21)

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from satella.instrumentation.metrics import MetricDataCollection, getMetric
 from satella.instrumentation.metrics.metric_types import LeafMetric
 from support.endpoint import OK, Endpoint, Reply, dimensions
-from support.exporters import DEADLINE, Raiser, assert_conserved, bury, exporting
+from support.exporters import DEADLINE, Raiser, assert_conserved, exporting, kill
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
@@ -123,8 +123,7 @@ def test_whatever_is_raised_wherever_the_next_interval_delivers_what_is_healthy(
     with exporting(endpoint, **arguments) as exporter:
         wait_for(lambda: raiser.times >= 3, 'the third fault', DEADLINE)
         _wait_for_a_healthy_cycle(endpoint)
-        exporter.terminate(force=True)
-        bury(exporter)
+        kill(exporter)
     # The end may have come between a request and its reply.
     assert exporter.stats.sent <= len(endpoint.data) <= exporter.stats.sent + len(HEALTHY)
     assert exporter.stats.dropped == 0

@@ -73,6 +73,7 @@ class Endpoint:
         self.received: list[Request] = []
         self.accepted: list[Request] = []
         self.closing = threading.Event()
+        self._clients: list[Any] = []
         self._listen(0)
         self.port = int(self._server.server_address[1])
 
@@ -101,7 +102,9 @@ class Endpoint:
     def client(self, **config: Any) -> Any:
         """A boto3 client of this endpoint with a single attempt, and timeouts that do for a busy machine."""
         settings = {'connect_timeout': 5, 'read_timeout': 5, 'retries': {'total_max_attempts': 1}, **config}
-        return session().client('cloudwatch', endpoint_url=self.url, config=Config(**settings))
+        client = session().client('cloudwatch', endpoint_url=self.url, config=Config(**settings))
+        self._clients.append(client)
+        return client
 
     @property
     def data(self) -> list[dict[str, Any]]:
@@ -113,8 +116,10 @@ class Endpoint:
         return [datum for datum in self.data if datum['MetricName'] == name]
 
     def close(self) -> None:
-        """Stop serving, and let go of what hangs."""
+        """Stop serving, and let go of what hangs, and of the connections of its clients."""
         self.closing.set()
+        for client in self._clients:
+            client.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -41,13 +41,25 @@ def end(exporter: AWSSatellaExporterThread) -> None:
     assert not exporter.is_alive()
 
 
-def bury(exporter: AWSSatellaExporterThread) -> None:
-    """Wait for a thread that was ended by force, and clear away the connection that it may have been torn from."""
-    exporter.join(DEADLINE)
-    assert not exporter.is_alive()
+@contextmanager
+def killing(exporter: AWSSatellaExporterThread) -> Iterator[None]:
+    """End the thread by force, and wait until it has ended after the block.
+
+    It may be torn from the midst of a request, whose connection nobody closes then: that warning is none.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', ResourceWarning)
+        exporter.terminate(force=True)
+        yield
+        exporter.join(DEADLINE)
+        assert not exporter.is_alive()
         gc.collect()
+
+
+def kill(exporter: AWSSatellaExporterThread) -> None:
+    """End the thread by force."""
+    with killing(exporter):
+        pass
 
 
 def assert_conserved(exporter: AWSSatellaExporterThread, endpoint: Endpoint, recorded: int) -> None:
