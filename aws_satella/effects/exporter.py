@@ -165,7 +165,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         if self._pid != os.getpid():
             self._adopt()
         if uwsgi.threads_stand_still():
-            uwsgi.warn(uwsgi.NO_THREADS)
+            uwsgi.warn_of_standstill(os.getpid())
         self._exporting = True
         try:
             super().start()

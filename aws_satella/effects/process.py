@@ -111,7 +111,7 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
     if _runs(process.exporter):
         return
     if uwsgi.is_master():
-        uwsgi.warn(uwsgi.MASTER)
+        uwsgi.warn_of_master(os.getpid())
         return
     with process.starting:
         if not _runs(process.exporter):

@@ -11,16 +11,6 @@ from functools import cache
 
 from aws_satella.effects.delivery import logger
 
-NO_THREADS = (
-    'uWSGI runs without --enable-threads: threads stand still between requests, and so does the exporter of metrics, '
-    'which will export seldom and late'
-)
-MASTER = (
-    'The exporter of metrics is not started in the process that uWSGI forks its workers from: a worker that is forked '
-    'while a thread runs may hang for ever. Start it in the workers (in a request, or in a function with '
-    'uwsgidecorators.postfork), or run uWSGI with --lazy-apps'
-)
-
 
 def threads_stand_still() -> bool:
     """Whether threads run only while a request is served. (From uWSGI 2.0.27 on they always run.)"""
@@ -36,11 +26,16 @@ def is_master() -> bool:
     return bool(os.getpid() == master if master else uwsgi.numproc > 1)
 
 
-def warn(message: str) -> None:
-    """Say it, once a process."""
-    _warn(message, os.getpid())
+@cache
+def warn_of_standstill(_pid: int) -> None:
+    """Say once a process that threads stand still."""
+    logger.warning('uWSGI runs without --enable-threads: the exporter of metrics stands still between requests')
 
 
 @cache
-def _warn(message: str, _pid: int) -> None:
-    logger.warning(message)
+def warn_of_master(_pid: int) -> None:
+    """Say once a process that no exporter is started in it."""
+    logger.warning(
+        'No exporter is started in the process that uWSGI forks its workers from, lest they hang; '
+        'start it in each worker'
+    )
