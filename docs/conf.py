@@ -19,6 +19,7 @@ html_theme = 'furo'
 html_title = f'aws-satella {release}'
 html_copy_source = False
 
+myst_enable_extensions = ['deflist']
 myst_heading_anchors = 3
 
 add_module_names = False
