@@ -58,8 +58,7 @@ def main() -> int:
 
 
 def _write(output: Path, about: dict[str, str], lines: list[Line], options: object, shares: object) -> None:
-    rows = [{**asdict(line), 'holds': line.holds} for line in lines]
-    results = {'about': about, 'lines': rows, 'options': options, 'shares': shares}
+    results = {'about': about, 'lines': [asdict(line) for line in lines], 'options': options, 'shares': shares}
     output.write_text(json.dumps(results, indent=1, ensure_ascii=False) + '\n')
 
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # behind what is installed, so that only the benchmark is found there
 
 from benchmarks import __main__ as command  # noqa: E402  # the path comes first
+from benchmarks import report  # noqa: E402
 from benchmarks.host import percentile  # noqa: E402
 from benchmarks.lines import Bound, Line, quartiles, ratio, summary, times_less  # noqa: E402
 from benchmarks.rows import ROWS, TREES  # noqa: E402
@@ -138,6 +139,7 @@ def test_what_is_below_the_table_runs(tmp_path: Path) -> None:
     assert len(results['options']) == 4
     assert all(sample > 0 for samples in results['options'].values() for sample in samples)
     assert 'parameter_validation=False' in done.stdout
+    assert '| parameter_validation=False |' in report.markdown(results)
 
 
 @pytest.mark.parametrize(('limit', 'status', 'says'), [(1.0, 1, 'BROKEN'), (3.0, 0, 'holds')])
@@ -158,7 +160,7 @@ def test_a_broken_bound_is_reported(
     shown = capsys.readouterr().out
     assert says in shown
     assert ('Does not hold: row 1, work: 2.11, must be ≤ 1' in shown) == bool(status)
-    assert json.loads(output.read_text())['lines'][0]['holds'] == (not status)
+    assert ('≤ 1: broken' in report.markdown(json.loads(output.read_text()))) == bool(status)
 
 
 def test_results_compare_the_least_samples() -> None:
