@@ -238,7 +238,9 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         try:
             # On any other thread than this one, SystemExit is the program's wish to exit, and not a metric's whim.
             self._delivery.tolerate = BaseException
+            self._delivery.paced = True
             self._keep_exporting()
+            self._delivery.paced = False  # whoever ends the process waits for the last export
             if not self._forced:
                 self._export()
             if not self._forced:
@@ -248,6 +250,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         finally:
             self._exporting = False
             self._delivery.tolerate = Exception
+            self._delivery.paced = False
             self._delivery.halted = False
             atexit.unregister(self._exit)
             _answer(self._requests(), sent=False)
