@@ -230,12 +230,12 @@ def _visible_children(metric: Any) -> Iterator[Any]:
     satella only ever adds to the list, so that it can be read as it is. A copy would touch every child twice, which
     is what takes the time in a large tree.
     """
-    level = metric.level
+    level, inherit = metric.level, MetricLevel.INHERIT
     for child in islice(metric.children, len(metric.children)):
         # Nearly all children inherit their level; to ask each would walk up the tree once a child.
         # noinspection PyProtectedMember
         try:
-            visible = (child._level is MetricLevel.INHERIT and child.root_metric is metric) or child.level <= level
+            visible = (child._level is inherit and child.root_metric is metric) or child.level <= level
         except Exception:
             visible = _is_visible(child, level)
         if visible:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 from satella.instrumentation.metrics import MetricData
 
@@ -84,11 +84,8 @@ def number(value: Any) -> float | Reason:
     return Reason.OUT_OF_RANGE if math.isfinite(result) else Reason.NOT_FINITE
 
 
-class _Head(NamedTuple):
-    """What all data of one name have in common, and its size."""
-
-    datum: MetricDatum
-    size: int
+_Head = tuple[str, str, int]
+"""What all data of one name have in common: the name as it is sent, the unit, and the size."""
 
 
 class _Fault(NamedTuple):
@@ -96,6 +93,10 @@ class _Fault(NamedTuple):
 
     reason: Reason
     error: BaseException | None = None
+
+
+MAX_HEADS: Final = 1_000
+"""Names that are remembered. Series of one name come one after the other, so that more would help nobody."""
 
 
 class Shaper:
@@ -122,7 +123,7 @@ class Shaper:
         self._tolerate = tolerate
         self._timestamp = timestamp
         self._storage_resolution = storage_resolution
-        self._names: dict[str, _Head | _Fault] = {}
+        self._heads: dict[str, _Head | _Fault] = {}
 
     def shape(self, points: Iterable[DataPoint | Discarded]) -> Iterator[Sized | Discarded]:
         """Metric data with their sizes, in order; discards pass through. A distribution of nothing gives nothing."""
@@ -133,35 +134,44 @@ class Shaper:
             try:
                 shaped = self._shape(point)
             except self._tolerate as error:
-                shaped = [_discard(point, Reason.RAISED, error)]
+                shaped = _discard(point, Reason.RAISED, error)
             if isinstance(shaped, list):
                 yield from shaped
             else:
                 yield shaped
 
-    def _shape(self, point: DataPoint) -> Sized | list[Sized | Discarded]:
-        """The datum, in nearly all cases; else a list of what there is instead."""
-        try:
-            head = self._names[point.name]
-        except KeyError:
-            head = self._names[point.name] = self._head(point.name)
+    def _shape(self, point: DataPoint) -> Sized | Discarded | list[Sized | Discarded]:
+        """The datum, in nearly all cases; or what there is instead."""
+        name, measured, labels, _, _ = point
+        head = self._heads.get(name) or self._head(name)
         if isinstance(head, _Fault):
-            return [_discard(point, *head)]
-        merged = self._merger.merge(point.labels)
-        if isinstance(merged, Reason):
-            return [_discard(point, merged)]
-        datum = head.datum.copy()
-        datum['Dimensions'], dimension_bytes = merged
-        size = head.size + dimension_bytes
-        if isinstance(point.value, Distribution):
-            return list(_distribution(point, point.value, datum, size, self._tolerate))
-        value = number(point.value)
-        if isinstance(value, Reason):
-            return [_discard(point, value)]
+            return _discard(point, *head)
+        merged = self._merger.merge(labels)
+        if not isinstance(merged, tuple):
+            return _discard(point, merged)
+        dimensions, dimension_bytes = merged
+        text, unit, size = head
+        datum: MetricDatum = {'MetricName': text, 'Dimensions': dimensions, 'Unit': unit}
+        if self._timestamp is not None:
+            datum['Timestamp'] = self._timestamp
+        if self._storage_resolution != 60:  # CloudWatch's default, which need not be said
+            datum['StorageResolution'] = self._storage_resolution
+        size += dimension_bytes
+        if isinstance(measured, Distribution):
+            return list(_distribution(point, measured, datum, size, self._tolerate))
+        value = number(measured)
+        if not isinstance(value, float):
+            return _discard(point, value)
         datum['Value'] = value
         return datum, size + VALUE_BYTES
 
     def _head(self, name: str) -> _Head | _Fault:
+        if len(self._heads) >= MAX_HEADS:
+            self._heads.clear()
+        head = self._heads[name] = self._new_head(name)
+        return head
+
+    def _new_head(self, name: str) -> _Head | _Fault:
         text = printable(str(name))
         if not text.strip() or len(text) > limits.MAX_METRIC_NAME_LENGTH:
             return _Fault(Reason.BAD_NAME)
@@ -171,12 +181,7 @@ class Shaper:
             return _Fault(Reason.BAD_UNIT, error)
         if unit not in limits.UNITS:
             return _Fault(Reason.BAD_UNIT)
-        datum: MetricDatum = {'MetricName': text, 'Unit': unit}
-        if self._timestamp is not None:
-            datum['Timestamp'] = self._timestamp
-        if self._storage_resolution != 60:  # CloudWatch's default, which need not be said
-            datum['StorageResolution'] = self._storage_resolution
-        return _Head(datum, ENVELOPE_BYTES + json_bytes(text) + len(unit))
+        return text, unit, ENVELOPE_BYTES + json_bytes(text) + len(unit)
 
 
 def _discard(point: DataPoint, reason: Reason, error: BaseException | None = None) -> Discarded:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
-from typing import TypedDict
+from typing import Final, Literal, TypedDict
 
 from aws_satella.pure import limits
 from aws_satella.pure.datapoints import Labels, Reason
@@ -51,6 +51,16 @@ def name_fault(name: str) -> Reason | None:
     return None
 
 
+MAX_FLOATS: Final = 1_000
+"""Values of labels that are remembered, in one cycle."""
+
+_OVERRIDDEN: Final = 'overridden'
+"""An extra dimension has the same name."""
+
+_Name = tuple[str, int] | Reason | Literal['overridden']
+"""The name of a dimension and the size of all but the value; or why there is none."""
+
+
 class Merger:
     """Merges the labels of many series with what is the same for all of them.
 
@@ -66,26 +76,25 @@ class Merger:
         self._extra: list[Dimension] = [{'Name': name, 'Value': value} for name, value in merged.items()]
         self._extra_bytes = sum(ENVELOPE_BYTES + json_bytes(name) + json_bytes(value) for name, value in merged.items())
         self._room = max_dimensions - len(merged)
-        self._names: dict[object, tuple[str, int] | Reason | None] = {}
+        self._names: dict[object, _Name] = {}
         self._labels: dict[str, object] = {}
         self._ambiguous = False
         """Whether two labels have become one name."""
+        self._floats: dict[float, str] = {}
 
     def merge(self, labels: Labels) -> tuple[list[Dimension], int] | Reason:
         """The dimensions of a series with these labels, and their size in bytes; or why it cannot be sent."""
         dimensions: list[Dimension] = []
         size = self._extra_bytes
+        names = self._names
         for label, value in labels.items():
-            text = value if type(value) is str else str(value)
+            text = value if type(value) is str else self._text(value)
             if not text or text.isspace():
                 continue
-            try:
-                known = self._names[label]
-            except KeyError:
-                known = self._name(label)
-            if known is None:
-                continue
-            if isinstance(known, Reason):
+            known = names.get(label) or self._name(label)
+            if not isinstance(known, tuple):
+                if known == _OVERRIDDEN:
+                    continue
                 return known
             name, name_bytes = known
             if not (text.isascii() and text.isprintable()):
@@ -101,10 +110,21 @@ class Merger:
         dimensions += self._extra
         return dimensions, size
 
-    def _name(self, label: object) -> tuple[str, int] | Reason | None:
-        """The name as it is sent and its size with all that surrounds it; why not; None for one that is overridden."""
+    def _text(self, value: object) -> str:
+        """``str()``, which takes long for a float; a histogram's series name the same few bounds again and again."""
+        if type(value) is not float or not value:  # 0.0 and -0.0 are one key
+            return str(value)
+        text = self._floats.get(value)
+        if text is None:
+            if len(self._floats) >= MAX_FLOATS:
+                self._floats.clear()
+            text = self._floats[value] = str(value)
+        return text
+
+    def _name(self, label: object) -> _Name:
+        """What becomes of a label of this name."""
         name = printable(str(label))
-        known: tuple[str, int] | Reason | None = None
+        known: _Name = _OVERRIDDEN
         if name not in self._overriding:
             self._ambiguous = self._ambiguous or self._labels.setdefault(name, label) != label
             known = name_fault(name) or (name, ENVELOPE_BYTES + json_bytes(name))

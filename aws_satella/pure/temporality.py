@@ -189,12 +189,16 @@ class Delta:
         old, new = self._old, self._new
         for point in self._points:
             if isinstance(point, DataPoint):
-                if point.source is None:
+                name, value, labels, kind, source = point
+                if source is None:
                     yield point
-                else:
-                    before = old.get(point.source, 0)
-                    new[point.source] = point.value
-                    yield _increase(point, before)
+                    continue
+                new[source] = value
+                try:
+                    increase: object = value - old.get(source, 0)
+                except Exception:  # no number: passed through as it is, for the shaping to say so
+                    increase = value
+                yield DataPoint(name, increase, labels, kind, source)
             elif isinstance(point, Discarded):
                 yield self._missed(point)
             else:
@@ -265,13 +269,6 @@ def note(root: Any) -> Baseline:
         elif not isinstance(point, Discarded) and point.calls is not None:
             noted[point.source] = SummaryState(point.calls, point.time)
     return noted
-
-
-def _increase(point: DataPoint, before: Any) -> DataPoint:
-    try:
-        return DataPoint(point.name, point.value - before, point.labels, Kind.COUNTER, point.source)
-    except Exception:  # no number: passed through as it is, for the shaping to say so
-        return point
 
 
 _NEW_HISTOGRAM: Final = HistogramState((), 0, 0.0)
