@@ -174,10 +174,9 @@ def longest_pause(seconds: float = 0.0, breath: float | None = None, **arguments
         return _watch(lambda: time.perf_counter() < end, breath)
     exporter = workload.exporter(**arguments)
     workload.warm_up(exporter.cloudwatch)
-    thread = threading.Thread(target=exporter.loop)
-    thread.start()
-    longest = _watch(thread.is_alive, breath)
-    thread.join()
+    exporter.start()
+    longest = _watch(lambda: not exporter.stats.cycles, breath)
+    exporter.terminate(force=True).join()
     assert not exporter.stats.failed_requests, exporter.stats
     return longest
 

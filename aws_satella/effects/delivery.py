@@ -17,7 +17,7 @@ from satella.instrumentation import metrics as satella_metrics
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.effects.cloudwatch import CloudWatchClient, describe
-from aws_satella.effects.pacing import PacedList, paced
+from aws_satella.effects.pacing import Pace, PacedList
 from aws_satella.pure import limits
 from aws_satella.pure.datapoints import DataPoint, Discarded, Distribution, Reason
 from aws_satella.pure.datum import MetricDatum
@@ -94,8 +94,7 @@ class Delivery:
         """Failed attempts in a row."""
         self.tolerate: type[BaseException] = Exception
         """What the program's code, or the client, may raise at the cost of what it concerns alone."""
-        self.paced = False
-        """Whether the host is to run in between; it makes a cycle longer."""
+        self.pace = Pace()
         self.halted = False
         """Whether nothing more is to be sent, though it may be collected: somebody else will send it."""
         self.complete = True
@@ -207,9 +206,8 @@ class Delivery:
             return
         points: Iterable[DataPoint | Discarded] = self.plan.data_points(root, self.baseline, self.tolerate)
         try:
-            read = paced(points) if self.paced else points
-            sized = self._as_far_as_it_goes(self.plan.sized(read, timestamp, pid, self.tolerate))
-            yield from self.plan.requests(sized, self._discard)
+            sized = self.plan.sized(self.pace.paced(points), timestamp, pid, self.tolerate)
+            yield from self.plan.requests(self._as_far_as_it_goes(sized), self._discard)
         finally:
             if isinstance(points, Delta):
                 self.baseline = points.baseline
@@ -228,8 +226,8 @@ class Delivery:
 
     def _send(self, batch: Batch) -> bool:
         """Send one batch. False where nothing more can be sent for now."""
-        data = PacedList(batch.data) if self.paced else batch.data
         try:
+            data = PacedList(batch.data, self.pace)
             self.client.put_metric_data(Namespace=self.plan.namespace, MetricData=data)
         except self.tolerate as error:
             return self._failed(error)

@@ -200,6 +200,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         self._forced = self._forced or force  # the hook at exit, which comes later, takes nothing back
         self._delivery.halted = self._forced
         super().terminate(force=force)
+        self._delivery.pace.hurry()
         self._mailbox.put(None)
         return self
 
@@ -222,6 +223,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             return False
         request = _Flush()
         self._mailbox.put(request)
+        self._delivery.pace.hurry()
         deadline = None if timeout is None else time.monotonic() + timeout
         # The thread answers, unless it was killed: so look after it from time to time.
         while not request.done.wait(1.0 if deadline is None else max(0.0, min(1.0, deadline - time.monotonic()))):
@@ -238,9 +240,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         try:
             # On any other thread than this one, SystemExit is the program's wish to exit, and not a metric's whim.
             self._delivery.tolerate = BaseException
-            self._delivery.paced = True
             self._keep_exporting()
-            self._delivery.paced = False  # whoever ends the process waits for the last export
             if not self._forced:
                 self._export()
             if not self._forced:
@@ -250,7 +250,6 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         finally:
             self._exporting = False
             self._delivery.tolerate = Exception
-            self._delivery.paced = False
             self._delivery.halted = False
             atexit.unregister(self._exit)
             _answer(self._requests(), sent=False)
@@ -269,6 +268,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         retry = self._next_attempt()
         while not self._terminating and (now := time.monotonic()) < due:
             if now >= retry:
+                self._delivery.pace.ease(due - now)
                 self._safely(self._delivery.attempt)
             elif (request := self._receive(min(due, retry) - now)) is not None:
                 self._export(request)
@@ -299,6 +299,10 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     def _export(self, *requests: _Flush) -> None:
         """One cycle, for the schedule and for all that have asked for one by now."""
         waiting = [*requests, *self._requests()]
+        if waiting or self._terminating:
+            self._delivery.pace.hurry()
+        else:
+            self._delivery.pace.ease(self.seconds / 2)
         dropped = self.stats.dropped
         went_well = self._safely(self.loop)
         self._stumbled = not went_well
