@@ -1,11 +1,17 @@
 """Delivers the metrics that a process keeps with satella to Amazon CloudWatch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from aws_satella.effects.cloudwatch import InitializationError
 from aws_satella.effects.delivery import ExportStats
 from aws_satella.effects.exporter import AWSSatellaExporterThread
-from aws_satella.effects.preview import preview
 from aws_satella.effects.process import export_once, flush, start_if_not_started
-from aws_satella.pure.bill import Preview, Prices
+
+if TYPE_CHECKING:
+    from aws_satella.effects.preview import preview
+    from aws_satella.pure.bill import Preview, Prices
 
 __all__ = [
     'AWSSatellaExporterThread',
@@ -18,3 +24,16 @@ __all__ = [
     'preview',
     'start_if_not_started',
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What sites do without in production is imported when it is asked for."""
+    if name == 'preview':
+        from aws_satella.effects.preview import preview
+
+        return preview
+    if name in ('Preview', 'Prices'):
+        from aws_satella.pure import bill
+
+        return getattr(bill, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

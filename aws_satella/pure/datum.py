@@ -151,7 +151,7 @@ class Shaper:
             return _discard(point, merged)
         dimensions, dimension_bytes = merged
         text, unit, size = head
-        datum: MetricDatum = {'MetricName': text, 'Dimensions': dimensions, 'Unit': unit}
+        datum: MetricDatum = {'MetricName': text, 'Unit': unit, 'Dimensions': dimensions}
         if self._timestamp is not None:
             datum['Timestamp'] = self._timestamp
         if self._storage_resolution != 60:  # CloudWatch's default, which need not be said

@@ -8,7 +8,6 @@ Every function takes an outbox and gives the next one. Always: ``recorded = sent
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from aws_satella.pure.datum import MetricDatum
@@ -22,8 +21,7 @@ class Batch(NamedTuple):
     data: Sequence[MetricDatum]
 
 
-@dataclass(frozen=True)
-class Outbox:
+class Outbox(NamedTuple):
     """Unsent data, oldest first, and the count of all others."""
 
     batches: tuple[Batch, ...] = ()
@@ -48,16 +46,16 @@ class Outbox:
 
     def put(self, batch: Batch) -> Outbox:
         """Add data behind all others."""
-        return replace(self, batches=(*self.batches, batch), recorded=self.recorded + len(batch.data))
+        return self._replace(batches=(*self.batches, batch), recorded=self.recorded + len(batch.data))
 
     def discard(self, number: int = 1) -> Outbox:
         """Count data that never came this far."""
-        return replace(self, recorded=self.recorded + number, discarded=self.discarded + number)
+        return self._replace(recorded=self.recorded + number, discarded=self.discarded + number)
 
     def accepted(self) -> Outbox:
         """CloudWatch took the first batch."""
         first, *rest = self.batches
-        return replace(self, batches=tuple(rest), sent=self.sent + len(first.data))
+        return self._replace(batches=tuple(rest), sent=self.sent + len(first.data))
 
     def refused(self, culprits: Collection[int] = ()) -> tuple[Outbox, list[MetricDatum]]:
         """CloudWatch refused the first batch for what is in it.
@@ -76,7 +74,7 @@ class Outbox:
         else:
             parts = ([datum for index, datum in enumerate(first.data) if index not in named],)
         cut = (Batch(first.timestamp, part) for part in parts if part)
-        after = replace(self, batches=(*cut, *rest), discarded=self.discarded + len(named))
+        after = self._replace(batches=(*cut, *rest), discarded=self.discarded + len(named))
         return after, [first.data[index] for index in sorted(named)]
 
     def bounded(self, most: int) -> Outbox:
@@ -104,4 +102,4 @@ class Outbox:
 
     def _keeping(self, batches: tuple[Batch, ...]) -> Outbox:
         kept = sum(len(batch.data) for batch in batches)
-        return replace(self, batches=batches, dropped=self.dropped + self.buffered - kept)
+        return self._replace(batches=batches, dropped=self.dropped + self.buffered - kept)

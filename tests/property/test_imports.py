@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -166,3 +168,23 @@ def test_what_is_promised_is_there(path: Path) -> None:
 def test_each_module_says_what_it_is(path: Path) -> None:
     """A file of the pure core opens with what lives there."""
     assert len(ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))) or '') > 80
+
+
+def test_what_production_does_without_is_imported_when_it_is_asked_for() -> None:
+    """`import aws_satella` leaves the preview alone; all public names are there nevertheless, and no others."""
+    script = """
+import sys
+import aws_satella
+assert not {'aws_satella.effects.preview', 'aws_satella.pure.bill', 'django'} & {*sys.modules}
+from aws_satella import *
+print(preview(), Preview.__name__, Prices().__class__.__name__)
+assert not set(aws_satella.__all__) - {*globals()}
+try:
+    aws_satella.previews
+except AttributeError as error:
+    assert 'previews' in str(error)
+else:
+    raise AssertionError
+"""
+    ended = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
