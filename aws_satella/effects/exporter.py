@@ -199,7 +199,10 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         """
         self._forced = self._forced or force  # the hook at exit, which comes later, takes nothing back
         self._delivery.halted = self._forced
-        super().terminate(force=force)
+        try:
+            super().terminate(force=force and self.is_alive())
+        except RuntimeError:
+            pass  # a greenlet, or it has just ended: there is no thread to raise in, and nothing more is sent
         self._delivery.pace.hurry()
         self._mailbox.put(None)
         return self

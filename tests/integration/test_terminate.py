@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from satella.instrumentation.metrics import getMetric
+from support import scripts
 from support.endpoint import HANG, OK, RESET, Endpoint
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, kill, killing
 from support.waiting import wait_for
@@ -130,3 +131,44 @@ def test_force_stops_a_long_cycle(endpoint: Endpoint) -> None:
     assert endpoint.data == []
     assert exporter.stats.buffered == 21
     assert_conserved(exporter, endpoint, 21)
+
+
+def test_force_is_harmless_where_no_thread_runs(endpoint: Endpoint) -> None:
+    """Before the start, and after the end, there is nothing to end; it raises nothing."""
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    assert exporter.terminate(force=True) is exporter
+    with exporting(endpoint) as ended:
+        pass
+    assert ended.terminate(force=True) is ended
+
+
+GREENLET = """
+from gevent import monkey; monkey.patch_all()
+import gevent, time
+from satella.instrumentation.metrics import getMetric
+from aws_satella import AWSSatellaExporterThread
+
+sent = []
+
+class Client:
+    def put_metric_data(self, Namespace, MetricData):
+        sent.append(MetricData)
+        time.sleep(0.1)
+
+for i in range(50):
+    getMetric(f'levels.n{i}', 'int').runtime(1)
+exporter = AWSSatellaExporterThread('Test', interval=3600, max_send_at_once=1, client_factory=Client)
+exporter.start()
+while not sent:
+    gevent.sleep(0.01)
+exporter.terminate(force=True).join(20)
+assert not exporter.is_alive()
+assert len(sent) == 1, sent
+assert exporter.stats.buffered == 49, exporter.stats
+"""
+
+
+def test_force_ends_a_greenlet_after_its_request(endpoint: Endpoint) -> None:
+    """Under gevent nothing can be raised in the exporter from outside; it sends nothing more, and ends."""
+    ended = scripts.run(GREENLET, endpoint.url)
+    assert ended.returncode == 0, ended.stderr
