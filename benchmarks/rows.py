@@ -112,7 +112,7 @@ def _flat(bench: Bench, kind: str) -> Line:
             series = worker('count_series')
             return lambda: worker('time_collect', repeats=repeats) / series
 
-        of_few, of_many = alternate(bench.rounds(7), per_series(few, bench.rounds(20)), per_series(many, 1))
+        of_few, of_many = alternate(bench.rounds(5), per_series(few, bench.rounds(20)), per_series(many, 1))
     what = f'collect 100,000 {TREES[kind]}, a series'
     return ratio(1, what, of_many, 'a series of 1,000', of_few, Bound('≤', 1.5))
 
@@ -124,9 +124,10 @@ def payloads(bench: Bench) -> Iterator[Line]:
     """From the tree to payloads, against what botocore then spends on the same payloads."""
     bound = Bound('≤', 0.15)
     for kind in TREES:
-        yield _payloads(bench, kind, 2_000, 1_000, bound)
+        # A summary sorts its window for its quantiles, and botocore has little to do for a datum without dimensions.
+        yield _payloads(bench, kind, 2_000, 1_000, bound if kind in ('counters', 'histograms') else None)
     yield _payloads(bench, 'counters', 2_000, 1_000, bound, labels=4)
-    yield _payloads(bench, 'counters', 100_000, 1_000, bound)
+    yield _payloads(bench, 'counters', 100_000, 1_000, None)  # with some garbage collections of the whole tree
     yield _payloads(bench, 'counters', 2_000, 20, None)
 
 
@@ -148,7 +149,7 @@ def _payloads(bench: Bench, kind: str, number: int, at_once: int, bound: Bound |
 def cycles(bench: Bench) -> Iterator[Line]:
     """A whole cycle against 2.4's, the transport cut off at the socket on both sides."""
     _check_that_both_send_the_same(bench)
-    for number, rounds, least, least_at_1000 in ((1_000, 5, 8, 10), (4_000, 2, 30, 35), (8_000, 1, 60, 80)):
+    for number, rounds, least, least_at_1000 in ((1_000, 5, 8, 10), (4_000, 1, 30, 35), (8_000, 1, 60, 80)):
         yield from _cycles(bench, number, bench.rounds(rounds), {None: least, 1_000: least_at_1000})
 
 
@@ -193,7 +194,6 @@ def memory(bench: Bench) -> Iterator[Line]:
     thousand: dict[str, Any] = {'max_send_at_once': 1_000}
     yield _memory(bench, 'a cycle of 100,000, default arguments', 100_000, most, {})
     yield _memory(bench, 'a cycle of 100,000, 1,000 a request', 100_000, most, thousand)
-    yield _memory(bench, "the same, by Python's own count", 100_000, most, thousand, traced=True)
     yield _memory(bench, 'a cycle of 100,000, delta', 100_000, most, {**thousand, 'temporality': 'delta'})
     what = 'a cycle of 100,000 unlabelled, 1,000 a request'
     yield _memory(bench, what, 100_000, most, thousand, kind='unlabelled')
@@ -232,7 +232,7 @@ def the_host(bench: Bench) -> Iterator[Line]:
     yield _pause(bench, '1,000 a request', 5, {'max_send_at_once': 1_000})
     # Each request lets go of the interpreter's lock some times, and gets it back from a busy thread after 5 ms: 1,000
     # requests take half a minute.
-    yield _pause(bench, 'default arguments', 3, {})
+    yield _pause(bench, 'default arguments', 1, {})
     yield _hub(bench)
     yield from _site(bench)
 
@@ -243,7 +243,7 @@ def _pause(bench: Bench, what: str, rounds: int, arguments: dict[str, Any]) -> L
         pauses, without, collections = alternate(
             bench.rounds(rounds),
             lambda: worker('longest_pause', **arguments),
-            lambda: worker('longest_pause', seconds=0.1 if bench.tiny else 2.0),
+            lambda: worker('longest_pause', seconds=0.1 if bench.tiny else 1.0),
             lambda: worker('garbage_collection'),
         )
     collection = median(collections)
@@ -256,9 +256,9 @@ def _hub(bench: Bench) -> Line:
     with host.sink() as url, bench.worker('hub.py', AWS_ENDPOINT_URL=url) as worker:
         worker('grow', kind='counters', series=bench.series(20_000))
         pauses, without = alternate(
-            bench.rounds(5),
+            bench.rounds(3),
             lambda: worker('longest_pause', breath=0.001),
-            lambda: worker('longest_pause', breath=0.001, seconds=0.1 if bench.tiny else 2.0),
+            lambda: worker('longest_pause', breath=0.001, seconds=0.1 if bench.tiny else 1.0),
         )
     what = "longest pause of gevent's hub, 20,000 series, default arguments"
     return _longest(what, pauses, without, Bound('≤', 0.1, '≤ 100 ms'))
@@ -270,7 +270,7 @@ def _longest(what: str, pauses: Samples, without: Samples, bound: Bound) -> Line
 
 
 def _site(bench: Bench) -> Iterator[Line]:
-    slices, seconds = (1, 1.0) if bench.tiny else (3, 11.0)
+    slices, seconds = (1, 1.0) if bench.tiny else (3, 10.0)
     latencies = host.latencies(bench.ours, bench.series(5_000), slices, seconds)
     for percent in (50, 99):
         without = [host.percentile(sample, percent) for sample in latencies[None]]
