@@ -68,9 +68,13 @@ def visit_the_site(progress: Progress, cloud: Cloud, seconds: float, temporality
         visiting = progress.add_task('Visiting the site', total=seconds)
         for elapsed in ticks(seconds):
             server.check()
-            done = f'{len(answers)} requests, {cloud.arrived()} values in CloudWatch'
-            progress.update(visiting, completed=elapsed, description=f'Visiting the site: {done}')
+            progress.update(visiting, completed=elapsed, description=visited(cloud, answers))
+    progress.update(visiting, completed=seconds, description=visited(cloud, answers))  # with the last interval
     return answers
+
+
+def visited(cloud: Cloud, answers: list[Answer]) -> str:
+    return f'Visiting the site: {len(answers)} requests, {cloud.arrived()} values in CloudWatch'
 
 
 def await_workers(server: Server, answers: list[Answer]) -> set[str]:
