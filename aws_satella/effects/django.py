@@ -80,6 +80,7 @@ class _Attempt:
         self._constructor = constructor
         self._began = time.monotonic()
         self._done = threading.Event()
+        self._failure: BaseException | None = None
         self.pid = os.getpid()
 
     @property
@@ -106,17 +107,18 @@ class _Attempt:
             return
         limit = self._constructor.get('exit_timeout', PARAMETERS['exit_timeout'].default)
         deadline = time.monotonic() + limit
-        if self._done.wait(limit):
-            flush(max(0.0, deadline - time.monotonic()))
+        if self._done.wait(limit) and (self._failure or flush(max(0.0, deadline - time.monotonic()))):
+            return
+        with suppress(Exception):  # of a handler or a filter of the program's own
+            logger.warning('The last export did not end within exit_timeout=%g s', limit)
 
     def _run(self, then: Callable[[BaseException | None], object]) -> None:
-        failure = None
         try:
             self._start()
         except BaseException as error:
-            failure = error
+            self._failure = error
         self._done.set()
-        then(failure)
+        then(self._failure)
 
     def _start(self) -> None:
         try:

@@ -22,7 +22,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import Endpoint
+from support import scripts
+from support.endpoint import HANG, Endpoint
 from support.waiting import wait_for
 
 import aws_satella
@@ -286,6 +287,49 @@ def test_logging_that_fails_costs_no_page(endpoint: Endpoint) -> None:
             assert raising.called
     finally:
         logger.removeFilter(raising)
+
+
+SHORT_LIFE = """
+import sys, threading, time
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from satella.instrumentation.metrics import getMetric
+
+asked = threading.Event()
+
+def factory():
+    import boto3
+    asked.set()
+    time.sleep(float(sys.argv[1]))
+    return boto3.client('cloudwatch')
+
+settings.configure(AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR={
+    'namespace': 'Site', 'temporality': 'delta', 'exit_timeout': float(sys.argv[2]), 'client_factory': factory,
+})
+from aws_satella.contrib.django import AWSSatellaMiddleware
+
+getMetric('site.hits', 'counter').runtime(1)
+AWSSatellaMiddleware(lambda _request: HttpResponse())(HttpRequest())
+assert asked.wait(20)
+"""
+
+
+def test_process_that_ends_before_its_exporter_runs_exports(endpoint: Endpoint) -> None:
+    """The first requests of a process arrive though it ends while the client is being made, and nothing is said."""
+    ended = scripts.run(SHORT_LIFE, endpoint.url, '0.5', '20')
+    assert ended.returncode == 0
+    assert ended.stderr == ''
+    assert sum(datum['Value'] for datum in endpoint.named('site.hits')) == 1
+
+
+@pytest.mark.parametrize('seconds', ['60', '0'], ids=['client', 'endpoint'])
+def test_what_does_not_arrive_in_time_is_no_secret(seconds: str, endpoint: Endpoint) -> None:
+    """Where the client takes longer than exit_timeout, or the endpoint does, the process ends, and one line says so."""
+    endpoint.behave = lambda _request: HANG
+    ended = scripts.run(SHORT_LIFE, endpoint.url, seconds, '1.5', timeout=30)
+    assert ended.returncode == 0
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert 'exit_timeout=1.5' in ended.stderr or 'could not be sent before the end' in ended.stderr
 
 
 def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
