@@ -19,6 +19,7 @@ from satella.instrumentation.metrics import getMetric
 
 signal.alarm(60)
 work = getMetric('work', 'counter')
+work.runtime(0, who='nobody')  # its very first labels take satella two steps, between which it looks unlabelled
 
 def client():
     return boto3.client('cloudwatch', config=Config(read_timeout=1, retries={'total_max_attempts': 1}))
