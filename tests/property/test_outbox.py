@@ -170,6 +170,22 @@ def test_named_culprits_take_one_refusal(size: int, culprits: set[int]) -> None:
     assert all(batch.timestamp == 7.0 for batch in outbox.batches)
 
 
+@given(st.lists(st.integers(1, 4), max_size=5), st.integers(0, 20))
+def test_a_bound_leaves_no_empty_batch(sizes: list[int], most: int) -> None:
+    """A batch that goes as a whole is gone: what is left of it would be a request with nothing in it."""
+    outbox = Outbox()
+    for size in sizes:
+        outbox = outbox.put(Batch(1.0, _data(size)))
+    bounded = outbox.bounded(most)
+    assert all(batch.data for batch in bounded.batches)
+    assert (bounded.next is None) == (bounded.buffered == 0)
+
+
+def test_a_discard_is_one_datum() -> None:
+    """Unless it is told otherwise, one datum is counted that never came this far."""
+    assert Outbox().discard() == Outbox(recorded=1, discarded=1)
+
+
 def test_an_outbox_is_a_value() -> None:
     """Every operation gives another outbox, and leaves the one that it was asked of as it was."""
     batch = Batch(1.0, _data(3))
