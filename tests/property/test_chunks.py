@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aws_satella.pure import chunk
@@ -15,6 +15,8 @@ streams = st.lists(st.integers(0, 30), max_size=60).map(lambda sizes: list(enume
 
 
 @given(streams, st.integers(1, 12), st.integers(1, 60))
+@example([(0, 1), (1, 1), (2, 10), (3, 10)], 2, 20)  # full by number, then exactly full by size
+@example([(0, 20), (1, 10), (2, 10)], 3, 20)  # exactly full by size, twice
 def test_chunks(stream: list[Sized], most: int, size: int) -> None:
     """All items in order; each chunk within both bounds, or a single item; and none that could have taken one more."""
     sizes = dict(stream)
