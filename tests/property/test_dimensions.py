@@ -51,6 +51,12 @@ def model(labels: Mapping[object, object], extra: Mapping[str, str], most: int) 
 @example([{'ą': 'label', '\\u0105': 'the same'}], {}, 3)
 @example([{'pid': 'label'}], {'pid': '7'}, 3)
 @example([{'\\u0105': 'label'}], {'ą': 'extra'}, 3)
+@example([{'a': 1.0}, {'a': 1}, {'a': True}], {}, 3)  # equal, but not one text
+@example([{'a': 1}, {'a': 1.0}], {}, 3)
+@example([{'a': 0.0}, {'a': -0.0}], {}, 3)
+@example([{'a': [1]}], {}, 3)  # no key of anything
+@example([{'a': ' ', 'b': 'after a blank', 'c': '\x7f'}], {}, 3)
+@example([{'n' * 255: 'v' * 1024}, {'n' * 256: 'v'}, {'n': 'v' * 1025}], {}, 3)
 def test_the_dimensions_are_those_of_the_model(
     series: list[dict[object, object]], extra: dict[str, str], most: int
 ) -> None:
