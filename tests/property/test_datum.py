@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from property.cloudwatch import UNITS, body, datum_violations, violations
 from property.texts import blank, escaped, odd, plain, texts
+from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import DataPoint, Discarded, Distribution, Kind, Merger, Reason, Shaper
 from aws_satella.pure.datum import Sized, number, unit_of, utc
@@ -120,6 +121,7 @@ def test_a_bad_observation_costs_itself_alone(value: Any, reason: Reason) -> Non
     (bad,) = (item for item in items if isinstance(item, Discarded))
     assert bad.reason is reason
     assert bad.data.value is value
+    assert (bad.error is not None) == (reason is Reason.RAISED)
     (datum,) = (item[0] for item in items if not isinstance(item, Discarded))
     assert (datum['Values'], datum['Counts']) == ([1.0, 3.0], [1.0, 3.0])
 
@@ -143,6 +145,8 @@ def test_numbers(value: Any) -> None:
 
 
 @given(texts(255), st.lists(plain, max_size=2))
+@example('n' * 255, [])
+@example('n' * 256, [])
 def test_names(name: str, others: list[str]) -> None:
     """A name is escaped like a label; one that is then empty or too long is discarded."""
     for other in (*others, name):
@@ -237,6 +241,19 @@ def test_a_label_that_raises_costs_its_series_alone(error: BaseException) -> Non
             shape(good, bad, good)
 
 
+def test_a_discard_passes_and_the_rest_goes_on() -> None:
+    """What was discarded before comes through as it is; a fault of the dimensions is told by its own reason."""
+    lost = Discarded(MetricData('lost', None), Reason.RAISED)
+    good = DataPoint('good', 1, {})
+    bad = DataPoint('bad', 1, {':a': 'b'})
+    passed, first, discarded, second = shape(lost, good, bad, good)
+    assert passed is lost
+    assert isinstance(discarded, Discarded)
+    assert (discarded.reason, discarded.data.name) == (Reason.BAD_DIMENSION_NAME, 'bad')
+    assert first == second
+    assert not isinstance(first, Discarded)
+
+
 # --- distributions
 
 
@@ -296,6 +313,8 @@ SLACK = 120
 @example([DataPoint('m', -1.2345678901234567e-308, {})], FIRST, 1, 'None', {})
 @example([DataPoint('m', -1.2345678901234567e-308, {'a': '1'})], LAST, 1, 'None', {})
 @example([DataPoint('m', -1.2345678901234567e-308, {})], LAST, 1, 'Kilobytes/Second', {})
+@example([DataPoint('m', Distribution((-1.2345678901234567e-308,), (123456789012345,)), {})], FIRST, 1, 'None', {})
+@example([DataPoint('m', Distribution(tuple(range(150)), (1,) * 150), {})], None, 60, 'None', {})
 def test_the_size_is_never_below_what_botocore_sends(
     points: list[DataPoint], timestamp: datetime | None, resolution: int, unit: str, extra: dict[str, str]
 ) -> None:
@@ -314,7 +333,19 @@ def test_the_size_is_never_below_what_botocore_sends(
         assert not violations(request)
 
 
-# --- time
+# --- time and resolution
+
+
+@given(timestamps, st.sampled_from((1, 60)))
+def test_time_and_resolution_are_those_that_were_given(timestamp: datetime | None, resolution: int) -> None:
+    """Every datum of a cycle has them; CloudWatch's defaults, the time of arrival and 60 seconds, are not said."""
+    given = [DataPoint('m', 1, {}), DataPoint('m', Distribution(tuple(range(151)), (1,) * 151), {}, Kind.DISTRIBUTION)]
+    items = shape(*given, timestamp=timestamp, storage_resolution=resolution)
+    data = [item[0] for item in items if not isinstance(item, Discarded)]
+    assert len(data) == 3
+    for datum in data:
+        assert datum.get('Timestamp') == timestamp
+        assert datum.get('StorageResolution') == (1 if resolution == 1 else None)
 
 
 EARLIEST = datetime(1970, 1, 3)  # noqa: DTZ001  # hypothesis adds the zones
