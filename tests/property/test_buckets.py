@@ -97,6 +97,7 @@ def test_a_sum_that_is_not_finite_gives_midpoints(limits: tuple[float, ...], val
 @given(limits, st.lists(st.integers(0, 5), min_size=7, max_size=7), st.integers(0, 9), st.floats(-1e6, 1e6))
 @example((1.0,), [3, 0, 0, 0, 0, 0, 0], 2, 5.0)
 @example((1.0,), [0, 0, 0, 0, 0, 0, 0], 1, 5.0)
+@example((1.0,), [0, 0, 0, 0, 0, 0, 0], 1, 0.0)
 def test_whatever_was_read_has_an_answer(
     limits: tuple[float, ...], counts: list[int], number: int, total: float
 ) -> None:
@@ -125,6 +126,13 @@ def test_observations_that_were_given_out_before_are_taken_off_their_buckets(
     assert all(now <= then for now, then in zip(placed, counts, strict=True))
 
 
+@pytest.mark.parametrize('counts', [(1, 3, 0), (3, 1, 0)])
+def test_what_was_given_out_before_is_taken_off_the_fullest_bucket(counts: tuple[int, int, int]) -> None:
+    """An observation is likelier to be one of many than one of few."""
+    low, high = (count - (count == 3) for count in counts[:2])
+    assert distribute((10, 20), counts, 3, low * 5 + high * 15) == {5.0: low, 15.0: high}
+
+
 @given(limits, observations)
 @example((10, 12), [11.0, 11.0])
 def test_an_observation_under_way_has_its_value(limits: tuple[float, ...], values: list[float]) -> None:
@@ -148,11 +156,24 @@ def test_an_observation_under_way_has_its_value(limits: tuple[float, ...], value
         ((10,), [1, 1, 10], {1.0: 2, 10.0: 1}),
         ((10,), [-3, -5, 5], {5.0: 1, -4.0: 2}),
         ((), [3, 5], {4.0: 2}),
+        ((0.01,), [-0.004, 0.03], {0.031: 1, -0.005: 1}),
+        ((), [-1, 3], {2.5: 1, -0.5: 1}),
+        ((10,), [-1, 9, 9], {9.25: 2, -1.5: 1}),
+        ((10,), [-1, -2, 9, 9, 9], {9.0: 3, -1.5: 2}),
+        ((10, 20), [-1, 19, 19], {19.25: 2, -1.5: 1}),
+        ((-5, 5), [-6, 4, 4], {4.25: 2, -6.5: 1}),
     ],
 )
 def test_spelled_out(limits: tuple[float, ...], values: list[float], expected: dict[float, int]) -> None:
-    """Closed buckets share one fraction; an open one, or what is in none, takes what is left over the middles."""
+    """Closed buckets share one fraction; an open one, or what is in none, takes what is left over the middles. Where
+    there are both, what is in none lies below all by half the first limit. Where the middles would leave nothing below
+    the buckets, the fraction lies halfway between what would be just too little and the upper bounds."""
     assert check(limits, values) == pytest.approx(expected)
+
+
+def test_several_observations_under_way_have_their_mean() -> None:
+    """What is in no bucket yet goes by what its values add up to."""
+    assert distribute((10, 12), (0, 1, 0), 3, 35.0) == {11.0: 1, 12.0: 2}
 
 
 def test_of_nothing_there_is_nothing() -> None:
