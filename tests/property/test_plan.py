@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from property.cloudwatch import body, violations
 from property.texts import blank, plain, texts
@@ -17,7 +17,20 @@ from property.trees import Tree, build, frozen, trees
 from satella.instrumentation.metrics import MetricData, MetricDataCollection, getMetric
 from satella.instrumentation.metrics.metric_types import LinkfailMetric
 
-from aws_satella.pure import DataPoint, Discarded, Kind, Payload, Plan, Reason, build_payloads, collect, select
+from aws_satella.pure import (
+    DataPoint,
+    Delta,
+    Discarded,
+    Kind,
+    Payload,
+    Plan,
+    Reason,
+    build_payloads,
+    collect,
+    read,
+    select,
+)
+from aws_satella.pure.plan import points_of
 
 values = st.one_of(
     st.integers(-(10**6), 10**6),
@@ -81,7 +94,7 @@ def test_every_data_point_is_sent_once_or_discarded_with_a_reason(
     for index, datum in zip(indices, sent, strict=True):
         assert datum['Value'] == float(source[index].value)
         assert len(datum['Dimensions']) <= max_dimensions
-        assert ('Timestamp' in datum) is timed
+        assert datum.get('Timestamp') == (datetime.fromtimestamp(1_700_000_000.5, timezone.utc) if timed else None)
         assert datum.get('StorageResolution', 60) == resolution
     for each in discarded:
         assert isinstance(each.reason, Reason)
@@ -126,6 +139,13 @@ def test_internal_data_of_an_iterable_are_left_out() -> None:
     (payload,) = build_payloads(source, 'Internal', on_discard=discarded.append)
     assert [datum['MetricName'] for datum in payload['MetricData']] == ['b']
     assert not discarded
+
+
+def test_a_payload_has_20_data_unless_told_otherwise() -> None:
+    """So a program's own client sends what the exporter would send."""
+    payloads = build_payloads([MetricData('m', index) for index in range(41)], 'Default')
+    assert [len(payload['MetricData']) for payload in payloads] == [20, 20, 1]
+    assert Plan('Default').max_send_at_once == 20
 
 
 def test_of_nothing_there_is_nothing() -> None:
@@ -181,8 +201,10 @@ def test_arguments_are_checked_at_the_call(argument: str, value: Any, error: typ
 
 def test_an_item_of_a_wrong_kind_is_refused() -> None:
     """What is in an iterable is seen when it is read."""
-    with pytest.raises(TypeError, match=r"source: 'x' .*allowed: MetricData"):
+    with pytest.raises(TypeError, match=r"source: 'x' is of type str; allowed: MetricData"):
         list(build_payloads(['x'], 'N'))
+    with pytest.raises(TypeError, match=r'source: 7 is of type int; allowed: a satella metric'):
+        build_payloads(7, 'N')
 
 
 # --- what is exported
@@ -193,11 +215,13 @@ names = st.sampled_from(('a', 'b', 'a.b', 'a.c', 'c.b', 'c.d', 'c'))
 
 
 @given(st.lists(names, max_size=12), patterns, st.one_of(st.none(), st.integers(0, 8)))
+@example(['a', 'b', 'a', 'c'], ('a',), None)
+@example(['a', 'b', 'c'], (), 2)
 def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int | None) -> None:
     """Excluded names are left out without a discard, those of what could not be read too; of the others, those beyond
     the bound are discarded, the last. What could not be read takes no room."""
     lost = Discarded(MetricData('lost', None), Reason.RAISED)
-    points = [DataPoint(name, index, {}) for index, name in enumerate(names)]
+    points = [DataPoint(name, index, {'index': index}) for index, name in enumerate(names)]
     selected = list(select([lost, *points, lost], exclude, max_series))
     wanted = [point for point in points if not any(fnmatchcase(point.name, pattern) for pattern in exclude)]
     bound = len(wanted) if max_series is None else max_series
@@ -206,8 +230,8 @@ def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int |
         selected = selected[1:-1]
     assert selected[:bound] == wanted[:bound]
     beyond = [each for each in selected[bound:] if isinstance(each, Discarded)]
-    assert [(each.data.value, each.reason) for each in beyond] == [
-        (point.value, Reason.TOO_MANY_SERIES) for point in wanted[bound:]
+    assert [(each.data.name, each.data.value, dict(each.data.labels), each.reason) for each in beyond] == [
+        (point.name, point.value, point.labels, Reason.TOO_MANY_SERIES) for point in wanted[bound:]
     ]
     assert len(selected) == len(wanted)
 
@@ -279,6 +303,108 @@ def test_payloads_are_repeatable(tree: Tree, timed: bool) -> None:
                 datum['Dimensions'].clear()
                 datum.clear()  # type: ignore[attr-defined]
         assert repr(list(build_payloads(root, 'Again', timestamp=moment, extra_dimensions={'a': 'b'}))) == shown
+
+
+@given(trees())
+def test_the_temporality_is_that_of_the_plan(tree: Tree) -> None:
+    """Cumulative is what there is; delta is what came since the baseline, and gives the next one."""
+    root = build(tree)
+    with frozen():
+        assert list(Plan('N').data_points(root, {})) == list(collect(root))
+        first = Plan('N', temporality='delta').data_points(root, {})
+        assert isinstance(first, Delta)
+        assert list(first) == list(Delta(read(root), {}))
+        second = Plan('N', temporality='delta').data_points(root, first.baseline)
+        assert list(second) == list(Delta(read(root), first.baseline))
+
+
+class _Ending:
+    """Whatever is done with it ends the program."""
+
+    def __call__(self) -> float:
+        raise SystemExit(1)
+
+    def __lt__(self, other: object) -> bool:
+        raise SystemExit(1)
+
+    __gt__ = __lt__
+
+    def __hash__(self) -> int:
+        raise SystemExit(1)
+
+    def __str__(self) -> str:
+        raise SystemExit(1)
+
+
+@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
+def test_what_is_tolerated_is_tolerated_at_every_stage(temporality: str) -> None:
+    """Reading, rebasing and shaping each cost the one metric that raises; without leave to go on, they raise."""
+    plan = Plan('N', temporality=temporality)
+    reading, rebasing, shaping = (
+        getMetric(name, kind) for name, kind in (('r', 'callable'), ('b', 'summary'), ('s', 'int'))
+    )
+    good = getMetric('good', 'int')
+    good.runtime(1)
+
+    def found(**tolerate: Any) -> list[tuple[str, Reason | None]]:
+        items = plan.sized(plan.data_points(getMetric(), {}, **tolerate), **tolerate)
+        return [
+            (item.data.name, item.reason) if isinstance(item, Discarded) else (item[0]['MetricName'], None)
+            for item in items
+        ]
+
+    reading.callable = _Ending()
+    rebasing.runtime(1.0)
+    rebasing.runtime(2.0)
+    rebasing.calls_queue.append(_Ending())
+    rebasing.tot_calls += 1
+    shaping.runtime(1)
+    shaping.labels['odd'] = _Ending()
+    assert found(tolerate=BaseException) == [*((name, Reason.RAISED) for name in 'rbs'), ('good', None)]
+    for undo in (
+        lambda: setattr(reading, 'callable', None),
+        rebasing.calls_queue.clear,
+        shaping.labels.clear,
+    ):
+        with pytest.raises(SystemExit):
+            found()
+        undo()
+    assert ('good', None) in found()
+
+
+def test_all_of_a_plan_is_in_its_data() -> None:
+    """Whatever a plan says of dimensions, units, resolution, time and number can be seen in what comes of it."""
+    plan = Plan(
+        'N',
+        {'a': 'b'},
+        'pid',
+        units={'x*': 'Bytes'},
+        storage_resolution=1,
+        max_series=2,
+        max_dimensions=3,
+        exclude=('y',),
+    )
+    points = [DataPoint(name, 1, {'c': 'd'}) for name in ('y', 'x', 'z', 'more')]
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    *data, beyond = plan.sized(points, moment, pid=7)
+    assert [item[0] for item in data if not isinstance(item, Discarded)] == [
+        {
+            'MetricName': name,
+            'Unit': unit,
+            'Dimensions': [{'Name': 'c', 'Value': 'd'}, {'Name': 'a', 'Value': 'b'}, {'Name': 'pid', 'Value': '7'}],
+            'Timestamp': moment,
+            'StorageResolution': 1,
+            'Value': 1.0,
+        }
+        for name, unit in (('x', 'Bytes'), ('z', 'None'))
+    ]
+    assert isinstance(beyond, Discarded)
+    assert (beyond.data.name, beyond.reason) == ('more', Reason.TOO_MANY_SERIES)
+
+
+def test_plain_data_are_gauges() -> None:
+    """What comes without a metric says nothing of what its number means over time."""
+    assert [point.kind for point in points_of([MetricData('m', 1)]) if isinstance(point, DataPoint)] == [Kind.GAUGE]
 
 
 def test_points_without_labels_are_gauges() -> None:
