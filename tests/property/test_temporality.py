@@ -273,21 +273,38 @@ def test_a_histogram_gives_what_was_observed(history: History) -> None:
 @pytest.mark.parametrize('odd', [math.nan, math.inf, -math.inf])
 def test_a_sum_that_is_lost_is_reported_once(odd: float) -> None:
     """Once a histogram's sum is not finite it says nothing any more; the numbers go on, and it is reported once."""
-    histogram = getMetric('h', 'histogram', buckets=(1.0, 10.0))
+    histogram = getMetric('h', 'histogram', buckets=(1.0, 10.0), labels={'host': 'a'})
+    labels: Labels = frozenset({('host', 'a')})
     observer = Observer()
     histogram.runtime(0.3)
     observer.cycle()
     histogram.runtime(odd)
     histogram.runtime(4)
-    observed = observer.cycle()['h', NO_LABELS]
+    observed = observer.cycle()['h', labels]
     assert dict(zip(observed.values, observed.counts, strict=True))[5.5] == 1
     assert sum(observed.counts) == 2
     assert all(map(math.isfinite, observed.values))
     for _ in range(3):
         histogram.runtime(0.9)
-        assert observer.cycle()['h', NO_LABELS] == Distribution((0.5,), (1,))
+        assert observer.cycle()['h', labels] == Distribution((0.5,), (1,))
     (lost,) = observer.discarded
-    assert (lost.reason, lost.data.name) == (Reason.NOT_FINITE, 'h.sum')
+    assert (lost.reason, lost.data.name, dict(lost.data.labels)) == (Reason.NOT_FINITE, 'h.sum', {'host': 'a'})
+    assert not math.isfinite(lost.data.value)
+
+
+def test_what_is_left_of_a_sum_is_passed_on_later() -> None:
+    """What no value inside the buckets could make up in one cycle, those of the next one do."""
+    histogram = getMetric('h', 'histogram', buckets=(1.0,))
+    observer = Observer()
+    histogram.runtime(0.5)
+    histogram.sum += 5.0  # of an observation that is under way in another thread
+    first = observer.cycle()['h', NO_LABELS]
+    assert (first.values, first.counts) == ((math.nextafter(1.0, 0.0),), (1,))
+    histogram.count += 1
+    histogram.buckets[1] += 1
+    second = observer.cycle()['h', NO_LABELS]
+    assert second.counts == (1,)
+    assert second.values == pytest.approx((4.5,))
 
 
 def test_a_histogram_that_was_emptied_starts_again() -> None:
@@ -340,6 +357,34 @@ def check_summary(observed: Distribution, values: list[Any], window: int) -> Non
     assert set(found) <= set(kept)
     for value, count in kept.items():
         assert abs(found[value] - count * len(values) / window) < 1
+
+
+def test_a_call_that_is_not_in_the_window_yet_is_the_next_cycles() -> None:
+    """A recording that is interrupted between the count and the window is given out with its value, and once."""
+    summary = getMetric('s', 'summary', labels={'host': 'a'})
+    series: Series = ('s', frozenset({('host', 'a')}))
+    observer = Observer()
+    summary.tot_calls, summary.tot_time = 1, 3.0
+    for _ in range(2):
+        (point,) = Delta(read(getMetric()), observer.baseline)
+        assert isinstance(point, DataPoint)
+        assert point.kind is Kind.DISTRIBUTION
+        assert observer.cycle() == {series: Distribution((), ())}
+    summary.calls_queue.appendleft(3.0)
+    assert observer.cycle() == {series: Distribution((3.0,), (1,))}
+    assert observer.cycle() == {series: Distribution((), ())}
+
+
+def test_a_total_is_that_of_its_children() -> None:
+    """Observations that had labels keep their values in the total, whatever came before and after in the tree."""
+    for name in ('a', 'b'):
+        getMetric(name, 'summary').runtime(1.0, n=1)
+        getMetric(name, 'summary').runtime(2.0, n=2)
+        getMetric(name, 'summary').runtime(2.0)
+        getMetric(f'{name}_plain', 'summary').runtime(7.0)
+    found = Observer().cycle()
+    for name in ('a', 'b'):
+        assert multiset(found[f'{name}.total', NO_LABELS]) == {1.0: 1, 2.0: 2}
 
 
 @given(st.sampled_from(('summary', 'quantile')).flatmap(lambda kind: histories(kind, summary_options, real)))
@@ -428,6 +473,21 @@ def test_scaling_is_by_largest_remainder(counts: dict[float, int], total: int) -
     assert set(scaled) <= set(counts)
     for value, count in counts.items():
         assert abs(scaled[value] * have - count * total) < have
+
+
+@pytest.mark.parametrize(
+    ('counts', 'total', 'expected'),
+    [
+        ({1.0: 1, 2.0: 5}, 4, {1.0: 1, 2.0: 3}),
+        ({1.0: 5, 2.0: 1}, 4, {1.0: 3, 2.0: 1}),
+        ({1.0: 2, 2.0: 1}, 1, {1.0: 1}),
+    ],
+)
+def test_the_largest_remainders_are_rounded_up(
+    counts: dict[float, int], total: int, expected: dict[float, int]
+) -> None:
+    """Whatever the values are; a single observation is one too."""
+    assert multiset(scale(counts, total)) == expected
 
 
 # --- all together
@@ -561,13 +621,46 @@ def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
     root = build(tree)
     baseline = note(root)
     assert baseline.keys() == Delta_of(root).keys()
-    points = [point for point in Delta(read(root), baseline) if isinstance(point, DataPoint)]
+    points = []
+    for point in Delta(read(root), baseline):
+        assert isinstance(point, DataPoint)
+        points.append(point)
     assert all(_amount(point) == 0 for point in points if point.kind in (Kind.COUNTER, Kind.DISTRIBUTION))
     counter = getMetric('noted.after', 'counter')
     for value in later:
         counter.runtime(value)
     increases = [p for p in Delta(read(getMetric()), baseline) if isinstance(p, DataPoint) and p.name == 'noted.after']
     assert [point.value for point in increases] == [sum(later)]
+
+
+def test_what_comes_after_the_note_has_its_own_values() -> None:
+    """Numbers, buckets and sums of what was noted are told from what came later."""
+    plain = (getMetric('h', 'histogram', buckets=(1.0,)), getMetric('s', 'summary'))
+    labelled = (getMetric('labelled.h', 'histogram', buckets=(1.0,)), getMetric('labelled.s', 'summary'))
+    without_labels = labelled[1].runtime  # of such observations the total knows the mean only
+
+    def record_everywhere(value: float) -> None:
+        for metric in plain:
+            metric.runtime(value)
+        for metric in labelled:
+            metric.runtime(value, n=1)
+
+    record_everywhere(0.25)
+    without_labels(0.5)
+    observer = Observer(note(getMetric()))
+    for _ in range(2):
+        record_everywhere(5.0)
+    without_labels(7.0)
+    found = {series: multiset(observed) for series, observed in observer.cycle().items()}
+    assert found == {
+        ('h', NO_LABELS): {5.0: 2},
+        ('s', NO_LABELS): {5.0: 2},
+        ('labelled.h', frozenset({('n', 1)})): {5.0: 2},
+        ('labelled.h.total', NO_LABELS): {5.0: 2},
+        ('labelled.s', frozenset({('n', 1)})): {5.0: 2},
+        ('labelled.s.total', NO_LABELS): {5.0: 2, 7.0: 1},
+    }
+    assert not observer.discarded
 
 
 def Delta_of(root: Any) -> Baseline:  # noqa: N802  # it stands beside the class
@@ -616,6 +709,94 @@ def test_many_values_take_several_data() -> None:
     data = [item[0] for item in Plan('N').sized(Delta(read(getMetric()), {})) if not isinstance(item, Discarded)]
     assert [len(datum['Values']) for datum in data] == [150, 150, 100]
     assert sorted(value for datum in data for value in datum['Values']) == list(range(400))
+
+
+def test_each_point_says_what_it_is() -> None:
+    """A kind by what its number means over time; a counter also says who keeps the number."""
+    counter = getMetric('c', 'counter', count_calls=True)
+    counter.runtime(1)
+    getMetric('g', 'int').runtime(1)
+    getMetric('h', 'histogram', buckets=(1.0,)).runtime(1.0)
+    summary = getMetric('s', 'summary', quantiles=(0.5,))
+    summary.runtime(1.0, n=1)
+    points = [point for point in collect(getMetric()) if isinstance(point, DataPoint)]
+    assert [(point.name, point.kind) for point in points] == [
+        ('c', Kind.COUNTER),
+        ('c.count', Kind.COUNTER),
+        ('g', Kind.GAUGE),
+        *[('h', Kind.BUCKET)] * 2,
+        ('h.sum', Kind.COUNTER),
+        ('h.count', Kind.COUNTER),
+        ('s', Kind.QUANTILE),
+        ('s.count', Kind.COUNTER),
+        ('s.sum', Kind.COUNTER),
+        ('s.total', Kind.QUANTILE),
+        ('s.count', Kind.COUNTER),
+        ('s.sum', Kind.COUNTER),
+    ]
+    points = [point for point in Delta(read(getMetric()), {}) if isinstance(point, DataPoint)]
+    assert [(point.name, point.kind, point.source) for point in points] == [
+        ('c', Kind.COUNTER, counter),
+        ('c.count', Kind.COUNTER, (counter, 'calls')),
+        ('g', Kind.GAUGE, None),
+        ('h', Kind.DISTRIBUTION, None),
+        ('s', Kind.DISTRIBUTION, None),
+        ('s.total', Kind.DISTRIBUTION, None),
+    ]
+
+
+class _Hostile:
+    """An observation that can be neither compared nor counted."""
+
+    def __lt__(self, other: object) -> bool:
+        raise SystemExit(1)
+
+    __gt__ = __lt__
+
+    def __hash__(self) -> int:
+        raise SystemExit(1)
+
+
+def test_an_odd_observation_costs_its_metric_alone() -> None:
+    """Whatever is tolerated is, in both temporalities; and in the next cycle nothing is lost of what was before."""
+    summary, counter = getMetric('s', 'summary'), getMetric('c', 'counter')
+    observer = Observer()
+    summary.runtime(1.0)
+    counter.runtime(1)
+    observer.cycle()
+    summary.tot_calls += 1
+    summary.calls_queue.appendleft(_Hostile())
+    counter.runtime(2)
+
+    delta = Delta(read(getMetric()), observer.baseline, BaseException)
+    for found, value in ((list(delta), 2), (list(collect(getMetric(), BaseException)), 3)):
+        (lost,) = (each for each in found if isinstance(each, Discarded))
+        assert (lost.data.name, lost.reason, type(lost.error)) == ('s', Reason.RAISED, SystemExit)
+        assert [each.value for each in found if isinstance(each, DataPoint)] == [value]
+    for intolerant in (Delta(read(getMetric()), {}), collect(getMetric())):
+        with pytest.raises(SystemExit):
+            list(intolerant)
+
+    observer.baseline = delta.baseline
+    summary.calls_queue.popleft()
+    summary.calls_queue.appendleft(5.0)
+    assert observer.cycle()['s', NO_LABELS] == Distribution((5.0,), (1,))
+
+
+def test_a_counter_that_raises_once_counts_its_calls_on() -> None:
+    """All that is kept of a counter is kept where it cannot be read: its value, and how often it was recorded."""
+    counter = getMetric('c', 'counter', count_calls=True)
+    observer = Observer()
+    counter.runtime(5)
+    observer.cycle()
+    calls = counter.calls
+    del counter.calls
+    (raised,) = delta = Delta(read(getMetric()), observer.baseline)
+    assert isinstance(raised, Discarded)
+    observer.baseline = delta.baseline
+    counter.calls = calls
+    counter.runtime(2)
+    assert observer.cycle() == {('c', NO_LABELS): 2, ('c.count', NO_LABELS): 1}
 
 
 def test_one_that_raises_once_goes_on_from_where_it_was() -> None:
