@@ -16,7 +16,7 @@ from property.cloudwatch import UNITS, violations
 from property.texts import blank, escaped, texts
 from satella.instrumentation.metrics import MetricData, getMetric
 
-from aws_satella.pure import Merger, Plan, arguments, build_payloads
+from aws_satella.pure import Merger, Plan, arguments, build_payloads, limits
 
 anything = st.one_of(
     st.none(),
@@ -64,6 +64,85 @@ def test_whatever_is_given_is_taken_or_refused_by_name(argument: str, value: Any
     """A value is taken, or the error names the argument and says what is allowed; there is no third way."""
     said = refusal(CHECKS[argument], value)
     assert said is None or (said.startswith(argument) and 'allowed: ' in said)
+
+
+NAMESPACES = "1 to 255 printable ASCII characters, not all blank, that start neither with ':' nor with 'AWS/'"
+NAMES = "names of 1 to 255 characters, not all blank, that do not start with ':'"
+VALUES = '1 to 1024 characters, not all blank'
+UNIT_MAPPINGS = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
+PATTERNS = "a sequence of shell patterns of metric names, such as ('django.*',)"
+INTERVALS = "a number of seconds above 0, or a text such as '30s', '5m', '1h'"
+SECONDS = 'a number of seconds, at least 0'
+MOMENTS = 'UNIX seconds, an aware datetime, or None'
+METRICS = "a satella metric, such as getMetric('web'), or None"
+
+
+@pytest.mark.parametrize(
+    ('argument', 'value', 'said'),
+    [
+        ('namespace', 'AWS/x', f"namespace: 'AWS/x' is not allowed; allowed: {NAMESPACES}"),
+        ('namespace', 7, f'namespace: 7 is of type int; allowed: {NAMESPACES}'),
+        (
+            'extra_dimensions',
+            ['a'],
+            "extra_dimensions: ['a'] is of type list; allowed: a mapping from names to values, or None",
+        ),
+        ('extra_dimensions', {7: 'b'}, f'extra_dimensions: 7 is of type int; allowed: {NAMES}'),
+        ('extra_dimensions', {':a': 'b'}, f"extra_dimensions: ':a' is not allowed; allowed: {NAMES}"),
+        ('extra_dimensions', {'a': ' '}, f"extra_dimensions['a']: ' ' is not allowed; allowed: {VALUES}"),
+        ('add_pid', ':pid', f"add_pid: ':pid' is not allowed; allowed: {NAMES}"),
+        (
+            'max_send_at_once',
+            0,
+            'max_send_at_once: 0 is not allowed; allowed: a whole number from 1 to 1000',
+        ),
+        (
+            'max_send_at_once',
+            1.5,
+            'max_send_at_once: 1.5 is of type float; allowed: a whole number from 1 to 1000',
+        ),
+        ('max_buffered', True, 'max_buffered: True is of type bool; allowed: a whole number, at least 0'),
+        ('max_buffered', -1, 'max_buffered: -1 is not allowed; allowed: a whole number, at least 0'),
+        ('storage_resolution', 30, 'storage_resolution: 30 is not allowed; allowed: 1 or 60'),
+        (
+            'temporality',
+            'Delta',
+            "temporality: 'Delta' is not allowed; allowed: 'cumulative' or 'delta'. Did you mean 'delta'?",
+        ),
+        ('units', 'Bytes', f"units: 'Bytes' is of type str; allowed: {UNIT_MAPPINGS}"),
+        ('units', {7: 'Bytes'}, 'units: 7 is of type int; allowed: metric names or shell patterns as keys'),
+        ('units', {'a': '!'}, f"units['a']: '!' is not allowed; allowed: {', '.join(limits.UNITS)}"),
+        ('exclude', 'a.*', f"exclude: 'a.*' is of type str; allowed: {PATTERNS}"),
+        ('exclude', ['a', 7], f'exclude: 7 is of type int; allowed: {PATTERNS}'),
+        ('interval', None, f'interval: None is of type NoneType; allowed: {INTERVALS}'),
+        ('interval', 'soon', f"interval: 'soon' is not allowed; allowed: {INTERVALS}"),
+        ('interval', 0, f'interval: 0 is not allowed; allowed: {INTERVALS}'),
+        ('exit_timeout', '2', f"exit_timeout: '2' is of type str; allowed: {SECONDS}"),
+        ('exit_timeout', -1, f'exit_timeout: -1 is not allowed; allowed: {SECONDS}'),
+        ('timestamp', 'now', f"timestamp: 'now' is of type str; allowed: {MOMENTS}"),
+        ('timestamp', 1e20, f'timestamp: 1e+20 is not allowed; allowed: {MOMENTS}'),
+        ('client_factory', 7, 'client_factory: 7 is of type int; allowed: a callable'),
+        ('root', 'web', f"root: 'web' is of type str; allowed: {METRICS}"),
+    ],
+)
+def test_a_refusal_says_what_was_given_and_what_is_allowed(argument: str, value: Any, said: str) -> None:
+    """The whole message, as its reader sees it: the argument, the value, its type where that is wrong, what may be."""
+    assert refusal(CHECKS[argument], value) == said
+
+
+@pytest.mark.parametrize(
+    ('argument', 'allowed', 'refused'),
+    [
+        ('namespace', 'n' * 255, 'n' * 256),
+        ('extra_dimensions', {'n' * 255: 'v'}, {'n' * 256: 'v'}),
+        ('extra_dimensions', {'n': 'v' * 1024}, {'n': 'v' * 1025}),
+        ('exit_timeout', sys.float_info.max, math.inf),
+    ],
+)
+def test_bounds_belong_to_what_they_bound(argument: str, allowed: Any, refused: Any) -> None:
+    """What is just allowed is taken; the next is refused."""
+    assert refusal(CHECKS[argument], allowed) is None
+    assert refusal(CHECKS[argument], refused) is not None
 
 
 @given(st.one_of(texts(255), texts(255).map(lambda text: f'AWS/{text}'), st.just('a' * 256)))

@@ -290,6 +290,41 @@ def test_a_plan_does_not_change_with_what_it_was_made_of() -> None:
         assert list(plan.sized([DataPoint('y', 1, {})])) == []
 
 
+class _Number(int):
+    """A whole number with a type of its own, as an enumeration's or another library's."""
+
+
+class _Text(str):
+    """The same of a text."""
+
+    __slots__ = ()
+
+
+def test_a_plan_holds_plain_values() -> None:
+    """Whatever equal of a value was given, a plan has that which botocore takes: it compares types, not values."""
+    plan = Plan(
+        'N',
+        add_pid='',
+        max_send_at_once=_Number(7),
+        max_dimensions=_Number(7),
+        temporality=_Text('delta'),
+        storage_resolution=_Number(1),
+    )
+    assert plan.add_pid is None
+    assert type(plan.temporality) is str
+    assert {type(each) for each in (plan.max_send_at_once, plan.max_dimensions, plan.storage_resolution)} == {int}
+
+
+@pytest.mark.parametrize(
+    ('argument', 'allowed', 'refused'), [('max_series', 0, -1), ('max_dimensions', 1, 0), ('max_send_at_once', 1, 0)]
+)
+def test_the_least_of_each_number(argument: str, allowed: int, refused: int) -> None:
+    """What is just allowed makes a plan; the next is refused by the name of its argument."""
+    assert Plan('N', **{argument: allowed})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f'^{argument}: {refused} is not allowed'):
+        Plan('N', **{argument: refused})  # type: ignore[arg-type]
+
+
 @given(trees(), st.booleans())
 def test_payloads_are_repeatable(tree: Tree, timed: bool) -> None:
     """The same tree gives the same payloads, which are the caller's own."""
