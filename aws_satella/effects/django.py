@@ -81,6 +81,7 @@ class _Attempt:
         self._began = time.monotonic()
         self._done = threading.Event()
         self._failure: BaseException | None = None
+        self._exported = False
         self.pid = os.getpid()
 
     @property
@@ -107,7 +108,8 @@ class _Attempt:
             return
         limit = self._constructor.get('exit_timeout', PARAMETERS['exit_timeout'].default)
         deadline = time.monotonic() + limit
-        if self._done.wait(limit) and (self._failure or flush(max(0.0, deadline - time.monotonic()))):
+        ended = self._done.wait(limit)
+        if ended and (self._failure or self._exported or flush(max(0.0, deadline - time.monotonic()))):
             return
         with suppress(Exception):  # of a handler or a filter of the program's own
             logger.warning('The last export did not end within exit_timeout=%g s', limit)
@@ -128,6 +130,7 @@ class _Attempt:
             if 'interpreter shutdown' not in str(error):
                 raise
             export_once(**self._constructor)
+            self._exported = True
 
 
 class _Starter:
