@@ -64,7 +64,7 @@ build: $(VENV)/.packaging-dependencies ## the source distribution and the wheel,
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
-matrix: | $(BIN)/pip ## the tests that depend on versions, with all that go together; MATRIX_ARGS=--quick takes two
+matrix: | $(BIN)/pip ## the tests that depend on versions, with all that go together; MATRIX_ARGS=--quick takes one for each Python
 	$(BIN)/python tests/matrix.py $(MATRIX_ARGS)
 
 clean: ## remove what the other targets made
