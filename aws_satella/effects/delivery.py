@@ -204,7 +204,9 @@ class Delivery:
         root = tree(self._root)
         if root is None:
             return
-        points: Iterable[DataPoint | Discarded] = self.plan.data_points(root, self.baseline, self.tolerate)
+        points: Iterable[DataPoint | Discarded] = self.plan.data_points(
+            root, self.baseline, self.tolerate, self.pace.give_way
+        )
         try:
             sized = self.plan.sized(self.pace.paced(points), timestamp, pid, self.tolerate)
             yield from self.plan.requests(self._as_far_as_it_goes(sized), self._discard)

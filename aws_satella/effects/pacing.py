@@ -28,6 +28,10 @@ LONGEST: Final = 0.005
 """Seconds of one rest. What took longer has waited itself: for the network, or for the lock."""
 
 
+MOMENT: Final = 0.001
+"""Seconds that another thread is given to finish a recording: much more than it takes, should there be a processor."""
+
+
 class Pace:
     """How fast one thread works."""
 
@@ -42,6 +46,11 @@ class Pace:
     def hurry(self) -> None:
         """Rest no more."""
         self._until = 0.0
+
+    def give_way(self) -> None:
+        """Let another thread finish what it does."""
+        if time.monotonic() < self._until:
+            time.sleep(MOMENT)
 
     def paced(self, items: Iterable[T]) -> Iterator[T]:
         """The same items, with rests between them."""

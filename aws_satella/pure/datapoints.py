@@ -23,7 +23,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from satella.instrumentation.metrics import Metric, MetricData, MetricLevel
 from satella.instrumentation.metrics.metric_types import (
@@ -157,9 +157,15 @@ Point = DataPoint | HistogramPoint | SummaryPoint | SummaryTotal
 Reader = Callable[[Any, str], Iterable[Any]]
 """From one metric (or a part of one) and the full name to points."""
 
+PATIENCE: Final = 20
+"""How often a histogram is read again into which another thread records: a busy one is met so again and again."""
+
 
 def read(
-    root: Any, tolerate: type[BaseException] = Exception, only: Container[type] | None = None
+    root: Any,
+    tolerate: type[BaseException] = Exception,
+    only: Container[type] | None = None,
+    wait: Callable[[], object] | None = None,
 ) -> Iterator[Point | Discarded]:
     """Read a tree of satella metrics, in tree order, lazily.
 
@@ -170,6 +176,8 @@ def read(
     :param tolerate: what a metric may raise at the cost of itself alone. An exporter's own thread passes
         ``BaseException``; on the main thread ``SystemExit`` and ``KeyboardInterrupt`` belong to the program.
     :param only: read the metrics of these classes, and pass over the others
+    :param wait: called where another thread is found in the middle of a recording, to let it finish. None takes things
+        as they are.
     :return: points, and a :class:`Discarded` in place of what could not be read
     """
     for leaf, prefix in _leaves(root):
@@ -184,10 +192,27 @@ def read(
             continue
         name = _join(prefix, leaf.name)
         total = shape.total if shape.total and leaf.embedded_submetrics_enabled else None
+        own = shape.own
+        if wait is not None and type(leaf) is HistogramMetric:
+            own, total = partial(_settled, own, wait), total and partial(_settled, total, wait)
         for part in shape.parts(leaf):
-            yield from attempt(shape.own, part, name, tolerate)
+            yield from attempt(own, part, name, tolerate)
         if total is not None:
             yield from attempt(total, leaf, name, tolerate)
+
+
+def _settled(reader: Reader, wait: Callable[[], object], metric: Any, name: str) -> Iterable[Any]:
+    """A histogram, once every observation that it counts is in a bucket.
+
+    One that is not is being recorded in another thread just now; or it is negative, and stays so.
+    """
+    points = reader(metric, name)
+    for _ in range(PATIENCE):
+        if all(point.observations == sum(point.counts) for point in points):
+            break
+        wait()
+        points = reader(metric, name)
+    return points
 
 
 def attempt(reader: Reader, subject: Any, name: str, tolerate: type[BaseException]) -> Iterable[Any]:

@@ -96,10 +96,17 @@ class Plan:
         return len('{"Namespace": , "MetricData": []}') + json_bytes(self.namespace)
 
     def data_points(
-        self, root: Any, baseline: Baseline, tolerate: type[BaseException] = Exception
+        self,
+        root: Any,
+        baseline: Baseline,
+        tolerate: type[BaseException] = Exception,
+        wait: Callable[[], object] | None = None,
     ) -> Delta | Iterator[DataPoint | Discarded]:
-        """The series of a tree; as a :class:`~aws_satella.pure.temporality.Delta`, which has the next baseline."""
-        points = read(root, tolerate)
+        """The series of a tree; as a :class:`~aws_satella.pure.temporality.Delta`, which has the next baseline.
+
+        :param wait: lets another thread finish what it is recording
+        """
+        points = read(root, tolerate, wait=wait)
         return Delta(points, baseline, tolerate) if self.temporality == 'delta' else cumulative(points, tolerate)
 
     def sized(

@@ -40,7 +40,7 @@ from satella.instrumentation.metrics.metric_types import (
 )
 
 from aws_satella.pure import Discarded, Reason, build_payloads, collect, read
-from aws_satella.pure.datapoints import SHAPES
+from aws_satella.pure.datapoints import PATIENCE, SHAPES, HistogramPoint
 
 Series = tuple[str, frozenset[tuple[str, object]]]
 
@@ -393,3 +393,60 @@ def test_clicks_are_counted_to_the_very_edge_of_the_period(period: int) -> None:
     with frozen(NOW):
         (point,) = collect(root)
         assert repr(point.value) == oracle(root)[_series(point)]
+
+
+# --- recordings that are under way
+
+
+@given(st.lists(st.sampled_from((0.3, 3.0, 30.0)), max_size=5), st.integers(0, PATIENCE), st.booleans())
+def test_a_recording_that_is_under_way_is_waited_for(values: list[float], waits: int, labelled: bool) -> None:
+    """Where another thread has counted an observation, but not put it into its bucket yet, it is let finish; each of a
+    labelled histogram and its total."""
+    getMetric().reset()
+    histogram = getMetric('h', 'histogram', buckets=(1.0, 10.0), aggregate_children=True)
+    for value in values:
+        histogram.runtime(value)
+    recorded = [histogram]
+    if labelled:
+        histogram.runtime(0.3, label='a')
+        recorded.append(histogram.children[0])
+    waited = 0
+
+    def wait() -> None:
+        nonlocal waited
+        waited += 1
+        if waited % max(waits, 1) == 0:
+            (under_way := unfinished.pop()).buckets[0] += 1
+            assert under_way
+
+    unfinished = list(recorded) if waits else []
+    for each in unfinished:
+        each.count += 1
+        each.sum += 0.5
+    points = list(read(getMetric(), wait=wait))
+    assert len(points) == len(recorded)
+    for point in points:
+        assert isinstance(point, HistogramPoint)
+        assert point.observations == sum(point.counts)
+    assert waited == waits * len(recorded)
+
+
+def test_observations_in_no_bucket_are_not_waited_for_long() -> None:
+    """A negative observation never gets into a bucket, and other metrics are not waited for at all."""
+    histogram, counter = getMetric('h', 'histogram', buckets=(1.0,)), getMetric('c', 'counter')
+    histogram.runtime(-1.0)
+    counter.runtime(1)
+    wait = mock.Mock(spec=[])
+    point, _ = read(getMetric(), wait=wait)
+    assert isinstance(point, HistogramPoint)
+    assert (point.observations, list(point.counts)) == (1, [0, 0])
+    assert wait.call_count == PATIENCE
+
+
+def test_nothing_is_waited_for_unasked() -> None:
+    """Without something that waits, a histogram is taken as it is."""
+    histogram = getMetric('h', 'histogram', buckets=(1.0,))
+    histogram.count += 1
+    (point,) = read(getMetric())
+    assert isinstance(point, HistogramPoint)
+    assert (point.observations, list(point.counts)) == (1, [0, 0])
