@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
+from textwrap import dedent
 from typing import Any
 
 import boto3
@@ -159,3 +160,33 @@ def test_every_number_is_in_the_table(plan: Plan, given_points: list[DataPoint |
         == [f'  {name:<{max(len(each) for each, _ in preview.top)}}  {number:>10,}' for name, number in preview.top]
         or not preview.top
     )
+
+
+def test_the_whole_table() -> None:
+    """What is printed, as its reader sees it: of one process unless told otherwise, most billed names first."""
+    prices = Prices(metric_tiers=((2, 0.30), (math.inf, 0.10)), as_of=date(2026, 11, 1), source='a price list')
+    points: list[DataPoint | Discarded] = [
+        DataPoint('orders', 1, {}),
+        DataPoint('latency', 1, {'url': '/'}),
+        DataPoint('latency', 1, {'url': '/shop'}),
+        DataPoint('latency', math.nan, {'url': '/bad'}),
+    ]
+    preview = preview_of(Plan('Shop', add_pid='pid'), points, pid=7, interval=60, prices=prices)
+    assert preview.prices is prices
+    assert str(preview) == dedent(f"""\
+        One cycle of one process
+        series                       3
+        metric data                  3
+        requests                     1
+        bytes           {preview.bytes:>14,}
+        discarded                    1  (the value is NaN or infinite)
+
+        A month of all processes
+        billed metrics               3          0.70 USD
+        requests                43,800          0.44 USD
+        together                                1.14 USD
+        (prices of 2026-11-01, a price list)
+
+        Most billed metrics
+          latency           2
+          orders            1""")

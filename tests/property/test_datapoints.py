@@ -450,3 +450,75 @@ def test_nothing_is_waited_for_unasked() -> None:
     (point,) = read(getMetric())
     assert isinstance(point, HistogramPoint)
     assert (point.observations, list(point.counts)) == (1, [0, 0])
+
+
+# --- metrics that are not satella's
+
+
+class _Raising(LeafMetric):
+    """A metric of the program's own that cannot be read."""
+
+    def _handle(self, *_args: Any, **_labels: Any) -> None:
+        """Take no values."""
+
+    def to_metric_data(self) -> MetricDataCollection:
+        raise ValueError('out of order')
+
+
+class _Stranger:
+    """Something among the children that is no metric at all."""
+
+    level = MetricLevel.RUNTIME
+
+    def to_metric_data(self) -> MetricDataCollection:
+        raise ValueError('out of order')
+
+
+def test_what_cannot_be_read_is_named() -> None:
+    """A metric of an unknown class that raises is discarded by its full name; what has none, by that of its class."""
+    parent = getMetric('web.requests')
+    parent.append_child(_Raising('broken', parent))
+    parent.children.append(_Stranger())
+    discarded = [each for each in read(getMetric()) if isinstance(each, Discarded)]
+    assert [each.data.name for each in discarded] == ['web.requests.broken', 'web.requests._Stranger']
+    assert all(each.reason is Reason.RAISED and str(each.error) == 'out of order' for each in discarded)
+
+
+def test_a_stranger_is_as_visible_as_its_level() -> None:
+    """What is no metric of satella's is left out where its level is beyond that which is shown."""
+    parent = getMetric('web')
+    stranger = _Stranger()
+    parent.children.append(stranger)
+    assert len(list(read(parent))) == 1
+    stranger.level = MetricLevel.DEBUG
+    assert not list(read(parent))
+    stranger.level = None  # type: ignore[assignment]
+    assert len(list(read(parent))) == 1
+
+
+def test_a_tree_that_grows_while_it_is_read_comes_to_an_end() -> None:
+    """Metrics that come while the tree is read are the next cycle's, even if reading it is what makes them."""
+    made = 0
+
+    def another() -> int:
+        nonlocal made
+        made += 1
+        if made < 100:
+            getMetric(f'web.made{made}', 'callable').callable = another
+        return made
+
+    getMetric('web.first', 'callable').callable = another
+    assert len(list(read(getMetric()))) == 1
+    assert len(list(read(getMetric()))) == 2
+
+
+def test_a_total_that_cannot_be_read_costs_itself() -> None:
+    """Of a labelled metric whose total raises the children are read, and so is what comes after."""
+    orders, after = getMetric('orders', 'counter'), getMetric('z', 'int')
+    orders.runtime(1, url='/')
+    after.runtime(1)
+    del orders.value
+    child, total, last = read(getMetric())
+    assert (child.name, last.name) == ('orders', 'z')  # type: ignore[union-attr]
+    assert isinstance(total, Discarded)
+    assert (total.data.name, total.reason, total.source) == ('orders', Reason.RAISED, orders)
