@@ -842,3 +842,17 @@ def test_the_value_of_a_discard_is_satellas() -> None:
     assert isinstance(discarded, Discarded)
     assert isinstance(discarded.data, MetricData)
     assert (discarded.data.name, discarded.data.value) == ('s', None)
+
+
+def test_collecting_tolerates_what_it_is_told_to() -> None:
+    """What a metric may raise at its own cost is the caller's choice, for reading as for what comes after."""
+
+    def leave() -> float:
+        raise SystemExit(1)
+
+    getMetric('c', 'callable').callable = leave
+    (discarded,) = collect(getMetric(), BaseException)
+    assert isinstance(discarded, Discarded)
+    assert isinstance(discarded.error, SystemExit)
+    with pytest.raises(SystemExit):
+        list(collect(getMetric()))
