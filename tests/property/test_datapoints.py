@@ -452,42 +452,32 @@ def test_nothing_is_waited_for_unasked() -> None:
     assert (point.observations, list(point.counts)) == (1, [0, 0])
 
 
-# --- metrics that are not satella's
+# --- metrics that cannot be read
 
 
-class _Raising(LeafMetric):
-    """A metric of the program's own that cannot be read."""
-
-    def _handle(self, *_args: Any, **_labels: Any) -> None:
-        """Take no values."""
-
-    def to_metric_data(self) -> MetricDataCollection:
-        raise ValueError('out of order')
-
-
-class _Stranger:
+class _Unreadable:
     """Something among the children that is no metric at all."""
 
     level = MetricLevel.RUNTIME
 
     def to_metric_data(self) -> MetricDataCollection:
-        raise ValueError('out of order')
+        raise RuntimeError('not now')
 
 
 def test_what_cannot_be_read_is_named() -> None:
     """A metric of an unknown class that raises is discarded by its full name; what has none, by that of its class."""
     parent = getMetric('web.requests')
-    parent.append_child(_Raising('broken', parent))
-    parent.children.append(_Stranger())
+    parent.append_child(_Failing('broken', parent))
+    parent.children.append(_Unreadable())
     discarded = [each for each in read(getMetric()) if isinstance(each, Discarded)]
-    assert [each.data.name for each in discarded] == ['web.requests.broken', 'web.requests._Stranger']
-    assert all(each.reason is Reason.RAISED and str(each.error) == 'out of order' for each in discarded)
+    assert [each.data.name for each in discarded] == ['web.requests.broken', 'web.requests._Unreadable']
+    assert all(each.reason is Reason.RAISED and str(each.error) == 'not now' for each in discarded)
 
 
 def test_a_stranger_is_as_visible_as_its_level() -> None:
     """What is no metric of satella's is left out where its level is beyond that which is shown."""
     parent = getMetric('web')
-    stranger = _Stranger()
+    stranger = _Unreadable()
     parent.children.append(stranger)
     assert len(list(read(parent))) == 1
     stranger.level = MetricLevel.DEBUG
