@@ -39,7 +39,7 @@ from satella.instrumentation.metrics.metric_types import (
     LinkfailMetric,
 )
 
-from aws_satella.pure import Discarded, Reason, build_payloads, collect, read
+from aws_satella.pure import DataPoint, Discarded, Kind, Reason, build_payloads, collect, read
 from aws_satella.pure.datapoints import PATIENCE, SHAPES, HistogramPoint
 
 Series = tuple[str, frozenset[tuple[str, object]]]
@@ -512,3 +512,24 @@ def test_a_total_that_cannot_be_read_costs_itself() -> None:
     assert (child.name, last.name) == ('orders', 'z')  # type: ignore[union-attr]
     assert isinstance(total, Discarded)
     assert (total.data.name, total.reason, total.source) == ('orders', Reason.RAISED, orders)
+
+
+def test_a_metric_below_two_parents_has_the_level_of_its_own() -> None:
+    """A child that was made below another metric inherits that one's level, wherever else it is shown."""
+    other = getMetric('other')
+    child = getMetric('other.c', 'int')
+    child.runtime(1)
+    parent = getMetric('web')
+    parent.append_child(child)
+    assert len(list(read(parent))) == 1
+    other.level = MetricLevel.DEBUG
+    assert not list(read(parent))
+
+
+def test_totals_of_counters_are_counters() -> None:
+    """The sum over all labels grows, as each of the counters does."""
+    orders = getMetric('orders', 'counter', count_calls=True)
+    orders.runtime(1, url='/')
+    assert {point.name: point.kind for point in collect(getMetric()) if isinstance(point, DataPoint)} == dict.fromkeys(
+        ('orders', 'orders.sum', 'orders.count'), Kind.COUNTER
+    )
