@@ -64,6 +64,7 @@ VERDICTS: Mapping[str, Verdict] = {
     'IncompleteSignature': Verdict.RETRY,
     'InternalFailure': Verdict.RETRY,
     'InternalServiceError': Verdict.RETRY,
+    'InternalServiceFault': Verdict.RETRY,
     'InvalidAction': Verdict.RETRY,
     'InvalidClientTokenId': Verdict.RETRY,
     'InvalidSignatureException': Verdict.RETRY,

@@ -171,6 +171,7 @@ class Delta:
         self._points = points
         self._old: Mapping[Hashable, Any] = baseline
         self._new: dict[Hashable, Any] = {}
+        self._missed: set[Hashable] = set()
         self._complete = False
         self._tolerate = tolerate
         self._children = _Children(None)
@@ -200,19 +201,23 @@ class Delta:
                     increase = value
                 yield DataPoint(name, increase, labels, kind, source)
             elif isinstance(point, Discarded):
-                yield self._missed(point)
+                self._missed.add(point.source)
+                yield point
             else:
                 for each in attempt(self._readers[type(point)], point, point.name, self._tolerate):
-                    yield self._missed(each) if isinstance(each, Discarded) else each
+                    if isinstance(each, Discarded):
+                        self._missed.add(each.source)
+                    yield each
+        self._keep_missed()
         self._complete = True
 
-    def _missed(self, discarded: Discarded) -> Discarded:
+    def _keep_missed(self) -> None:
         """A metric that raised once is no series that went away: its next increase is from where it was."""
-        if discarded.source is not None:
-            for key in (discarded.source, (discarded.source, 'calls')):
-                if key in self._old:
-                    self._new.setdefault(key, self._old[key])
-        return discarded
+        if self._missed - {None}:
+            for key, state in self._old.items():
+                keeper = key[0] if isinstance(key, tuple) else key
+                if keeper in self._missed:
+                    self._new.setdefault(key, state)
 
     def _histogram(self, point: HistogramPoint, name: str) -> Iterable[DataPoint | Discarded]:
         state = self._old.get(point.source, _NEW_HISTOGRAM)

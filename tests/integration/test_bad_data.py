@@ -61,6 +61,12 @@ BAD: dict[str, tuple[Callable[[str], object], Reason]] = {
 }
 
 
+def test_every_kind_of_bad_is_here() -> None:
+    """Whatever may be wrong with a datum is among them; the other reasons are what a setting or the server says."""
+    elsewhere = {Reason.BAD_UNIT, Reason.TOO_MANY_SERIES, Reason.REJECTED}
+    assert {reason for _, reason in BAD.values()} == set(Reason) - elsewhere
+
+
 def _record_good(number: int = GOOD) -> None:
     for index in range(number):
         getMetric(f'good.m{index}', 'int').runtime(index)

@@ -32,6 +32,7 @@ from aws_satella.pure import (
     Plan,
     Reason,
     collect,
+    datapoints,
     note,
     read,
 )
@@ -856,3 +857,33 @@ def test_collecting_tolerates_what_it_is_told_to() -> None:
     assert isinstance(discarded.error, SystemExit)
     with pytest.raises(SystemExit):
         list(collect(getMetric()))
+
+
+@given(trees(STATEFUL, internal=False))
+def test_whatever_raises_goes_on_from_where_it_was(tree: Tree) -> None:
+    """Of a metric that could not be read all numbers that it had passed on are kept, whichever they are."""
+    build(tree)
+    before = note(getMetric())
+    keepers = {key[0] if isinstance(key, tuple) else key for key in before}
+    missed = [Discarded(MetricData('m', None), Reason.RAISED, None, keeper) for keeper in keepers]
+    delta = Delta(missed, before)
+    assert list(delta) == missed
+    assert delta.baseline == before
+
+
+def test_a_number_of_any_name_goes_on_from_where_it_was() -> None:
+    """A metric may keep more than one number that grows, by whatever name it has."""
+    keeper, other = getMetric('a', 'counter'), getMetric('b', 'counter')
+    before = {keeper: 1, (keeper, 'failed'): 2, (other, 'failed'): 3}
+    delta = Delta([Discarded(MetricData('a', None), Reason.RAISED, None, keeper)], before)
+    list(delta)
+    assert delta.baseline == {keeper: 1, (keeper, 'failed'): 2}
+
+
+@given(trees(internal=False))
+def test_whoever_keeps_numbers_is_known_to(tree: Tree) -> None:
+    """Every class that gives a source is one of those that are read at a fork."""
+    for point in read(build(tree)):
+        source = getattr(point, 'source', None)
+        keeper = source[0] if isinstance(source, tuple) else source
+        assert keeper is None or type(keeper) in datapoints.STATEFUL
