@@ -114,7 +114,7 @@ METRICS = "a satella metric, such as getMetric('web'), or None"
         ('units', {'a': '!'}, f"units['a']: '!' is not allowed; allowed: {', '.join(limits.UNITS)}"),
         ('exclude', 'a.*', f"exclude: 'a.*' is of type str; allowed: {PATTERNS}"),
         ('exclude', ['a', 7], f'exclude: 7 is of type int; allowed: {PATTERNS}'),
-        ('interval', None, f'interval: None is of type NoneType; allowed: {INTERVALS}'),
+        ('interval', [5], f'interval: [5] is of type list; allowed: {INTERVALS}'),
         ('interval', 'soon', f"interval: 'soon' is not allowed; allowed: {INTERVALS}"),
         ('interval', 0, f'interval: 0 is not allowed; allowed: {INTERVALS}'),
         ('exit_timeout', '2', f"exit_timeout: '2' is of type str; allowed: {SECONDS}"),
@@ -202,6 +202,12 @@ def test_every_series_has_room(extra: int, pid: str | None, taken: bool) -> None
     said = refusal(lambda each: Plan('N', each, add_pid=pid), dimensions)
     assert (said is None) == taken
     assert refusal(lambda each: Plan('N', each, add_pid='d0'), dimensions) is None
+
+
+def test_too_many_dimensions_for_every_series_are_named() -> None:
+    """The message has those that every series would get, the pid among them, and how many there may be."""
+    said = refusal(lambda each: Plan('N', each, add_pid='pid', max_dimensions=2), {'b': 1, 'a': 2})
+    assert said == "extra_dimensions: ['a', 'b', 'pid'] is not allowed; allowed: at most max_dimensions=2 with the pid"
 
 
 @given(st.integers(-3, 40), st.integers(-3, 10), st.integers(0, 30))

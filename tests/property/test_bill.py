@@ -167,9 +167,9 @@ def test_the_whole_table() -> None:
     prices = Prices(metric_tiers=((2, 0.30), (math.inf, 0.10)), as_of=date(2026, 11, 1), source='a price list')
     points: list[DataPoint | Discarded] = [
         DataPoint('orders', 1, {}),
-        DataPoint('latency', 1, {'url': '/'}),
-        DataPoint('latency', 1, {'url': '/shop'}),
-        DataPoint('latency', math.nan, {'url': '/bad'}),
+        DataPoint('requests', 1, {'url': '/'}),
+        DataPoint('requests', 1, {'url': '/shop'}),
+        DataPoint('requests', math.nan, {'url': '/bad'}),
     ]
     preview = preview_of(Plan('Shop', add_pid='pid'), points, pid=7, interval=60, prices=prices)
     assert preview.prices is prices
@@ -188,5 +188,5 @@ def test_the_whole_table() -> None:
         (prices of 2026-11-01, a price list)
 
         Most billed metrics
-          latency           2
-          orders            1""")
+          requests           2
+          orders             1""")
