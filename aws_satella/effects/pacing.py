@@ -31,6 +31,9 @@ LONGEST: Final = 0.005
 MOMENT: Final = 0.001
 """Seconds that another thread is given to finish a recording: much more than it takes, should there be a processor."""
 
+MOMENTS: Final = 200
+"""How many of them there are in all. A histogram of negative numbers, of which there may be many, would take each."""
+
 
 class Pace:
     """How fast one thread works."""
@@ -38,10 +41,12 @@ class Pace:
     def __init__(self) -> None:
         self._until = 0.0
         self._rested = 0.0
+        self._moments = 0
 
     def ease(self, seconds: float) -> None:
         """Rest now and then, for that long."""
         self._until = time.monotonic() + seconds
+        self._moments = MOMENTS
 
     def hurry(self) -> None:
         """Rest no more."""
@@ -49,7 +54,8 @@ class Pace:
 
     def give_way(self) -> None:
         """Let another thread finish what it does."""
-        if time.monotonic() < self._until:
+        if self._moments and time.monotonic() < self._until:
+            self._moments -= 1
             time.sleep(MOMENT)
 
     def paced(self, items: Iterable[T]) -> Iterator[T]:

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import threading
+import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from satella.instrumentation.metrics import getMetric
@@ -26,7 +28,8 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import process
+from aws_satella.effects import pacing, process
+from aws_satella.effects.pacing import MOMENT, MOMENTS
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """satella's default limits of a histogram's buckets."""
@@ -306,9 +309,9 @@ def test_what_is_being_recorded_meanwhile_is_sent_where_it_belongs(
     """
     latency = getMetric('latency', 'histogram')
     latency.runtime(0.06, url='/')
-    exporter.delivery.pace.ease(3600)
     with recording(lambda: latency.runtime(0.06, url='/')):
-        while exporter.stats.sent < 100:
+        while exporter.stats.sent < 80:
+            exporter.delivery.pace.ease(3600)
             seen = latency.count
             wait_for(lambda seen=seen: latency.count > seen, 'a recording')  # type: ignore[misc]
             exporter.loop()
@@ -316,6 +319,23 @@ def test_what_is_being_recorded_meanwhile_is_sent_where_it_belongs(
     sent = [*endpoint.named('latency'), *endpoint.named('latency.total')]
     assert {bucket_of(value) for datum in sent for value in datum['Values']} == {bucket_of(0.06)}
     assert sum(sum(datum['Counts']) for datum in sent) == 2 * latency.count
+
+
+def test_observations_in_no_bucket_hold_nothing_up(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+    """However many histograms have negative observations, a cycle waits for them a number of times that is bounded;
+    and not at all where somebody waits for the cycle.
+    """
+    latency = getMetric('latency', 'histogram')
+    for number in range(MOMENTS):
+        latency.runtime(-1.0, number=number)
+    with mock.patch.object(pacing.time, 'sleep', wraps=time.sleep) as sleep:
+        exporter.delivery.pace.ease(3600)
+        exporter.loop()
+        assert sleep.mock_calls.count(mock.call(MOMENT)) == MOMENTS
+        exporter.delivery.pace.hurry()
+        exporter.loop()
+        assert sleep.mock_calls.count(mock.call(MOMENT)) == MOMENTS
+    assert observations(endpoint.named('latency')) == [-1.0] * MOMENTS
 
 
 # --- outages, replacements, forks
