@@ -27,7 +27,6 @@ REST: Final = 3.0
 LONGEST: Final = 0.005
 """Seconds of one rest. What took longer has waited itself: for the network, or for the lock."""
 
-
 MOMENT: Final = 0.001
 """Seconds that another thread is given to finish a recording: much more than it takes, should there be a processor."""
 

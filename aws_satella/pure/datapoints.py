@@ -158,7 +158,7 @@ Reader = Callable[[Any, str], Iterable[Any]]
 """From one metric (or a part of one) and the full name to points."""
 
 PATIENCE: Final = 20
-"""How often a histogram is read again into which another thread records: a busy one is met so again and again."""
+"""How often a metric is read again into which another thread records: a busy one is met so again and again."""
 
 
 def read(
@@ -193,26 +193,31 @@ def read(
         name = _join(prefix, leaf.name)
         total = shape.total if shape.total and leaf.embedded_submetrics_enabled else None
         own = shape.own
-        if wait is not None and type(leaf) is HistogramMetric:
-            own, total = partial(_settled, own, wait), total and partial(_settled, total, wait)
+        if wait is not None and shape.settled is not None:
+            settle = partial(_settled, wait, shape.settled)
+            own, total = partial(settle, own), total and partial(settle, total)
         for part in shape.parts(leaf):
             yield from attempt(own, part, name, tolerate)
         if total is not None:
             yield from attempt(total, leaf, name, tolerate)
 
 
-def _settled(reader: Reader, wait: Callable[[], object], metric: Any, name: str) -> Iterable[Any]:
-    """A histogram, once every observation that it counts is in a bucket.
-
-    One that is not is being recorded in another thread just now; or it is negative, and stays so.
-    """
+def _settled(
+    wait: Callable[[], object], settled: Callable[[Any], bool], reader: Reader, metric: Any, name: str
+) -> Iterable[Any]:
+    """What the reader makes of the metric, once no other thread is in the middle of a recording."""
     points = reader(metric, name)
     for _ in range(PATIENCE):
-        if all(point.observations == sum(point.counts) for point in points):
+        if all(map(settled, points)):
             break
         wait()
         points = reader(metric, name)
     return points
+
+
+def keeper(source: Hashable) -> Hashable:
+    """The metric object of a :attr:`DataPoint.source`."""
+    return source[0] if isinstance(source, tuple) else source
 
 
 def attempt(reader: Reader, subject: Any, name: str, tolerate: type[BaseException]) -> Iterable[Any]:
@@ -334,6 +339,11 @@ def _buckets(metric: Any, name: str, sum_labels: Labels) -> HistogramPoint:
     )
 
 
+def _adds_up(point: HistogramPoint) -> bool:
+    """Whether every observation that was counted is in a bucket. A negative one never is."""
+    return point.observations == sum(point.counts)
+
+
 def _summary(metric: Any, name: str) -> list[Point]:
     # The window is read first, so that the count covers at least what is in it.
     samples = newest(metric)
@@ -428,6 +438,8 @@ class Shape(NamedTuple):
     """What it consists of; each part is read by itself, and fails by itself."""
     total: Reader | None = None
     """What it says of all its labelled children together."""
+    settled: Callable[[Any], bool] | None = None
+    """Whether a point agrees with itself: it does not where another thread is in the middle of a recording."""
 
 
 SHAPES: Mapping[type, Shape] = {
@@ -436,7 +448,7 @@ SHAPES: Mapping[type, Shape] = {
     CounterMetric: Shape(_counter, _children_or_itself, _counter_total),
     EmptyMetric: Shape(_nothing),
     FloatMetric: Shape(_simple, _children_or_itself),
-    HistogramMetric: Shape(_histogram, _children_or_itself, _histogram_total),
+    HistogramMetric: Shape(_histogram, _children_or_itself, _histogram_total, settled=_adds_up),
     IntegerMetric: Shape(_simple, _children_or_itself),
     LinkfailMetric: Shape(_link),
     QuantileMetric: Shape(_summary, _children_or_itself, _summary_total),

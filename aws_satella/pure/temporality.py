@@ -39,6 +39,7 @@ from aws_satella.pure.datapoints import (
     SummaryPoint,
     SummaryTotal,
     attempt,
+    keeper,
     newest,
     read,
 )
@@ -215,8 +216,7 @@ class Delta:
         """A metric that raised once is no series that went away: its next increase is from where it was."""
         if self._missed - {None}:
             for key, state in self._old.items():
-                keeper = key[0] if isinstance(key, tuple) else key
-                if keeper in self._missed:
+                if keeper(key) in self._missed:
                     self._new.setdefault(key, state)
 
     def _histogram(self, point: HistogramPoint, name: str) -> Iterable[DataPoint | Discarded]:

@@ -32,10 +32,11 @@ from aws_satella.pure import (
     Plan,
     Reason,
     collect,
-    datapoints,
     note,
     read,
 )
+from aws_satella.pure.datapoints import STATEFUL as STATEFUL_CLASSES
+from aws_satella.pure.datapoints import keeper
 from aws_satella.pure.temporality import scale
 
 Labels = frozenset[tuple[str, object]]
@@ -550,7 +551,7 @@ def test_the_baseline_is_that_of_the_live_series(tree: Tree) -> None:
     stateful = [p for p in points if isinstance(p, DataPoint) and p.kind in (Kind.COUNTER, Kind.DISTRIBUTION)]
     assert len(first.baseline) <= len(stateful) + len(list(leaves(root)))
     live = {id(each) for leaf in leaves(root) for each in (leaf, *leaf.children)}
-    assert {id(key[0] if isinstance(key, tuple) else key) for key in first.baseline} <= live
+    assert {id(keeper(key)) for key in first.baseline} <= live
     getMetric().reset()
     getMetric('only', 'counter').runtime(3)
     second = Delta(read(getMetric()), first.baseline)
@@ -864,8 +865,7 @@ def test_whatever_raises_goes_on_from_where_it_was(tree: Tree) -> None:
     """Of a metric that could not be read all numbers that it had passed on are kept, whichever they are."""
     build(tree)
     before = note(getMetric())
-    keepers = {key[0] if isinstance(key, tuple) else key for key in before}
-    missed = [Discarded(MetricData('m', None), Reason.RAISED, None, keeper) for keeper in keepers]
+    missed = [Discarded(MetricData('m', None), Reason.RAISED, None, each) for each in set(map(keeper, before))]
     delta = Delta(missed, before)
     assert list(delta) == missed
     assert delta.baseline == before
@@ -873,11 +873,11 @@ def test_whatever_raises_goes_on_from_where_it_was(tree: Tree) -> None:
 
 def test_a_number_of_any_name_goes_on_from_where_it_was() -> None:
     """A metric may keep more than one number that grows, by whatever name it has."""
-    keeper, other = getMetric('a', 'counter'), getMetric('b', 'counter')
-    before = {keeper: 1, (keeper, 'failed'): 2, (other, 'failed'): 3}
-    delta = Delta([Discarded(MetricData('a', None), Reason.RAISED, None, keeper)], before)
+    one, other = getMetric('a', 'counter'), getMetric('b', 'counter')
+    before = {one: 1, (one, 'failed'): 2, (other, 'failed'): 3}
+    delta = Delta([Discarded(MetricData('a', None), Reason.RAISED, None, one)], before)
     list(delta)
-    assert delta.baseline == {keeper: 1, (keeper, 'failed'): 2}
+    assert delta.baseline == {one: 1, (one, 'failed'): 2}
 
 
 @given(trees(internal=False))
@@ -885,5 +885,4 @@ def test_whoever_keeps_numbers_is_known_to(tree: Tree) -> None:
     """Every class that gives a source is one of those that are read at a fork."""
     for point in read(build(tree)):
         source = getattr(point, 'source', None)
-        keeper = source[0] if isinstance(source, tuple) else source
-        assert keeper is None or type(keeper) in datapoints.STATEFUL
+        assert source is None or type(keeper(source)) in STATEFUL_CLASSES
