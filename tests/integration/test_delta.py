@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import os
-import sys
 import threading
 import time
 from bisect import bisect_right
@@ -24,6 +23,7 @@ from support import scripts
 from support.endpoint import OK, RESET, Behaviour, Endpoint, dimensions, error
 from support.moto import Moto
 from support.site import STATUSES, URLS, WORKERS, traffic
+from support.switching import switching_every
 from support.waiting import wait_for
 
 import aws_satella
@@ -290,15 +290,20 @@ def recording(act: Callable[[], object]) -> Iterator[None]:
             act()
             sum(range(2_000))
 
-    thread, interval = threading.Thread(target=record), sys.getswitchinterval()
-    sys.setswitchinterval(interval / 20)
+    thread = threading.Thread(target=record)
     thread.start()
     try:
-        yield
+        with switching_every(0.00025):
+            yield
     finally:
-        sys.setswitchinterval(interval)
         ended.set()
         thread.join()
+
+
+def wait_for_a_recording(metric: Any) -> None:
+    """Until another thread has recorded something."""
+    seen = metric.count
+    wait_for(lambda: metric.count > seen, 'a recording')
 
 
 def test_what_is_being_recorded_meanwhile_is_sent_where_it_belongs(
@@ -312,8 +317,7 @@ def test_what_is_being_recorded_meanwhile_is_sent_where_it_belongs(
     with recording(lambda: latency.runtime(0.06, url='/')):
         while exporter.stats.sent < 80:
             exporter.delivery.pace.ease(3600)
-            seen = latency.count
-            wait_for(lambda seen=seen: latency.count > seen, 'a recording')  # type: ignore[misc]
+            wait_for_a_recording(latency)
             exporter.loop()
     exporter.loop()
     sent = [*endpoint.named('latency'), *endpoint.named('latency.total')]

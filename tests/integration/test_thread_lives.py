@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from satella.instrumentation.metrics import MetricDataCollection, getMetric
 from satella.instrumentation.metrics.metric_types import LeafMetric
 from support.endpoint import OK, Endpoint, Reply, dimensions
 from support.exporters import DEADLINE, Raiser, assert_conserved, exporting, kill
+from support.switching import switching_every
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
@@ -254,10 +254,8 @@ class _Undecided:
 
 @pytest.fixture
 def _switching_madly() -> Iterator[None]:
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
+    with switching_every(1e-6):
+        yield
 
 
 class _Recorder:

@@ -416,8 +416,7 @@ def test_a_recording_that_is_under_way_is_waited_for(values: list[float], waits:
         nonlocal waited
         waited += 1
         if waited % max(waits, 1) == 0:
-            (under_way := unfinished.pop()).buckets[0] += 1
-            assert under_way
+            unfinished.pop().buckets[0] += 1
 
     unfinished = list(recorded) if waits else []
     for each in unfinished:
@@ -458,7 +457,7 @@ def test_nothing_is_waited_for_unasked() -> None:
 class _Unreadable:
     """Something among the children that is no metric at all."""
 
-    level = MetricLevel.RUNTIME
+    level: object = MetricLevel.RUNTIME
 
     def to_metric_data(self) -> MetricDataCollection:
         raise RuntimeError('not now')
@@ -482,7 +481,7 @@ def test_a_stranger_is_as_visible_as_its_level() -> None:
     assert len(list(read(parent))) == 1
     stranger.level = MetricLevel.DEBUG
     assert not list(read(parent))
-    stranger.level = None  # type: ignore[assignment]
+    stranger.level = None
     assert len(list(read(parent))) == 1
 
 
@@ -509,7 +508,9 @@ def test_a_total_that_cannot_be_read_costs_itself() -> None:
     after.runtime(1)
     del orders.value
     child, total, last = read(getMetric())
-    assert (child.name, last.name) == ('orders', 'z')  # type: ignore[union-attr]
+    assert isinstance(child, DataPoint)
+    assert isinstance(last, DataPoint)
+    assert (child.name, last.name) == ('orders', 'z')
     assert isinstance(total, Discarded)
     assert (total.data.name, total.reason, total.source) == ('orders', Reason.RAISED, orders)
 
