@@ -2,43 +2,57 @@
 
 ::
 
-    read ──▶ rebase ──▶ select ──▶ merge, shape ──▶ chunk ──▶ outbox ◀── replies
-    (datapoints) (temporality) (plan) (dimensions, datum) (chunks)
+    read ──▶ rebase ──▶ expand ──▶ select ──▶ encode ──▶ chunk ──▶ outbox ◀── replies
+    (reading) (temporality)        (plan)     (formats)  (chunks)  (ledger)
 
 Everything here is a function of its arguments, lazy, and without I/O, clock, environment, thread, log or global. (Two
-kinds of metric read a clock of their own, or call the program, when they are collected; that is what they are.)
-Time, the process's id and the previous baseline come in as arguments. What is thrown away is a returned value,
-:class:`Discarded`.
+kinds of metric read a clock of their own, or call user code, when they are read.) Time, the process id and the previous
+baseline come in as arguments. What is discarded is a returned value, :class:`Discarded`.
 
-A program with a boto3 client of its own uses :func:`build_payloads`; the stages can also be had one by one.
+A program with a boto3 client of its own uses :func:`build_payloads`. The stages can also be had one by one.
 """
 
+from aws_satella.pure.arguments import ArgumentError, Arguments, ArgumentTypeError
 from aws_satella.pure.chunks import chunk
-from aws_satella.pure.datapoints import DataPoint, Discarded, Distribution, Kind, Reason, read
-from aws_satella.pure.datum import MetricDatum, Shaper, Sized
-from aws_satella.pure.dimensions import Dimension, Merger
-from aws_satella.pure.plan import Payload, Plan, build_payloads, select
-from aws_satella.pure.temporality import Baseline, Delta, collect, cumulative, note
+from aws_satella.pure.dimensions import Merger
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Dimension, Encoder, MetricDatum, Payload
+from aws_satella.pure.histograms import HistogramReading
+from aws_satella.pure.payloads import build_payloads
+from aws_satella.pure.plan import Plan, select
+from aws_satella.pure.points import CounterReading, DataPoint, Discarded, Distribution, Kind, Reason, Tolerance
+from aws_satella.pure.reading import read
+from aws_satella.pure.summaries import NewSamples, SummaryReading, SummaryTotalReading
+from aws_satella.pure.temporality import Baseline, Delta, collect, cumulative, distributions, note
 
 __all__ = [
+    'ArgumentError',
+    'ArgumentTypeError',
+    'Arguments',
     'Baseline',
+    'CloudWatchClient',
+    'CounterReading',
     'DataPoint',
     'Delta',
     'Dimension',
     'Discarded',
     'Distribution',
+    'Encoder',
+    'HistogramReading',
     'Kind',
     'Merger',
     'MetricDatum',
+    'NewSamples',
     'Payload',
     'Plan',
     'Reason',
-    'Shaper',
-    'Sized',
+    'SummaryReading',
+    'SummaryTotalReading',
+    'Tolerance',
     'build_payloads',
     'chunk',
     'collect',
     'cumulative',
+    'distributions',
     'note',
     'read',
     'select',

@@ -1,200 +1,267 @@
-"""What each argument may be: checked early, with an error that names the argument, the value and what is allowed.
+"""The arguments of an exporter, as one value: each keyword once, with its check, its default and its text.
 
-What may live here: one function an argument, which returns the value in the form the pipeline wants, or raises
-``ValueError`` (a wrong value) or ``TypeError`` (a wrong kind of value). What may not: defaults, which stand in the
-signatures, and the limits themselves.
+What may live here: :class:`Arguments`, and how a function takes its signature and its documentation from it. What may
+not: what a value must look like (:mod:`aws_satella.pure.checks`), and what becomes of it.
+
+The exporter, ``start_if_not_started``, ``export_once``, ``preview`` and the Django setting with its checks all take
+their arguments from here. To add one: add a field to :class:`Arguments`.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from difflib import get_close_matches
-from types import NoneType
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from satella.time import parse_time_string
+from satella.instrumentation.metrics import MetricData
 
-from aws_satella.pure import limits
-from aws_satella.pure.datum import Units, utc
-from aws_satella.pure.dimensions import name_fault, printable
-from aws_satella.pure.temporality import TEMPORALITIES
+from aws_satella.pure import checks, limits
+from aws_satella.pure.checks import ArgumentError, ArgumentTypeError, suggestion
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.plan import Plan
+from aws_satella.pure.values import Units
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+OnFailure = Callable[[Exception], object]
+OnDiscard = Callable[[MetricData], object]
+ClientFactory = Callable[[], CloudWatchClient]
+
+PLACEHOLDER: Final = ':arguments:'
+"""The line of a docstring that :func:`takes` replaces by one line for each argument."""
 
 
-def _wrong(argument: str, value: object, allowed: str) -> ValueError:
-    return ValueError(f'{argument}: {value!r} is not allowed; allowed: {allowed}')
+def ignore(_: Any) -> None:
+    """Do nothing: the default of both callbacks."""
 
 
-def _wrong_type(argument: str, value: object, allowed: str) -> TypeError:
-    return TypeError(f'{argument}: {value!r} is of type {type(value).__name__}; allowed: {allowed}')
+def _argument(check: Callable[[str, Any], Any], text: str) -> Mapping[str, Any]:
+    return {'check': check, 'text': text}
 
 
-def namespace(value: str) -> str:
-    """A namespace of CloudWatch."""
-    allowed = (
-        f'1 to {limits.MAX_NAMESPACE_LENGTH} printable ASCII characters, not all blank, '
-        f"that start neither with '{limits.FORBIDDEN_FIRST_CHARACTER}' nor with '{limits.RESERVED_NAMESPACE_PREFIX}'"
+@dataclass(frozen=True)
+class Arguments:
+    """The checked arguments of one exporter.
+
+    The first seven may be given by position, as in 2.4.
+    """
+
+    namespace: str = field(metadata=_argument(checks.namespace, 'the CloudWatch namespace'))
+    extra_dimensions: Mapping[str, object] | None = field(
+        default=None,
+        metadata=_argument(checks.dimensions, 'dimensions for every metric; they override labels of the same name'),
     )
-    if not isinstance(value, str):
-        raise _wrong_type('namespace', value, allowed)
-    start = (limits.FORBIDDEN_FIRST_CHARACTER, limits.RESERVED_NAMESPACE_PREFIX)
-    too_long = len(value) > limits.MAX_NAMESPACE_LENGTH
-    if not value.strip() or too_long or printable(value) != value or value.startswith(start):
-        raise _wrong('namespace', value, allowed)
-    return value
-
-
-def extra_dimensions(value: Mapping[str, object] | None) -> dict[str, str]:
-    """Dimensions for every series: names to anything that has a ``str()``."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise _wrong_type('extra_dimensions', value, 'a mapping from names to values, or None')
-    return {_dimension_name('extra_dimensions', name): _dimension_value(name, each) for name, each in value.items()}
-
-
-def _dimension_name(argument: str, name: str) -> str:
-    allowed = (
-        f'names of 1 to {limits.MAX_DIMENSION_NAME_LENGTH} characters, not all blank, '
-        f"that do not start with '{limits.FORBIDDEN_FIRST_CHARACTER}'"
+    interval: float | str = field(
+        default='300s',
+        metadata=_argument(checks.interval, "seconds between two exports, as a number or a text such as '30m'"),
     )
-    if not isinstance(name, str):
-        raise _wrong_type(argument, name, allowed)
-    if name_fault(printable(name)):
-        raise _wrong(argument, name, allowed)
-    return name
+    max_send_at_once: int = field(
+        default=limits.DEFAULT_DATA_PER_REQUEST,
+        metadata=_argument(
+            checks.whole_number(1, limits.MAX_DATA_PER_REQUEST),
+            'metric data in one request, 1 to 1000; with the default of 20, a request takes up to 1000 when time is '
+            'short: in the last export, in flush() and export_once(), after an outage, and where an export would '
+            'outlast half the interval',
+        ),
+    )
+    add_pid: str | None = field(
+        default=None,
+        metadata=_argument(
+            checks.dimension_name, 'the name of a dimension whose value is the process id; it overrides all others'
+        ),
+    )
+    call_on_metric_upload_fails: OnFailure = field(
+        default=ignore,
+        metadata=_argument(
+            checks.function, 'called with the exception, from the thread of the exporter, when a request fails'
+        ),
+    )
+    call_on_discarded_metric: OnDiscard = field(
+        default=ignore,
+        metadata=_argument(
+            checks.function,
+            "called with satella's ``MetricData``, from the thread of the exporter, when a metric cannot be sent",
+        ),
+    )
+    _: KW_ONLY
+    max_dimensions: int = field(
+        default=limits.DEFAULT_MAX_DIMENSIONS,
+        metadata=_argument(
+            checks.whole_number(1, limits.MAX_DIMENSIONS),
+            'a metric with more dimensions, the extra ones and the pid included, is discarded; 1 to 30',
+        ),
+    )
+    temporality: str = field(
+        default='cumulative',
+        metadata=_argument(
+            checks.temporality,
+            "'cumulative' exports values as satella keeps them; 'delta' exports counters as increases, and histograms "
+            'and summaries as distributions, from which CloudWatch computes percentiles',
+        ),
+    )
+    units: Units = field(
+        default=None,
+        metadata=_argument(
+            checks.units, 'a mapping from metric names or shell patterns to units, or a callable from a name to a unit'
+        ),
+    )
+    storage_resolution: int = field(
+        default=60,
+        metadata=_argument(checks.one_of(*limits.STORAGE_RESOLUTIONS), 'seconds; 60, or 1 for high resolution'),
+    )
+    max_series: int | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.whole_number(0)), 'how many series are sent at most; the others are discarded'
+        ),
+    )
+    exclude: Iterable[str] = field(
+        default=(), metadata=_argument(checks.patterns, 'shell patterns of names that are not exported')
+    )
+    max_buffered: int = field(
+        default=20_000,
+        metadata=_argument(
+            checks.whole_number(0),
+            'how many unsent metric data are kept while CloudWatch does not answer; beyond, increases stay in the '
+            'metrics, and other data are dropped, the oldest first',
+        ),
+    )
+    exit_timeout: float = field(
+        default=2.0, metadata=_argument(checks.seconds, 'seconds that the end of the process waits for the last export')
+    )
+    client_factory: ClientFactory | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.function), "makes the client; ``boto3.client('cloudwatch')`` by default"
+        ),
+    )
+    root: Any = field(
+        default=None,
+        metadata=_argument(
+            checks.metric, 'the metric to export with all below it; names start with its own. All metrics by default'
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = each.metadata['check'](each.name, getattr(self, each.name))
+            object.__setattr__(self, each.name, value)  # the way to set a field of a frozen dataclass
+        checks.room_for_dimensions(self.plan.common_dimensions(pid=0), self.max_dimensions)
+
+    @property
+    def plan(self) -> Plan:
+        """What the arguments say of the metric data: all that :class:`~aws_satella.pure.Plan` holds."""
+        return Plan(**{each.name: getattr(self, each.name) for each in fields(Plan)})
 
 
-def _dimension_value(name: str, value: object) -> str:
-    text = str(value)
-    if not text.strip() or len(printable(text)) > limits.MAX_DIMENSION_VALUE_LENGTH:
-        allowed = f'1 to {limits.MAX_DIMENSION_VALUE_LENGTH} characters, not all blank'
-        raise _wrong(f'extra_dimensions[{name!r}]', text, allowed)
-    return text
+SIGNATURE: Final = inspect.signature(Arguments)
+DEFAULTS: Final[Mapping[str, Any]] = {name: parameter.default for name, parameter in SIGNATURE.parameters.items()}
+"""Keyword → default; ``inspect.Parameter.empty`` for the one that has none."""
+POSITIONAL: Final = tuple(
+    name for name, parameter in SIGNATURE.parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY
+)
+_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    each.name: each.metadata['check'] for each in fields(Arguments)
+}
 
 
-def add_pid(value: str | None) -> str | None:
-    """The name of the dimension for the process's id; None, or an empty one, for no such dimension."""
-    if value is None:
-        return None
-    return _dimension_name('add_pid', value) if value != '' else None
+def check(name: str, value: object) -> None:
+    """Check one argument by itself.
+
+    :raises ArgumentError: the value is not allowed
+    :raises ArgumentTypeError: the value is of the wrong type, or there is no argument of this name
+    """
+    if name not in _CHECKS:
+        allowed = f'{", ".join(_CHECKS)}. {suggestion(name, _CHECKS)}'.rstrip()
+        raise ArgumentTypeError(name, value, allowed, 'is given for an unknown argument')
+    _CHECKS[name](name, value)
 
 
-def room_for_dimensions(common: Iterable[str], max_dimensions: int) -> None:
-    """The dimensions that every series has must not use up all that a series may have."""
-    names = sorted(common)
-    if len(names) > max_dimensions:
-        raise _wrong('extra_dimensions', names, f'at most max_dimensions={max_dimensions} with the pid')
+def bind(*args: Any, **kwargs: Any) -> Arguments:
+    """Check what a function was called with.
+
+    :raises ArgumentError: an argument has a value that is not allowed
+    :raises ArgumentTypeError: an argument is missing, unknown, given twice, or of the wrong type
+    """
+    if len(args) > len(POSITIONAL):
+        allowed = f'at most {len(POSITIONAL)} arguments by position; name the others'
+        raise ArgumentTypeError('args', args[len(POSITIONAL)], allowed, 'is one argument by position too many')
+    given = dict(zip(POSITIONAL, args, strict=False))
+    for name, value in kwargs.items():
+        if name in given:
+            raise ArgumentTypeError(name, value, 'to give it once', 'is given by name and by position')
+        if name not in _CHECKS:
+            check(name, value)
+    given.update(kwargs)
+    if 'namespace' not in given:
+        raise ArgumentTypeError('namespace', None, 'a CloudWatch namespace', 'is missing')
+    return Arguments(**given)
 
 
-def whole_number(argument: str, value: int, least: int, most: int | None = None) -> int:
-    """A whole number within its bounds."""
-    allowed = f'a whole number from {least} to {most}' if most is not None else f'a whole number, at least {least}'
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise _wrong_type(argument, value, allowed) from None
-    if isinstance(value, bool):
-        raise _wrong_type(argument, value, allowed)
-    if number < least or (most is not None and number > most):
-        raise _wrong(argument, value, allowed)
-    return number
+def _lines(indentation: str, left_out: Iterable[str]) -> Iterator[str]:
+    for each in fields(Arguments):
+        if each.name not in left_out:
+            yield f'{indentation}:param {each.name}: {each.metadata["text"]}'
 
 
-def one_of(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
-    """One of a few values."""
-    for each in allowed:
-        if isinstance(value, type(each)) and value == each and not isinstance(value, bool):
-            return each  # and not an equal of another type, such as 1.0 for 1, which botocore does not take
-    raise _wrong(argument, value, ' or '.join(map(repr, allowed)) + _nearest(value, allowed))
+def document(function: Any, left_out: Iterable[str] = ()) -> None:
+    """Replace the :data:`PLACEHOLDER` in a docstring by one line for each argument."""
+    written = function.__doc__ or ''  # python -OO leaves no docstrings
+    result: list[str] = []
+    for line in written.splitlines():
+        if line.strip() == PLACEHOLDER:
+            result += _lines(line[: len(line) - len(line.lstrip())], left_out)
+        else:
+            result.append(line)
+    function.__doc__ = '\n'.join(result)
 
 
-def temporality(value: str) -> str:
-    """'cumulative' or 'delta'."""
-    return str(one_of('temporality', value, TEMPORALITIES))
+def _parameters(function: Callable[..., object]) -> inspect.Signature:
+    return SIGNATURE.replace(return_annotation=inspect.signature(function).return_annotation)
 
 
-def _nearest(value: object, allowed: Iterable[object]) -> str:
-    """A question that helps with a misspelling, or nothing."""
-    names = {name.lower(): name for name in allowed if isinstance(name, str)}
-    found = get_close_matches(value.lower(), names, n=1) if isinstance(value, str) else []
-    return f'. Did you mean {names[found[0]]!r}?' if found else ''
+def _function_like(_constructor: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Give a function the parameters of :class:`Arguments`, for type checkers, ``inspect`` and ``help()``."""
+
+    def decorate(function: Callable[..., R]) -> Callable[P, R]:
+        function.__signature__ = _parameters(function)  # type: ignore[attr-defined]  # inspect looks for it
+        document(function)
+        return function
+
+    return decorate
 
 
-def units(value: Units) -> Units:
-    """Metric names or shell patterns to CloudWatch's units, or a callable from a name to a unit."""
-    if value is None or callable(value):
-        return value
-    allowed = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
-    if not isinstance(value, Mapping):
-        raise _wrong_type('units', value, allowed)
-    for name, unit in value.items():
-        if not isinstance(name, str):
-            raise _wrong_type('units', name, 'metric names or shell patterns as keys')
-        if unit not in limits.UNITS:
-            raise _wrong(f'units[{name!r}]', unit, f'{", ".join(limits.UNITS)}{_nearest(unit, limits.UNITS)}')
-    return dict(value)
+def _method_like(_constructor: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
+    """Give a method the parameters of :class:`Arguments`."""
+
+    def decorate(function: Callable[..., R]) -> Callable[Concatenate[Any, P], R]:
+        this = inspect.Parameter('self', inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        signature = _parameters(function)
+        function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # inspect looks for it
+            parameters=[this, *signature.parameters.values()]
+        )
+        return function
+
+    return decorate
 
 
-def exclude(value: Iterable[str]) -> tuple[str, ...]:
-    """Shell patterns of metric names."""
-    allowed = "a sequence of shell patterns of metric names, such as ('django.*',)"
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise _wrong_type('exclude', value, allowed)
-    patterns = tuple(value)
-    for pattern in patterns:
-        if not isinstance(pattern, str):
-            raise _wrong_type('exclude', pattern, allowed)
-    return patterns
+takes_arguments = _function_like(Arguments)
+"""Decorator: the function takes the arguments of an exporter."""
 
+method_takes_arguments = _method_like(Arguments)
+"""Decorator: the method takes the arguments of an exporter."""
 
-def interval(value: float | str) -> float:
-    """Seconds between two exports, as a number or in satella's notation ('30m')."""
-    allowed = "a number of seconds above 0, or a text such as '30s', '5m', '1h'"
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise _wrong_type('interval', value, allowed)
-    try:
-        seconds = float(parse_time_string(value))
-    except (ValueError, OverflowError):
-        raise _wrong('interval', value, allowed) from None
-    if not 0 < seconds < math.inf:
-        raise _wrong('interval', value, allowed)
-    return seconds
-
-
-def seconds(argument: str, value: float) -> float:
-    """A span of time, zero included."""
-    allowed = 'a number of seconds, at least 0'
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _wrong_type(argument, value, allowed)
-    if not 0 <= value <= sys.float_info.max:
-        raise _wrong(argument, value, allowed)
-    return float(value)
-
-
-def timestamp(value: float | datetime | None) -> datetime | None:
-    """UNIX seconds, or a datetime that knows its time zone."""
-    allowed = 'UNIX seconds, an aware datetime, or None'
-    if isinstance(value, bool) or not isinstance(value, (int, float, datetime, NoneType)):
-        raise _wrong_type('timestamp', value, allowed)
-    try:
-        return utc(value)
-    except (ValueError, OverflowError, OSError):
-        raise _wrong('timestamp', value, allowed) from None
-
-
-def function(argument: str, value: Callable[..., Any]) -> Callable[..., Any]:
-    """Something that can be called."""
-    if not callable(value):
-        raise _wrong_type(argument, value, 'a callable')
-    return value
-
-
-def root(value: Any) -> Any:
-    """A satella metric, or None for the root of all."""
-    if value is not None and not hasattr(value, 'to_metric_data'):
-        raise _wrong_type('root', value, "a satella metric, such as getMetric('web'), or None")
-    return value
+__all__ = [
+    'DEFAULTS',
+    'ArgumentError',
+    'ArgumentTypeError',
+    'Arguments',
+    'bind',
+    'check',
+    'document',
+    'ignore',
+    'method_takes_arguments',
+    'takes_arguments',
+]

@@ -16,14 +16,17 @@ from datetime import date
 from math import inf
 from typing import Any, Final
 
-from aws_satella.pure.datapoints import DataPoint, Discarded, Reason
-from aws_satella.pure.datum import MetricDatum, Sized
+from aws_satella.pure.chunks import chunk
+from aws_satella.pure.formats import putmetricdata
+from aws_satella.pure.formats.putmetricdata import Item
 from aws_satella.pure.plan import Plan
+from aws_satella.pure.points import Discarded, Reason
+from aws_satella.pure.reading import Readings
 
 HOURS_A_MONTH: Final = 730
-"""What AWS reckons a month to have."""
+"""Hours of a month, as AWS counts them."""
 
-TOP: Final = 10
+MAX_NAMES: Final = 10
 """How many names are listed."""
 
 
@@ -61,7 +64,7 @@ class Preview:
     requests: int
     """Requests in one cycle of one process."""
     bytes: int
-    """Bytes of their bodies, before compression; at least as many as there will be."""
+    """Bytes of their bodies, before compression."""
     discards: Mapping[Reason, int]
     """Data that would be thrown away, and why."""
     billed_metrics: int
@@ -86,52 +89,47 @@ class Preview:
 
 
 class _Survey:
-    """Looks at the data of a cycle as they go by."""
+    """Looks at the items of a cycle as they go by."""
 
     def __init__(self) -> None:
         self.data = 0
-        self.bytes = 0
         self.identities: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         self.discards: Counter[Reason] = Counter()
 
-    def watch(self, sized: Iterable[Sized | Discarded]) -> Iterator[Sized | Discarded]:
-        for item in sized:
+    def items(self, items: Iterable[Item | Discarded]) -> Iterator[Item]:
+        """The items; discards are counted, and left out."""
+        for item in items:
             if isinstance(item, Discarded):
                 self.discards[item.reason] += 1
-            else:
-                datum, size = item
-                self.data += 1
-                self.bytes += size
-                self.identities.add(_identity(datum))
+                continue
+            self.data += 1
+            self.identities.add(putmetricdata.identity(item))
             yield item
-
-
-def _identity(datum: MetricDatum) -> tuple[str, frozenset[tuple[str, str]]]:
-    """What CloudWatch tells metrics apart by."""
-    return datum['MetricName'], frozenset((each['Name'], each['Value']) for each in datum['Dimensions'])
 
 
 def preview_of(
     plan: Plan,
-    points: Iterable[DataPoint | Discarded],
+    readings: Readings,
     *,
     pid: int,
+    now: float,
     interval: float,
     processes: int = 1,
     prices: Prices | None = None,
 ) -> Preview:
-    """What a plan would make of these data points, and its bill.
+    """What a plan would make of these readings, and its bill.
 
     :param plan: what is to be exported, and how
-    :param points: the series of a tree
-    :param pid: of a process
+    :param readings: what reading a tree gave
+    :param pid: the id of a process
+    :param now: UNIX seconds
     :param interval: seconds between two cycles
     :param processes: how many processes export the same
     :param prices: what CloudWatch charges
     """
-    prices = prices or Prices()
-    survey = _Survey()
-    requests = sum(1 for _ in plan.requests(survey.watch(plan.sized(points, timestamp=0.0, pid=pid))))
+    prices, survey = prices or Prices(), _Survey()
+    sizes = _body_sizes(plan, survey.items(plan.encoding(now, pid).items(plan.rebase(readings, {}))))
+    requests = len(sizes)
     times = processes if plan.add_pid else 1
     names = Counter(name for name, _ in survey.identities)
     requests_a_month = round(requests * processes * HOURS_A_MONTH * 3600 / interval)
@@ -140,15 +138,22 @@ def preview_of(
         series=len(survey.identities),
         data=survey.data,
         requests=requests,
-        bytes=survey.bytes + requests * plan.envelope_bytes,
+        bytes=sum(sizes),
         discards=dict(survey.discards),
         billed_metrics=billed,
         requests_a_month=requests_a_month,
         metric_cost=prices.metrics(billed),
         request_cost=prices.requests(requests_a_month),
-        top=tuple((name, count * times) for name, count in sorted(names.items(), key=_most_first)[:TOP]),
+        top=tuple((name, count * times) for name, count in sorted(names.items(), key=_most_first)[:MAX_NAMES]),
         prices=prices,
     )
+
+
+def _body_sizes(plan: Plan, items: Iterable[Item]) -> list[int]:
+    """The bytes of each request."""
+    room = putmetricdata.item_bytes(plan.namespace, plan.max_send_at_once)
+    chunks = chunk(items, plan.max_send_at_once, room, len)
+    return [len(putmetricdata.body(plan.namespace, each)) for each in chunks]
 
 
 def _most_first(item: tuple[str, int]) -> Any:

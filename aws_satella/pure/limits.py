@@ -18,6 +18,9 @@ from typing import Final
 MAX_DATA_PER_REQUEST: Final = 1_000
 """Metric data in one request (API, Quotas)."""
 
+DEFAULT_DATA_PER_REQUEST: Final = 20
+"""What this library sends in one request unless told otherwise, as documented since its first version."""
+
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Bytes of one request's body before compression (API: "1 MB in size"; read as the smaller megabyte)."""
 
@@ -57,7 +60,10 @@ MAX_AGE_SECONDS: Final = 14 * 24 * 60 * 60
 MAX_AHEAD_SECONDS: Final = 2 * 60 * 60
 """How far ahead a timestamp may lie: two hours (API)."""
 
-STORAGE_RESOLUTIONS: Final = (1, 60)
+STANDARD_RESOLUTION: Final = 60
+"""Seconds: what CloudWatch takes where nothing is said (Datum)."""
+
+STORAGE_RESOLUTIONS: Final = (1, STANDARD_RESOLUTION)
 """Seconds: high and standard resolution (Datum)."""
 
 UNITS: Final = (

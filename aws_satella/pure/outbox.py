@@ -1,105 +1,195 @@
 """What is to be sent next, and what has become of everything so far: a value, and the decisions about it.
 
-What may live here: the queue of unsent metric data and the count of all others. What may not: sending, clocks, chance.
+What may live here: the queue of unsent items and the count of all others. What may not: sending, clocks, chance, and
+what an item is.
 
 Every function takes an outbox and gives the next one. Always: ``recorded = sent + discarded + dropped + buffered``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from aws_satella.pure.datum import MetricDatum
+from aws_satella.pure.chunks import chunk
 
 
 class Batch(NamedTuple):
-    """The data of one request."""
+    """Items of one envelope: those of a cycle, or those of a request."""
 
+    envelope: str
+    """What the items are sent in: the namespace."""
     timestamp: float
-    """When they were collected, UNIX seconds."""
-    data: Sequence[MetricDatum]
+    """When the youngest of them was read, in UNIX seconds."""
+    items: Sequence[str]
+
+
+class Room(NamedTuple):
+    """What a request may hold."""
+
+    items: int
+    bytes: int
+    size: Callable[[str], int] = len
+    """The bytes that an item takes."""
 
 
 class Outbox(NamedTuple):
-    """Unsent data, oldest first, and the count of all others."""
+    """Unsent items, oldest first, and the count of all others."""
 
+    pieces: tuple[Batch, ...] = ()
+    """Parts of a request that was refused. They go before all others, each by itself."""
     batches: tuple[Batch, ...] = ()
+    gone: int = 0
+    """Items of the first batch that are no longer in the outbox. So a long batch is never copied."""
     recorded: int = 0
-    """All data that there ever were."""
+    """All items that were ever encoded, and all discards."""
     sent: int = 0
-    """Data that CloudWatch took."""
+    """Items that the destination took."""
     discarded: int = 0
     """Data that cannot be sent, each reported with its reason."""
     dropped: int = 0
-    """Data that could have been sent, but not in time: the outbox was full, they were too old, the process ended."""
+    """Items that could have been sent, but not in time: the outbox was full, they were too old, the process ended."""
 
     @property
     def buffered(self) -> int:
-        """Data that are to be sent yet."""
+        """Items that wait to be sent."""
         return self.recorded - self.sent - self.discarded - self.dropped
 
     @property
-    def next(self) -> Batch | None:
-        """What is to be sent first."""
-        return self.batches[0] if self.batches else None
+    def envelope(self) -> str:
+        """The envelope of what is to be sent first. There must be something."""
+        return (self.pieces or self.batches)[0].envelope
 
-    def put(self, batch: Batch) -> Outbox:
-        """Add data behind all others."""
-        return self._replace(batches=(*self.batches, batch), recorded=self.recorded + len(batch.data))
+    def waiting(self) -> Iterator[str]:
+        """All unsent items, oldest first."""
+        for piece in self.pieces:
+            yield from piece.items
+        for index, batch in enumerate(self.batches):
+            yield from islice(batch.items, self.gone if not index else 0, None)
 
-    def discard(self, number: int = 1) -> Outbox:
-        """Count data that never came this far."""
-        return self._replace(recorded=self.recorded + number, discarded=self.discarded + number)
+    def put(self, batch: Batch, discarded: int = 0) -> Outbox:
+        """Add the items of a cycle behind all others, and count its discards."""
+        return self._replace(
+            batches=(*self.batches, batch) if batch.items else self.batches,
+            recorded=self.recorded + len(batch.items) + discarded,
+            discarded=self.discarded + discarded,
+        )
 
-    def accepted(self) -> Outbox:
-        """CloudWatch took the first batch."""
-        first, *rest = self.batches
-        return self._replace(batches=tuple(rest), sent=self.sent + len(first.data))
+    def next(self, room: Room) -> Batch | None:
+        """The request to send first: a piece, or as many of the oldest items of one envelope as there is room for."""
+        if self.pieces:
+            piece = self.pieces[0]
+            return piece._replace(items=next(chunk(piece.items, len(piece.items), room.bytes, room.size)))
+        if not self.batches:
+            return None
+        items = self._oldest(room.items)
+        if sum(map(room.size, items)) > room.bytes:
+            items = next(chunk(items, room.items, room.bytes, room.size))
+        return Batch(self.batches[0].envelope, self._timestamp_of(len(items)), items)
 
-    def refused(self, culprits: Collection[int] = ()) -> tuple[Outbox, list[MetricDatum]]:
-        """CloudWatch refused the first batch for what is in it.
+    def _oldest(self, number: int) -> list[str]:
+        """At most so many of the oldest items, all of one envelope."""
+        items: list[str] = []
+        start = self.gone
+        for batch in self.batches:
+            if batch.envelope != self.batches[0].envelope or len(items) == number:
+                break
+            items += batch.items[start : start + number - len(items)]
+            start = 0
+        return items
 
-        :param culprits: positions in the batch that the reply named, from 0. Where it named none that is there, the
-            batch is cut into halves, which are sent next, until the culprit is alone.
-        :return: the outbox, and the data that are discarded
+    def _timestamp_of(self, number: int) -> float:
+        """When the youngest of so many of the oldest items was read."""
+        number += self.gone
+        for batch in self.batches:
+            timestamp, number = batch.timestamp, number - len(batch.items)
+            if number <= 0:
+                break
+        return timestamp
+
+    def holds(self, request: Batch) -> bool:
+        """Whether the request is still what is to be sent first. Giving up may have emptied the outbox meanwhile."""
+        if self.pieces:
+            return self.pieces[0].items[0] is request.items[0]
+        return bool(self.batches) and self.batches[0].items[self.gone] is request.items[0]
+
+    def accepted(self, request: Batch) -> Outbox:
+        """The destination took the first request."""
+        return self._without(request)._replace(sent=self.sent + len(request.items))
+
+    def refused(self, request: Batch, culprits: Collection[int] = ()) -> tuple[Outbox, list[str]]:
+        """The destination refused the first request for what is in it.
+
+        :param request: what :meth:`next` gave
+        :param culprits: positions in it that the reply named, from 0. Where it named none that exist, the request is
+            cut into halves, which are sent next, until the culprit is alone.
+        :return: the outbox, and the items that are discarded
         """
-        first, *rest = self.batches
-        named = {index for index in culprits if 0 <= index < len(first.data)}
-        if len(first.data) == 1:
+        items = request.items
+        named = {index for index in culprits if 0 <= index < len(items)}
+        if len(items) == 1:
             named = {0}
-        if not named:
-            middle = len(first.data) // 2
-            parts: Iterable[Sequence[MetricDatum]] = (first.data[:middle], first.data[middle:])
+        if named:
+            parts: list[Sequence[str]] = [[item for index, item in enumerate(items) if index not in named]]
         else:
-            parts = ([datum for index, datum in enumerate(first.data) if index not in named],)
-        cut = (Batch(first.timestamp, part) for part in parts if part)
-        after = self._replace(batches=(*cut, *rest), discarded=self.discarded + len(named))
-        return after, [first.data[index] for index in sorted(named)]
+            middle = len(items) // 2
+            parts = [items[:middle], items[middle:]]
+        cut = tuple(request._replace(items=part) for part in parts if part)
+        rest = self._without(request)
+        after = rest._replace(pieces=(*cut, *rest.pieces), discarded=self.discarded + len(named))
+        return after, [items[index] for index in sorted(named)]
 
-    def bounded(self, most: int) -> Outbox:
-        """Drop the oldest data beyond the bound."""
-        surplus = self.buffered - most
-        return self._without_oldest(surplus) if surplus > 0 else self
+    def _without(self, request: Batch) -> Outbox:
+        """Without the first request; the counts are the caller's."""
+        if self.pieces:
+            rest = self.pieces[0].items[len(request.items) :]
+            cut = (self.pieces[0]._replace(items=rest),) if rest else ()
+            return self._replace(pieces=(*cut, *self.pieces[1:]))
+        return self._advanced(len(request.items))
+
+    def _advanced(self, number: int) -> Outbox:
+        """Without so many of the oldest items of the batches; the counts are the caller's."""
+        gone, batches = self.gone + number, self.batches
+        passed = 0
+        while passed < len(batches) and gone >= len(batches[passed].items):
+            gone -= len(batches[passed].items)
+            passed += 1
+        return self._replace(batches=batches[passed:], gone=gone)
+
+    def surplus(self, max_items: int, max_bytes: int) -> int:
+        """How many of the oldest items are beyond the bounds."""
+        surplus = max(0, self.buffered - max_items)
+        sizes = [len(item) for item in self.waiting()]
+        total = sum(sizes[surplus:])
+        while total > max_bytes:
+            total -= sizes[surplus]
+            surplus += 1
+        return surplus
+
+    def without_oldest(self, number: int) -> Outbox:
+        """Drop so many of the oldest items."""
+        pieces, left = list(self.pieces), number
+        while pieces and left:
+            first = pieces.pop(0)
+            if left < len(first.items):
+                pieces.insert(0, first._replace(items=first.items[left:]))
+                left = 0
+            else:
+                left -= len(first.items)
+        after = self._replace(pieces=tuple(pieces), dropped=self.dropped + number)
+        return after._advanced(left) if left else after
 
     def without_older_than(self, timestamp: float) -> Outbox:
-        """Drop what was collected before this time (UNIX seconds)."""
-        kept = tuple(batch for batch in self.batches if batch.timestamp >= timestamp)
-        return self if len(kept) == len(self.batches) else self._keeping(kept)
+        """Drop what was read before this time, in UNIX seconds."""
+        pieces = tuple(piece for piece in self.pieces if piece.timestamp >= timestamp)
+        old = sum(len(piece.items) for piece in self.pieces) - sum(len(piece.items) for piece in pieces)
+        after = self._replace(pieces=pieces, dropped=self.dropped + old) if old else self
+        while after.batches and after.batches[0].timestamp < timestamp:
+            number = len(after.batches[0].items) - after.gone
+            after = after._advanced(number)._replace(dropped=after.dropped + number)
+        return after
 
     def emptied(self) -> Outbox:
         """Drop everything."""
-        return self._keeping(())
-
-    def _without_oldest(self, surplus: int) -> Outbox:
-        kept = list(self.batches)
-        while surplus >= len(kept[0].data):
-            surplus -= len(kept.pop(0).data)
-            if not kept:
-                return self._keeping(())
-        kept[0] = Batch(kept[0].timestamp, kept[0].data[surplus:])
-        return self._keeping(tuple(kept))
-
-    def _keeping(self, batches: tuple[Batch, ...]) -> Outbox:
-        kept = sum(len(batch.data) for batch in batches)
-        return self._replace(batches=batches, dropped=self.dropped + self.buffered - kept)
+        return self._replace(pieces=(), batches=(), gone=0, dropped=self.dropped + self.buffered)

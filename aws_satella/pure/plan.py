@@ -1,243 +1,133 @@
-"""The stages, composed: what is to be exported, and how, as one checked value.
+"""The stages, composed: what is to be exported, and how, as one value.
 
-What may live here: the order of the stages. What may not: what a stage does, time, and anything that acts.
+What may live here: the order of the stages. What may not: what a stage does, time, checks of arguments, and anything
+that acts.
 
-The way of one data point: :func:`~aws_satella.pure.read` takes it from the tree, ``Plan.rebase`` makes it
-cumulative or delta, :func:`select` leaves out what is not wanted, :class:`~aws_satella.pure.datum.Shaper` (with
-:class:`~aws_satella.pure.dimensions.Merger`) makes it a datum, and :func:`~aws_satella.pure.chunks.chunk` puts it into
-a request. All of it is lazy: one request's data are held at a time.
+The way of one data point: :func:`~aws_satella.pure.read` takes it from the tree, :meth:`Plan.rebase` makes it
+cumulative or delta, and :meth:`Plan.encoding` leads it through the rest: it is expanded into points, :class:`Selector`
+leaves out what is not wanted, and :class:`~aws_satella.pure.formats.putmetricdata.Encoder` makes it an item.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Any, TypedDict, TypeVar
+from typing import Any
 
-from satella.instrumentation.metrics import MetricData, MetricDataCollection
+from satella.instrumentation.metrics import MetricData
 
-from aws_satella.pure import arguments, limits
-from aws_satella.pure.chunks import chunk
-from aws_satella.pure.datapoints import DataPoint, Discarded, Kind, Reason, read
-from aws_satella.pure.datum import MetricDatum, Shaper, Sized, Units, utc
-from aws_satella.pure.dimensions import Merger, json_bytes
-from aws_satella.pure.temporality import Baseline, Delta, collect, cumulative
-
-OnDiscard = Callable[[Discarded], object]
-
-T = TypeVar('T')
+from aws_satella.pure import temporality
+from aws_satella.pure.dimensions import Merger
+from aws_satella.pure.formats import putmetricdata
+from aws_satella.pure.formats.putmetricdata import Encoder, Item
+from aws_satella.pure.points import STRICT, Discarded, Point, Reason, Tolerance
+from aws_satella.pure.reading import Readings
+from aws_satella.pure.temporality import Baseline, Delta
+from aws_satella.pure.values import Units
 
 
-class Payload(TypedDict):
-    """The keyword arguments of one ``put_metric_data``.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
-    """
-
-    Namespace: str
-    MetricData: list[MetricDatum]
-
-
-def _ignore(_discarded: Discarded) -> None:
-    """What happens to discards that nobody asked for."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the metrics of a tree become. The arguments are those of the exporter; they are checked here.
-
-    :raises ValueError: an argument has a value that is not allowed; the message says which, and what is
-    :raises TypeError: an argument is of the wrong kind
-    """
+    """What the metrics of a tree become. The fields are arguments of the exporter, in their checked form."""
 
     namespace: str
-    extra_dimensions: Mapping[str, str] | None = None
-    add_pid: str | None = None
-    max_send_at_once: int = 20
-    max_dimensions: int = limits.DEFAULT_MAX_DIMENSIONS
-    temporality: str = 'cumulative'
-    units: Units = None
-    storage_resolution: int = 60
-    max_series: int | None = None
-    exclude: Iterable[str] = ()
-
-    def __post_init__(self) -> None:
-        checked = {
-            'namespace': arguments.namespace(self.namespace),
-            'extra_dimensions': arguments.extra_dimensions(self.extra_dimensions),
-            'add_pid': arguments.add_pid(self.add_pid),
-            'max_send_at_once': arguments.whole_number(
-                'max_send_at_once', self.max_send_at_once, 1, limits.MAX_DATA_PER_REQUEST
-            ),
-            'max_dimensions': arguments.whole_number('max_dimensions', self.max_dimensions, 1, limits.MAX_DIMENSIONS),
-            'temporality': arguments.temporality(self.temporality),
-            'units': arguments.units(self.units),
-            'storage_resolution': arguments.one_of(
-                'storage_resolution', self.storage_resolution, limits.STORAGE_RESOLUTIONS
-            ),
-            'exclude': arguments.exclude(self.exclude),
-        }
-        if self.max_series is not None:
-            arguments.whole_number('max_series', self.max_series, 0)
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass's own way to set a field of a frozen instance
-        arguments.room_for_dimensions(self.common_dimensions(pid=0), self.max_dimensions)
+    extra_dimensions: Mapping[str, str]
+    add_pid: str | None
+    max_send_at_once: int
+    max_dimensions: int
+    temporality: str
+    units: Units
+    storage_resolution: int
+    max_series: int | None
+    exclude: tuple[str, ...]
 
     def common_dimensions(self, pid: int | None) -> dict[str, str]:
-        """What every series gets: the extra dimensions, and the pid over them."""
-        extra = dict(self.extra_dimensions or {})
+        """What every series gets: the extra dimensions, and the pid, which overrides them."""
+        extra = dict(self.extra_dimensions)
         return {**extra, self.add_pid: str(pid)} if self.add_pid and pid is not None else extra
 
-    @property
-    def envelope_bytes(self) -> int:
-        """What a request's body has beside the data."""
-        return len('{"Namespace": , "MetricData": []}') + json_bytes(self.namespace)
+    def rebase(self, readings: Readings, baseline: Baseline, tolerance: Tolerance = STRICT) -> Delta | Readings:
+        """Readings as they are; in delta what came since the baseline, with the next baseline."""
+        return Delta(readings, baseline, tolerance) if self.temporality == 'delta' else readings
 
-    def data_points(
-        self,
-        root: Any,
-        baseline: Baseline,
-        tolerate: type[BaseException] = Exception,
-        wait: Callable[[], object] | None = None,
-    ) -> Delta | Iterator[DataPoint | Discarded]:
-        """The series of a tree; as a :class:`~aws_satella.pure.temporality.Delta`, which has the next baseline.
+    def encoding(
+        self, timestamp: float | None = None, pid: int | None = None, tolerance: Tolerance = STRICT
+    ) -> Encoding:
+        """The stages between rebasing and sending, for one cycle.
 
-        :param wait: lets another thread finish what it is recording
+        :param timestamp: of every item, in UNIX seconds; None leaves it to CloudWatch
+        :param pid: the process id
+        :param tolerance: what user code may raise at the cost of one metric alone
         """
-        points = read(root, tolerate, wait=wait)
-        return Delta(points, baseline, tolerate) if self.temporality == 'delta' else cumulative(points, tolerate)
+        return Encoding(self, timestamp, pid, tolerance)
 
-    def sized(
-        self,
-        points: Iterable[DataPoint | Discarded],
-        timestamp: float | datetime | None = None,
-        pid: int | None = None,
-        tolerate: type[BaseException] = Exception,
-    ) -> Iterator[Sized | Discarded]:
-        """Data points → metric data with their sizes, and what is thrown away, in order."""
-        merger = Merger(self.common_dimensions(pid), self.max_dimensions)
-        shaper = Shaper(merger, utc(timestamp), self.units, self.storage_resolution, tolerate)
-        return shaper.shape(select(points, tuple(self.exclude), self.max_series))
 
-    def requests(
-        self, sized: Iterable[Sized | Discarded], on_discard: OnDiscard = _ignore
-    ) -> Iterator[list[MetricDatum]]:
-        """Metric data → the data of one request each; discards go to the callback as they come by."""
-        room = limits.MAX_REQUEST_BYTES - self.envelope_bytes
-        return chunk(_sift(sized, on_discard), self.max_send_at_once, room)
+class Encoding:
+    """The stages between rebasing and sending, for one cycle: expand, select, encode.
+
+    The readings of a cycle may come in several parts. Bounds count all of them.
+    """
+
+    def __init__(self, plan: Plan, timestamp: float | None, pid: int | None, tolerance: Tolerance) -> None:
+        merger = Merger(plan.common_dimensions(pid), plan.max_dimensions, putmetricdata.dimension)
+        self._encoder = Encoder(merger, timestamp, plan.units, plan.storage_resolution, tolerance)
+        self._selector = Selector(plan.exclude, plan.max_series)
+        self._temporality = plan.temporality
+        self._tolerance = tolerance
+
+    def items(self, readings: Readings) -> Iterator[Item | Discarded]:
+        """Rebased readings → items, and what is discarded, in order."""
+        on_raised = readings.give_back if isinstance(readings, Delta) else None
+        return self.encode(temporality.expand(readings, self._temporality, self._tolerance), on_raised)
+
+    def encode(
+        self, points: Iterable[Point | Discarded], on_raised: Callable[[], object] | None = None
+    ) -> Iterator[Item | Discarded]:
+        """Points → items, and what is discarded, in order."""
+        return self._encoder.encode(self._selector.select(points), on_raised)
 
 
 def select(
-    points: Iterable[DataPoint | Discarded], exclude: tuple[str, ...], max_series: int | None
-) -> Iterable[DataPoint | Discarded]:
-    """Leave out the names that match a pattern, and discard what is more than ``max_series``, in tree order."""
-    return points if not exclude and max_series is None else _selected(points, exclude, max_series)
+    points: Iterable[Point | Discarded], exclude: tuple[str, ...] = (), max_series: int | None = None
+) -> Iterable[Point | Discarded]:
+    """Leave out the names that match a pattern, and discard what is more than ``max_series``, in order."""
+    return Selector(exclude, max_series).select(points)
 
 
-def _selected(
-    points: Iterable[DataPoint | Discarded], exclude: tuple[str, ...], max_series: int | None
-) -> Iterator[DataPoint | Discarded]:
-    excluded: dict[str, bool] = {}
-    room = float('inf') if max_series is None else max_series
-    for point in points:
-        name = point.data.name if isinstance(point, Discarded) else point.name
-        if isinstance(name, str):  # what else there may be matches nothing
-            if name not in excluded:
-                excluded[name] = any(fnmatchcase(name, pattern) for pattern in exclude)
-            if excluded[name]:
+class Selector:
+    """Selects the points of one cycle.
+
+    :param exclude: shell patterns of names to leave out
+    :param max_series: how many points pass at most; None for all
+    """
+
+    def __init__(self, exclude: tuple[str, ...] = (), max_series: int | None = None) -> None:
+        self._exclude = exclude
+        self._room = float('inf') if max_series is None else max_series
+        self._bounded = max_series is not None
+        self._excluded: dict[str, bool] = {}
+
+    def select(self, points: Iterable[Point | Discarded]) -> Iterable[Point | Discarded]:
+        """The points that pass. Names that are excluded leave no discard."""
+        return self._selected(points) if self._exclude or self._bounded else points
+
+    def _selected(self, points: Iterable[Point | Discarded]) -> Iterator[Point | Discarded]:
+        for point in points:
+            if self._is_excluded(point.data.name if isinstance(point, Discarded) else point.name):
                 continue
-        if isinstance(point, Discarded):
-            yield point
-            continue
-        if room > 0:
-            yield point
-        else:
-            yield Discarded(MetricData(point.name, point.value, point.labels), Reason.TOO_MANY_SERIES)
-        room -= 1
+            if isinstance(point, Discarded):
+                yield point
+                continue
+            if self._room > 0:
+                yield point
+            else:
+                yield Discarded(MetricData(point.name, point.value, point.labels), Reason.TOO_MANY_SERIES)
+            self._room -= 1
 
-
-def _sift(items: Iterable[Sized | Discarded], on_discard: OnDiscard) -> Iterator[Sized]:
-    for item in items:
-        if isinstance(item, Discarded):
-            on_discard(item)
-        else:
-            yield item
-
-
-def build_payloads(
-    source: Any,
-    namespace: str,
-    *,
-    extra_dimensions: Mapping[str, str] | None = None,
-    max_send_at_once: int = 20,
-    max_dimensions: int = limits.DEFAULT_MAX_DIMENSIONS,
-    units: Units = None,
-    storage_resolution: int = 60,
-    timestamp: float | datetime | None = None,
-    on_discard: OnDiscard | None = None,
-) -> Iterator[Payload]:
-    """Metrics → the keyword arguments of as many ``put_metric_data`` as it takes, for a client of your own.
-
-    >>> from satella.instrumentation.metrics import MetricData
-    >>> for payload in build_payloads([MetricData('orders', 3, {'shop': 'north'})], 'Shop'):
-    ...     print(payload)  # client.put_metric_data(**payload)
-    {'Namespace': 'Shop', 'MetricData': [{'MetricName': 'orders', 'Unit': 'None', \
-'Dimensions': [{'Name': 'shop', 'Value': 'north'}], 'Value': 3.0}]}
-
-    :param source: a satella metric (a tree of them), a ``MetricDataCollection``, or any iterable of ``MetricData``;
-        internal metrics are left out
-    :param namespace: the namespace of CloudWatch
-    :param extra_dimensions: dimensions for every metric; they override labels of the same name
-    :param max_send_at_once: metric data in one payload, 1 to 1000
-    :param max_dimensions: a metric with more dimensions is discarded, 1 to 30
-    :param units: metric name or shell pattern → unit, or a callable from the name to its unit
-    :param storage_resolution: seconds, 60 or 1 (high resolution)
-    :param timestamp: of all data: UNIX seconds or an aware ``datetime``; None leaves it to CloudWatch, which takes the
-        time of arrival. The metrics' own timestamps are not used.
-    :param on_discard: called with a :class:`~aws_satella.pure.datapoints.Discarded` for whatever cannot be sent
-    :return: a lazy iterator; a payload is made when it is asked for
-    :raises ValueError: an argument has a value that is not allowed
-    :raises TypeError: an argument, or an item of the source, is of the wrong kind
-    """
-    plan = Plan(
-        namespace,
-        extra_dimensions,
-        max_send_at_once=max_send_at_once,
-        max_dimensions=max_dimensions,
-        units=units,
-        storage_resolution=storage_resolution,
-    )
-    moment = arguments.timestamp(timestamp)
-    callback = _ignore if on_discard is None else arguments.function('on_discard', on_discard)
-    requests = plan.requests(plan.sized(points_of(source), moment), callback)
-    return ({'Namespace': namespace, 'MetricData': data} for data in requests)
-
-
-def points_of(source: Any) -> Iterator[DataPoint | Discarded]:
-    """The data points of whatever :func:`build_payloads` takes.
-
-    :raises TypeError: it is neither a metric nor an iterable
-    """
-    if hasattr(source, 'to_metric_data'):
-        return collect(source)
-    if isinstance(source, MetricDataCollection):
-        source = source.values
-    if not isinstance(source, Iterable):
-        raise TypeError(
-            f'source: {source!r} is of type {type(source).__name__}; '
-            f'allowed: a satella metric, a MetricDataCollection, or an iterable of MetricData'
-        )
-    return _given(source)
-
-
-def _given(items: Iterable[Any]) -> Iterator[DataPoint | Discarded]:
-    for item in items:
-        if isinstance(item, MetricData):
-            if not item.internal:
-                yield DataPoint(item.name, item.value, item.labels, Kind.GAUGE)
-        elif isinstance(item, (DataPoint, Discarded)):
-            yield item
-        else:
-            raise TypeError(f'source: {item!r} is of type {type(item).__name__}; allowed: MetricData')
+    def _is_excluded(self, name: Any) -> bool:
+        if not isinstance(name, str):  # a name that is no text matches no pattern
+            return False
+        if name not in self._excluded:
+            self._excluded[name] = any(fnmatchcase(name, pattern) for pattern in self._exclude)
+        return self._excluded[name]

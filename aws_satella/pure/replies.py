@@ -1,11 +1,11 @@
 """What a failed send means: one table from the reply to what is to be done.
 
-What may live here: knowledge of CloudWatch's errors. What may not: exceptions of botocore, which the effects layer
+What may live here: knowledge of CloudWatch errors. What may not: exceptions of botocore, which the effects layer
 describes as a :class:`Failure`; retries and queues, which act on the :class:`Verdict`.
 
-Whatever may pass, passes without loss: a network that is down, a server's own fault, throttling, but also credentials
-that are missing or expired and permissions that are not granted (yet). What CloudWatch refuses for the data in it would
-be refused for ever: such a request is split until the culprit is alone. To add an error code: give it a row in
+Temporary errors lose nothing: a network that is down, a fault of the server, throttling, but also credentials that are
+missing or expired and permissions that are not granted (yet). What CloudWatch refuses for the data in it would be
+refused for ever, so such a request is split until the culprit is alone. To add an error code: give it a row in
 :data:`VERDICTS`.
 
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html (Errors) and
@@ -15,9 +15,8 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.ht
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Verdict(enum.Enum):
@@ -39,7 +38,7 @@ class Failure(NamedTuple):
 
 
 VERDICTS: Mapping[str, Verdict] = {
-    # CloudWatch's own, and those of its protocols: the data are at fault.
+    # Errors of CloudWatch itself, and of its protocols: the data are at fault.
     'InvalidFormat': Verdict.SPLIT,
     'InvalidFormatFault': Verdict.SPLIT,
     'InvalidParameterCombination': Verdict.SPLIT,
@@ -86,19 +85,17 @@ VERDICTS: Mapping[str, Verdict] = {
 }
 """Error code → verdict, where the status says no more."""
 
-CONTENT_TOO_LARGE = 413
-"""The HTTP status of a request that is too large; a proxy may give it too, with whatever code."""
-
-_CULPRIT = re.compile(r'MetricData\.member\.(\d{1,9})(?!\d)')
+CONTENT_TOO_LARGE: Final = 413
+"""The HTTP status of a request that is too large. A proxy may give it too, with any code."""
 
 
 def verdict(failure: Failure) -> Verdict:
     """What is to be done about a failed send.
 
-    The status decides where it says that the server is at fault, or that the request is too large; else the code.
-    An error of CloudWatch's that is in no table and has the status 400 is taken for a refusal: to keep such data would
-    hold up all that come after them. Anything else, a proxy's page for example (botocore then gives the status for the
-    code), is taken to pass: the outbox bounds what that may cost.
+    The status decides where it says that the server is at fault, or that the request is too large; otherwise the code.
+    An error that is in no table and has the status 400 is taken for a refusal, since data that are kept hold up all
+    that come after them. Any other failure, such as the page of a proxy (botocore then gives the status for the code),
+    is taken to be temporary: the outbox bounds what that may cost.
     """
     if failure.status == CONTENT_TOO_LARGE:
         return Verdict.SPLIT
@@ -106,8 +103,3 @@ def verdict(failure: Failure) -> Verdict:
         return Verdict.RETRY
     refused = failure.status == 400 and failure.code != '' and not failure.code.isdigit()
     return VERDICTS.get(failure.code, Verdict.SPLIT if refused else Verdict.RETRY)
-
-
-def culprits(failure: Failure) -> frozenset[int]:
-    """The positions, from 0, of the data that the reply names ('MetricData.member.7' is the one at 6)."""
-    return frozenset(int(position) - 1 for position in _CULPRIT.findall(failure.message))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from typing import Final
 
-MAX_BACKOFF: Final = 60.0
-"""Seconds: the longest that an attempt after a failed one is put off, if the next cycle does not come first."""
+MAX_BACKOFF_SECONDS: Final = 60.0
+"""The longest wait before the next attempt after a failed one, if the next cycle does not come first."""
 
 
 def phase(first: float, interval: float, fraction: float) -> float:
     """When the second cycle is due: a random part of the interval after the first.
 
-    A fleet that is deployed together exports together at once, and never again.
+    Processes that start together export together only once; the random phase then spreads them.
 
     :param first: when the first cycle began, seconds
     :param interval: seconds between cycles
@@ -32,7 +32,7 @@ def next_slot(now: float, slot: float, interval: float) -> float:
     :param interval: seconds between slots
     """
     following = slot + interval * (math.floor((now - slot) / interval) + 1)
-    return following if following > now else following + interval  # rounding may have put it on now itself
+    return following if following > now else following + interval  # rounding may give now itself
 
 
 def backoff(failures: int, fraction: float) -> float:
@@ -43,4 +43,15 @@ def backoff(failures: int, fraction: float) -> float:
     :param failures: at least 1
     :param fraction: a random number from [0, 1)
     """
-    return fraction * min(MAX_BACKOFF, 2.0 ** min(failures, 6))
+    return fraction * min(MAX_BACKOFF_SECONDS, 2.0 ** min(failures, 6))
+
+
+def outlasts(elapsed: float, requests: int, left: float, seconds: float) -> bool:
+    """Whether an export that goes on as it has begun takes longer than there is time for.
+
+    :param elapsed: seconds since its first request
+    :param requests: how many requests it has made
+    :param left: how many requests are left to make
+    :param seconds: the time that there is for it
+    """
+    return requests > 0 and elapsed + left * elapsed / requests > seconds

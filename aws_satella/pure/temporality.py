@@ -1,336 +1,194 @@
-"""Points → data points: cumulative, as satella keeps them, or delta, as CloudWatch can use them.
+"""Readings → rebased readings → points: cumulative, as satella keeps them, or delta, as CloudWatch can add them up.
 
-What may live here: arithmetic on points, and the baseline, which is a value: the old one in, the new one out. What may
-not: names of CloudWatch's fields, limits, time.
+What may live here: the baseline, which is a value (the old one in, the new one out), and the two stages that depend on
+the temporality. What may not: metric classes, names of CloudWatch fields, limits, time.
 
-*Cumulative*: counters are running totals, a histogram is a series a bucket and ``.sum`` and ``.count``, a summary is a
-series a quantile. The set of series is satella's own ``to_metric_data()``.
+*Cumulative*: counters are running totals, a histogram is a series for each bucket and ``.sum`` and ``.count``, a
+summary is a series for each quantile. The set of series is that of satella's own ``to_metric_data()``.
 
-*Delta*: counters are increases since the last reading. A histogram or a summary is *one* series, the
-:class:`~aws_satella.pure.datapoints.Distribution` of what was observed since; CloudWatch computes percentiles from it,
-and adds up workers. A distribution of nothing is given too (its series exists, though there is nothing to send).
+*Delta*: counters are increases since the last cycle. A histogram or a summary is *one* series, the
+:class:`~aws_satella.pure.Distribution` of what was observed since; CloudWatch computes percentiles from it, and adds up
+processes. A distribution without observations is given too: its series exists, though there is nothing to send.
 
-The baseline maps a metric object to what was last passed on of it. An object, not a name and labels: a series that was
-removed and made again is another object, and starts at its own value; and no key has to be computed for each series.
+The baseline maps a metric object to its state when it was last exported. The key is an object instead of a name and
+labels: a series that was removed and made again is another object and starts at its own value, and no key has to be
+computed for each series.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from satella.coding.transforms.percentile import percentile
-from satella.instrumentation.metrics import MetricData
-
-from aws_satella.pure.buckets import buckets_of, distribute
-from aws_satella.pure.datapoints import (
-    STATEFUL,
+from aws_satella.pure.points import (
+    STRICT,
+    CounterReading,
     DataPoint,
     Discarded,
-    Distribution,
-    HistogramPoint,
     Kind,
     Point,
-    Reader,
-    Reason,
-    SummaryPoint,
-    SummaryTotal,
-    attempt,
+    Tolerance,
     keeper,
-    newest,
-    read,
+    raised,
 )
+from aws_satella.pure.readers import GROWING, Reading
+from aws_satella.pure.reading import Readings, read
+from aws_satella.pure.summaries import NewSamples, SummaryTotalReading
 
-TEMPORALITIES: Final = ('cumulative', 'delta')
-
-NOTHING: Final = Distribution((), ())
-"""The distribution of no observations."""
-
-
-class HistogramState(NamedTuple):
-    """What was passed on of a histogram."""
-
-    counts: Sequence[int]
-    observations: int
-    sum: float
+Baseline = Mapping[Hashable, Any]
+"""Metric object, or ``(metric, field)`` → the state up to which it was exported. As large as the live tree."""
 
 
-class SummaryState(NamedTuple):
-    """What was passed on of a summary."""
+def collect(metric: Any, tolerance: Tolerance = STRICT) -> Iterator[DataPoint | Discarded]:
+    """Give every series of a tree of satella metrics with its present value.
 
-    calls: int
-    time: float
-
-
-State = float | HistogramState | SummaryState
-"""What was passed on of one metric object (a number: of a counter)."""
-
-Baseline = Mapping[Hashable, object]
-"""Metric object (or that and a field) → :data:`State`. Its size is that of the live tree."""
-
-
-def collect(metric: Any, tolerate: type[BaseException] = Exception) -> Iterator[DataPoint | Discarded]:
-    """Every series of a tree of satella metrics, with its present value.
-
-    The same names, labels and values as satella's own ``metric.to_metric_data()``, less internal metrics, in time
-    linear in their number; lazily, in tree order.
+    The names, labels and values are those of satella's own ``metric.to_metric_data()``, less internal metrics. The time
+    is linear in their number. The iterator is lazy, and in tree order.
 
     :param metric: a satella metric: a container such as the root, or a single leaf
-    :param tolerate: what a metric may raise at the cost of itself alone
-    :return: data points, and a :class:`~aws_satella.pure.datapoints.Discarded` for a metric that raised
+    :param tolerance: what user code may raise at the cost of one metric alone
+    :return: data points, and a :class:`~aws_satella.pure.Discarded` for a metric that raised
     """
-    return cumulative(read(metric, tolerate), tolerate)
-
-
-# --- cumulative
-
-
-def cumulative(
-    points: Iterable[Point | Discarded], tolerate: type[BaseException] = Exception
-) -> Iterator[DataPoint | Discarded]:
-    """Everything as satella has it: running totals, buckets, quantiles.
-
-    :param points: what :func:`~aws_satella.pure.read` gave
-    :param tolerate: what odd values may raise (a summary of texts has no quantile) at the cost of their metric alone
-    """
-    for point in points:
-        if isinstance(point, (DataPoint, Discarded)):
-            yield point
+    for point in cumulative(read(metric, tolerance), tolerance):
+        if isinstance(point, CounterReading):
+            yield DataPoint(point.name, point.value, point.labels, Kind.COUNTER)
         else:
-            yield from attempt(_EXPANSIONS[type(point)], point, point.name, tolerate)
+            yield point
 
 
-def _expand_histogram(point: HistogramPoint, name: str) -> list[DataPoint]:
-    # satella's names: 'ge' is the upper bound, 'le' the lower.
-    buckets = [
-        DataPoint(name, count, {**point.labels, 'ge': upper, 'le': lower}, Kind.BUCKET)
-        for lower, upper, count in buckets_of(point.limits, point.counts)
-    ]
-    return [
-        *buckets,
-        DataPoint(name + '.sum', point.sum, point.sum_labels, Kind.COUNTER),
-        DataPoint(name + '.count', point.observations, point.sum_labels, Kind.COUNTER),
-    ]
+def cumulative(readings: Readings, tolerance: Tolerance = STRICT) -> Iterator[Point | Discarded]:
+    """Expand readings as satella does: running totals, buckets, quantiles.
+
+    :param readings: what :func:`~aws_satella.pure.read` gave
+    :param tolerance: what odd values may raise (a summary of texts has no quantile) at the cost of one metric alone
+    """
+    return _expanded(readings, tolerance, lambda reading: reading.series())
 
 
-def _expand_summary(point: SummaryPoint, name: str) -> list[DataPoint]:
-    return [*_quantiles(name, point, sorted(point.samples)), *_totals(name, point)]
+def distributions(readings: Readings, tolerance: Tolerance = STRICT) -> Iterator[Point | Discarded]:
+    """Expand readings so that a histogram or a summary is one distribution.
+
+    :param readings: what :class:`Delta` gave
+    :param tolerance: what odd values may raise at the cost of one metric alone
+    """
+    return _expanded(readings, tolerance, lambda reading: reading.distribution())
 
 
-def _expand_summary_total(point: SummaryTotal, name: str) -> list[DataPoint]:
-    if not point.aggregate:
-        return _totals(name, point)
-    samples = sorted(chain.from_iterable(map(newest, point.children)))
-    return [*_quantiles(name + '.total', point, samples), *_totals(name, point)]
+def expand(readings: Readings, temporality: str, tolerance: Tolerance = STRICT) -> Iterator[Point | Discarded]:
+    """Make of readings the points that PutMetricData takes, in a temporality."""
+    return (distributions if temporality == 'delta' else cumulative)(readings, tolerance)
 
 
-def _totals(name: str, point: SummaryPoint | SummaryTotal) -> list[DataPoint]:
-    if point.calls is None:
-        return []
-    return [
-        DataPoint(name + '.count', point.calls, point.labels, Kind.COUNTER),
-        DataPoint(name + '.sum', point.time, point.labels, Kind.COUNTER),
-    ]
+_POINTS: Final = (CounterReading, DataPoint, Discarded)
+"""What is expanded already."""
 
 
-def _quantiles(name: str, point: SummaryPoint | SummaryTotal, ascending: Sequence[float]) -> list[DataPoint]:
-    return [
-        DataPoint(
-            name,
-            percentile(ascending, quantile) if ascending else 0.0,
-            {'quantile': quantile, **point.labels},
-            Kind.QUANTILE,
-        )
-        for quantile in point.quantiles
-    ]
-
-
-_EXPANSIONS: Mapping[type, Reader] = {
-    HistogramPoint: _expand_histogram,
-    SummaryPoint: _expand_summary,
-    SummaryTotal: _expand_summary_total,
-}
-
-
-# --- delta
+def _expanded(
+    readings: Readings, tolerance: Tolerance, form: Callable[[Any], Iterable[Point | Discarded]]
+) -> Iterator[Point | Discarded]:
+    for reading in readings:
+        if isinstance(reading, _POINTS):
+            yield reading
+            continue
+        try:
+            points = form(reading)
+        except tolerance.errors as error:
+            points = (raised(reading.name, reading.labels, error, reading.source),)
+            if isinstance(readings, Delta):
+                readings.give_back()
+        yield from points
 
 
 class Delta:
-    """What happened since the baseline: iterate once, then take the new :attr:`baseline`.
+    """What came since a baseline. Iterate once, then take the new :attr:`baseline`.
 
-    :param points: what :func:`~aws_satella.pure.read` gave
+    :param readings: what :func:`~aws_satella.pure.read` gave
     :param baseline: that of the previous cycle; empty to begin with
-    :param tolerate: what odd values may raise at the cost of their metric alone
+    :param tolerance: what odd values may raise at the cost of one metric alone
     """
 
-    def __init__(
-        self, points: Iterable[Point | Discarded], baseline: Baseline, tolerate: type[BaseException] = Exception
-    ) -> None:
-        self._points = points
-        self._old: Mapping[Hashable, Any] = baseline
+    def __init__(self, readings: Readings, baseline: Baseline, tolerance: Tolerance = STRICT) -> None:
+        self._readings = readings
+        self._old = baseline
         self._new: dict[Hashable, Any] = {}
         self._missed: set[Hashable] = set()
+        self._last: Hashable = None
         self._complete = False
-        self._tolerate = tolerate
-        self._children = _Children(None)
-        self._readers: Mapping[type, Reader] = {
-            HistogramPoint: self._histogram,
-            SummaryPoint: self._summary,
-            SummaryTotal: self._summary_total,
-        }
+        self._tolerance = tolerance
+        self._parts: list[NewSamples] = []
+        """The new samples of summaries since the last total of a summary."""
 
     @property
     def baseline(self) -> Baseline:
-        """What has been passed on so far. Series that went away have dropped out once the iteration is complete."""
+        """How far everything has been exported.
+
+        Series that are gone have dropped out once the iteration is complete.
+        """
         return self._new if self._complete else {**self._old, **self._new}
 
-    def __iter__(self) -> Iterator[DataPoint | Discarded]:
+    def __iter__(self) -> Iterator[Reading | Discarded]:
         old, new = self._old, self._new
-        for point in self._points:
-            if isinstance(point, DataPoint):
-                name, value, labels, kind, source = point
-                if source is None:
-                    yield point
-                    continue
-                new[source] = value
-                try:
-                    increase: object = value - old.get(source, 0)
-                except Exception:  # no number: passed through as it is, for the shaping to say so
-                    increase = value
-                yield DataPoint(name, increase, labels, kind, source)
-            elif isinstance(point, Discarded):
-                self._missed.add(point.source)
-                yield point
-            else:
-                for each in attempt(self._readers[type(point)], point, point.name, self._tolerate):
-                    if isinstance(each, Discarded):
-                        self._missed.add(each.source)
-                    yield each
+        for reading in self._readings:
+            if isinstance(reading, CounterReading):  # nearly all readings, so without the detour of the others
+                self._last = source = reading.source
+                increase, new[source] = reading.since(old.get(source))
+                yield increase
+            elif isinstance(reading, DataPoint):
+                self._last = None
+                yield reading
+            elif isinstance(reading, Discarded):
+                self._missed.add(reading.source)
+                yield reading
+            elif (each := self._increase(reading)) is not None:
+                yield each
         self._keep_missed()
         self._complete = True
 
-    def _keep_missed(self) -> None:
-        """A metric that raised once is no series that went away: its next increase is from where it was."""
-        if self._missed - {None}:
-            for key, state in self._old.items():
-                if keeper(key) in self._missed:
-                    self._new.setdefault(key, state)
+    def _increase(self, reading: Any) -> Reading | Discarded | None:
+        """The increase of a reading; None for the total of a summary that does not add up its children."""
+        self._last = source = reading.source
+        try:
+            increase, state = reading.since(self._old.get(source), self._parts_of(reading))
+        except self._tolerance.errors as error:
+            self._missed.add(source)
+            return raised(reading.name, reading.labels, error, source)
+        if state is not None:
+            self._new[source] = state
+        if isinstance(increase, NewSamples):
+            self._parts.append(increase)
+        return increase  # type: ignore[no-any-return]  # the union of what the readings' since() gives
 
-    def _histogram(self, point: HistogramPoint, name: str) -> Iterable[DataPoint | Discarded]:
-        state = self._old.get(point.source, _NEW_HISTOGRAM)
-        if point.observations < state.observations:  # the program emptied it: it starts again
-            state = _NEW_HISTOGRAM
-        observed, self._new[point.source] = _observed(point, state)
-        result: list[DataPoint | Discarded] = [DataPoint(name, observed, point.labels, Kind.DISTRIBUTION)]
-        if math.isfinite(state.sum) and not math.isfinite(point.sum):
-            result.append(Discarded(MetricData(name + '.sum', point.sum, dict(point.labels)), Reason.NOT_FINITE))
-        return result
+    def give_back(self) -> None:
+        """Leave the increase that was given last to a later cycle: it could not be expanded or encoded."""
+        if self._last is not None:
+            self._missed.add(keeper(self._last))
+            self._new.pop(self._last, None)
 
-    def _summary(self, point: SummaryPoint, name: str) -> Iterable[DataPoint]:
-        if point.calls is None:
-            return _expand_summary(point, name)
-        state = _since_reset(self._old.get(point.source, _NEW_SUMMARY), point.calls)
-        calls = point.calls - state.calls
-        samples = Counter(point.samples[:calls])
-        if calls and not samples:  # counted in another thread, and not yet in the window: the next cycle's
-            self._new[point.source] = state
-            return [DataPoint(name, NOTHING, point.labels, Kind.DISTRIBUTION)]
-        self._new[point.source] = SummaryState(point.calls, point.time)
-        observed = scale(samples, calls)
-        parent = getattr(point.source, 'root_metric', None)
-        if self._children.parent is not parent:  # a summary that has no total came before
-            self._children = _Children(parent)
-        self._children.add(observed, calls, point.time - state.time)
-        return [DataPoint(name, observed, point.labels, Kind.DISTRIBUTION)]
-
-    def _summary_total(self, point: SummaryTotal, name: str) -> Iterable[DataPoint]:
-        children = self._children if self._children.parent is point.source else _Children(point.source)
-        if point.calls is None:
-            return _expand_summary_total(point, name)
-        state = _since_reset(self._old.get(point.source, _NEW_SUMMARY), point.calls)
-        self._new[point.source] = SummaryState(point.calls, point.time)
-        if not point.aggregate:
+    def _parts_of(self, reading: Any) -> list[NewSamples]:
+        """The new samples of the children of a summary; nothing for other readings."""
+        if not isinstance(reading, SummaryTotalReading):
             return []
-        observed = children.total(point.calls - state.calls, point.time - state.time)
-        return [DataPoint(name + '.total', observed, point.labels, Kind.DISTRIBUTION)]
+        parts, self._parts = self._parts, []
+        return [part for part in parts if getattr(part.source, 'root_metric', None) is reading.source]
+
+    def _keep_missed(self) -> None:
+        """Keep the states of a metric that raised this once, and of its children: the next increase counts from
+        them."""
+        missed = self._missed - {None}
+        if missed:
+            for key, state in self._old.items():
+                metric = keeper(key)
+                if metric in missed or getattr(metric, 'root_metric', None) in missed:
+                    self._new.setdefault(key, state)
 
 
 def note(root: Any) -> Baseline:
-    """The baseline of a tree as it stands: what comes later is an increase, what is in it is not.
+    """Take the baseline of a tree as it stands: what comes later is an increase, what is in it is not.
 
-    For the moment of a fork, which waits for it: it works out nothing of what was observed, and runs no code of the
-    program's (a callable metric is not called).
+    A fork waits for this, so it computes nothing of what was observed, and calls no user code.
     """
-    noted: dict[Hashable, object] = {}
-    for point in read(root, only=STATEFUL):
-        if isinstance(point, DataPoint):
-            if point.source is not None:
-                noted[point.source] = point.value
-        elif isinstance(point, HistogramPoint):
-            noted[point.source] = HistogramState(point.counts, point.observations, point.sum)
-        elif not isinstance(point, Discarded) and point.calls is not None:
-            noted[point.source] = SummaryState(point.calls, point.time)
-    return noted
-
-
-_NEW_HISTOGRAM: Final = HistogramState((), 0, 0.0)
-_NEW_SUMMARY: Final = SummaryState(0, 0.0)
-
-
-def _since_reset(state: SummaryState, calls: int) -> SummaryState:
-    """A summary that counts fewer calls than before was emptied by the program, and starts again."""
-    return state if calls >= state.calls else _NEW_SUMMARY
-
-
-class _Children:
-    """What the children of one labelled summary gave in this cycle, added up as they pass."""
-
-    def __init__(self, parent: object) -> None:
-        self.parent = parent
-        self._samples: Counter[float] = Counter()
-        self._calls = 0
-        self._time = 0.0
-
-    def add(self, observed: Distribution, calls: int, time: float) -> None:
-        self._samples.update(dict(zip(observed.values, observed.counts, strict=True)))
-        self._calls += calls
-        self._time += time
-
-    def total(self, calls: int, time: float) -> Distribution:
-        """The children's samples; for observations that had no labels, of which there are no samples, their mean."""
-        without_labels = calls - self._calls
-        if without_labels > 0:
-            self._samples[(time - self._time) / without_labels] += without_labels
-        return scale(self._samples, calls)
-
-
-def scale(counts: Mapping[float, int], total: int) -> Distribution:
-    """Counts that add up to ``total`` exactly, in the proportion of the given ones (largest remainder method)."""
-    have = sum(counts.values())
-    if have == total:
-        return Distribution(tuple(counts), tuple(counts.values()))
-    if not have or total <= 0:
-        return NOTHING
-    parts = {value: divmod(count * total, have) for value, count in counts.items()}
-    missing = total - sum(whole for whole, _ in parts.values())
-    rounded_up = set(sorted(parts, key=lambda value: parts[value][1], reverse=True)[:missing])
-    scaled = {value: whole + (value in rounded_up) for value, (whole, _) in parts.items()}
-    kept = {value: count for value, count in scaled.items() if count}
-    return Distribution(tuple(kept), tuple(kept.values()))
-
-
-def _observed(point: HistogramPoint, state: HistogramState) -> tuple[Distribution, HistogramState]:
-    """What a histogram observed since, and the state after passing it on."""
-    count = point.observations - state.observations
-    if not count:
-        return NOTHING, state
-    before = state.counts or (0,) * len(point.counts)
-    counts = [max(0, now - then) for now, then in zip(point.counts, before, strict=True)]
-    values = distribute(point.limits, counts, count, point.sum - state.sum)
-    # The next sum starts from what was passed on, so that a rounding error is made up for then.
-    passed_on = state.sum + math.fsum(value * number for value, number in values.items())
-    after = HistogramState(point.counts, point.observations, passed_on if math.isfinite(point.sum) else point.sum)
-    return Distribution(tuple(values), tuple(values.values())), after
+    states: dict[Hashable, Any] = {}
+    for reading in read(root, only=GROWING):
+        if not isinstance(reading, (DataPoint, Discarded, NewSamples)) and reading.state is not None:
+            states[reading.source] = reading.state
+    return states

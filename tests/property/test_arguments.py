@@ -1,357 +1,432 @@
-"""What each argument may be, and what is said where it is not."""
+"""The one list of arguments: every keyword once, with its check, its default and its text, wherever it is taken."""
 
 from __future__ import annotations
 
-import math
-import sys
+import ast
+import copy
+import inspect
+import pickle
+import re
 from collections.abc import Callable
-from datetime import datetime, timezone
-from decimal import Decimal
+from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
-from property.cloudwatch import UNITS, violations
-from property.texts import blank, escaped, texts
-from satella.instrumentation.metrics import MetricData, getMetric
+from property.cloudwatch import UNITS
+from property.texts import plain
+from satella.instrumentation.metrics import getMetric
 
-from aws_satella.pure import Merger, Plan, arguments, build_payloads, limits
+import aws_satella
+from aws_satella import AWSSatellaExporterThread, export_once, preview, start_if_not_started
+from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits
+from aws_satella.pure.arguments import DEFAULTS, bind, check, document, ignore, method_takes_arguments, takes_arguments
+from aws_satella.pure.plan import Plan
 
-anything = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=5),
-    st.binary(max_size=3),
-    st.lists(st.integers(), max_size=2),
-    st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
-    st.builds(object),
-    st.just(1j),
-    st.sampled_from((10**400, -(10**400), Decimal('NaN'), math.nan, len, str)),
-)
-CHECKS: dict[str, Callable[[Any], object]] = {
-    'namespace': arguments.namespace,
-    'extra_dimensions': arguments.extra_dimensions,
-    'add_pid': arguments.add_pid,
-    'max_send_at_once': lambda value: arguments.whole_number('max_send_at_once', value, 1, 1000),
-    'max_buffered': lambda value: arguments.whole_number('max_buffered', value, 0),
-    'storage_resolution': lambda value: arguments.one_of('storage_resolution', value, (1, 60)),
-    'temporality': arguments.temporality,
-    'units': arguments.units,
-    'exclude': arguments.exclude,
-    'interval': arguments.interval,
-    'exit_timeout': lambda value: arguments.seconds('exit_timeout', value),
-    'timestamp': arguments.timestamp,
-    'client_factory': lambda value: arguments.function('client_factory', value),
-    'root': arguments.root,
+REPOSITORY = Path(__file__).parents[2]
+
+EXPECTED: dict[str, Any] = {
+    'namespace': inspect.Parameter.empty,
+    'extra_dimensions': None,
+    'interval': '300s',
+    'max_send_at_once': 20,
+    'add_pid': None,
+    'call_on_metric_upload_fails': ignore,
+    'call_on_discarded_metric': ignore,
+    'max_dimensions': 10,
+    'temporality': 'cumulative',
+    'units': None,
+    'storage_resolution': 60,
+    'max_series': None,
+    'exclude': (),
+    'max_buffered': 20_000,
+    'exit_timeout': 2.0,
+    'client_factory': None,
+    'root': None,
 }
+"""Every keyword and its default, in order. The first seven are those of 2.4, and may be given by position."""
 
+BY_POSITION = list(EXPECTED)[:7]
 
-def refusal(check: Callable[[Any], object], value: Any) -> str | None:
-    """What is said of the value; nothing where it is taken."""
-    try:
-        check(value)
-    except (ValueError, TypeError) as error:
-        return str(error)
-    return None
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    'namespace': plain,
+    'extra_dimensions': st.one_of(st.none(), st.dictionaries(plain, plain, max_size=2)),
+    'interval': st.one_of(st.integers(1, 10**6), st.sampled_from(('5s', '1m'))),
+    'max_send_at_once': st.integers(1, 1000),
+    'add_pid': st.one_of(st.none(), st.just(''), plain),
+    'call_on_metric_upload_fails': st.sampled_from((print, len)),
+    'call_on_discarded_metric': st.sampled_from((print, len)),
+    'max_dimensions': st.integers(3, 30),
+    'temporality': st.sampled_from(('cumulative', 'delta')),
+    'units': st.one_of(st.none(), st.just(str.title), st.dictionaries(plain, st.sampled_from(sorted(UNITS)))),
+    'storage_resolution': st.sampled_from((1, 60)),
+    'max_series': st.one_of(st.none(), st.integers(0, 10**6)),
+    'exclude': st.lists(plain, max_size=3),
+    'max_buffered': st.integers(0, 10**6),
+    'exit_timeout': st.floats(0, 1e6),
+    'client_factory': st.sampled_from((None, dict)),
+    'root': st.none(),
+}
+"""Values that are allowed."""
 
-
-@pytest.mark.parametrize('argument', CHECKS)
-@given(value=anything)
-def test_whatever_is_given_is_taken_or_refused_by_name(argument: str, value: Any) -> None:
-    """A value is taken, or the error names the argument and says what is allowed; there is no third way."""
-    said = refusal(CHECKS[argument], value)
-    assert said is None or (said.startswith(argument) and 'allowed: ' in said)
-
-
-NAMESPACES = "1 to 255 printable ASCII characters, not all blank, that start neither with ':' nor with 'AWS/'"
-NAMES = "names of 1 to 255 characters, not all blank, that do not start with ':'"
-VALUES = '1 to 1024 characters, not all blank'
-UNIT_MAPPINGS = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
-PATTERNS = "a sequence of shell patterns of metric names, such as ('django.*',)"
-INTERVALS = "a number of seconds above 0, or a text such as '30s', '5m', '1h'"
-SECONDS = 'a number of seconds, at least 0'
-MOMENTS = 'UNIX seconds, an aware datetime, or None'
-METRICS = "a satella metric, such as getMetric('web'), or None"
-
-
-@pytest.mark.parametrize(
-    ('argument', 'value', 'said'),
-    [
-        ('namespace', 'AWS/x', f"namespace: 'AWS/x' is not allowed; allowed: {NAMESPACES}"),
-        ('namespace', 7, f'namespace: 7 is of type int; allowed: {NAMESPACES}'),
-        (
-            'extra_dimensions',
-            ['a'],
-            "extra_dimensions: ['a'] is of type list; allowed: a mapping from names to values, or None",
-        ),
-        ('extra_dimensions', {7: 'b'}, f'extra_dimensions: 7 is of type int; allowed: {NAMES}'),
-        ('extra_dimensions', {':a': 'b'}, f"extra_dimensions: ':a' is not allowed; allowed: {NAMES}"),
-        ('extra_dimensions', {'a': ' '}, f"extra_dimensions['a']: ' ' is not allowed; allowed: {VALUES}"),
-        ('add_pid', ':pid', f"add_pid: ':pid' is not allowed; allowed: {NAMES}"),
-        (
-            'max_send_at_once',
-            0,
-            'max_send_at_once: 0 is not allowed; allowed: a whole number from 1 to 1000',
-        ),
-        (
-            'max_send_at_once',
-            1.5,
-            'max_send_at_once: 1.5 is of type float; allowed: a whole number from 1 to 1000',
-        ),
-        ('max_buffered', True, 'max_buffered: True is of type bool; allowed: a whole number, at least 0'),
-        ('max_buffered', -1, 'max_buffered: -1 is not allowed; allowed: a whole number, at least 0'),
-        ('storage_resolution', 30, 'storage_resolution: 30 is not allowed; allowed: 1 or 60'),
-        (
-            'temporality',
-            'Delta',
-            "temporality: 'Delta' is not allowed; allowed: 'cumulative' or 'delta'. Did you mean 'delta'?",
-        ),
-        ('units', 'Bytes', f"units: 'Bytes' is of type str; allowed: {UNIT_MAPPINGS}"),
-        ('units', {7: 'Bytes'}, 'units: 7 is of type int; allowed: metric names or shell patterns as keys'),
-        ('units', {'a': '!'}, f"units['a']: '!' is not allowed; allowed: {', '.join(limits.UNITS)}"),
-        ('exclude', 'a.*', f"exclude: 'a.*' is of type str; allowed: {PATTERNS}"),
-        ('exclude', ['a', 7], f'exclude: 7 is of type int; allowed: {PATTERNS}'),
-        ('interval', [5], f'interval: [5] is of type list; allowed: {INTERVALS}'),
-        ('interval', 'soon', f"interval: 'soon' is not allowed; allowed: {INTERVALS}"),
-        ('interval', 0, f'interval: 0 is not allowed; allowed: {INTERVALS}'),
-        ('exit_timeout', '2', f"exit_timeout: '2' is of type str; allowed: {SECONDS}"),
-        ('exit_timeout', -1, f'exit_timeout: -1 is not allowed; allowed: {SECONDS}'),
-        ('timestamp', 'now', f"timestamp: 'now' is of type str; allowed: {MOMENTS}"),
-        ('timestamp', 1e20, f'timestamp: 1e+20 is not allowed; allowed: {MOMENTS}'),
-        ('client_factory', 7, 'client_factory: 7 is of type int; allowed: a callable'),
-        ('root', 'web', f"root: 'web' is of type str; allowed: {METRICS}"),
-    ],
+calls = st.fixed_dictionaries(
+    {'namespace': VALUES['namespace']},
+    optional={name: values for name, values in VALUES.items() if name != 'namespace'},
 )
-def test_a_refusal_says_what_was_given_and_what_is_allowed(argument: str, value: Any, said: str) -> None:
-    """The whole message, as its reader sees it: the argument, the value, its type where that is wrong, what may be."""
-    assert refusal(CHECKS[argument], value) == said
+"""Keywords of a call that is allowed."""
 
 
-@pytest.mark.parametrize(
-    ('argument', 'allowed', 'refused'),
-    [
-        ('namespace', 'n' * 255, 'n' * 256),
-        ('extra_dimensions', {'n' * 255: 'v'}, {'n' * 256: 'v'}),
-        ('extra_dimensions', {'n': 'v' * 1024}, {'n': 'v' * 1025}),
-        ('exit_timeout', sys.float_info.max, math.inf),
-    ],
-)
-def test_bounds_belong_to_what_they_bound(argument: str, allowed: Any, refused: Any) -> None:
-    """What is just allowed is taken; the next is refused."""
-    assert refusal(CHECKS[argument], allowed) is None
-    assert refusal(CHECKS[argument], refused) is not None
+# --- the list
 
 
-@given(st.one_of(texts(255), texts(255).map(lambda text: f'AWS/{text}'), st.just('a' * 256)))
-def test_a_namespace(namespace: str) -> None:
-    """What is taken is what CloudWatch takes, and goes out unchanged; all that it takes is taken."""
-    takes = (
-        0 < len(namespace) <= 255
-        and not blank(namespace)
-        and escaped(namespace) == namespace
-        and not namespace.startswith((':', 'AWS/'))
-    )
-    assert (refusal(arguments.namespace, namespace) is None) == takes
-    if takes:
-        (payload,) = build_payloads([MetricData('m', 1)], namespace)
-        assert payload['Namespace'] == namespace
-        assert not violations(payload)
+def test_the_list_of_arguments() -> None:
+    """The keywords, their order and their defaults are those that are documented."""
+    assert dict(DEFAULTS) == EXPECTED
+    assert list(DEFAULTS) == list(EXPECTED) == list(VALUES)
+    assert list(arguments.POSITIONAL) == BY_POSITION
 
 
-@given(st.dictionaries(texts(255), texts(1024), max_size=3))
-def test_extra_dimensions(extra: dict[str, str]) -> None:
-    """What is taken makes valid dimensions; what would not is refused."""
-    valid = all(
-        not blank(escaped(name))
-        and len(escaped(name)) <= 255
-        and name[0] != ':'
-        and not blank(value)
-        and len(escaped(value)) <= 1024
-        for name, value in extra.items()
-    )
-    assert (refusal(arguments.extra_dimensions, extra) is None) == valid
-    if valid:
-        (payload,) = build_payloads([MetricData('m', 1)], 'N', extra_dimensions=extra)
-        assert not violations(payload)
-        merged = Merger(arguments.extra_dimensions(extra), 10).merge({})
-        assert isinstance(merged, tuple)
+@pytest.mark.parametrize('field', fields(Arguments), ids=lambda field: field.name)
+def test_every_argument_has_a_check_and_a_text(field: Any) -> None:
+    """A field has a check, and a text that fits behind the name in a docstring."""
+    assert callable(field.metadata['check'])
+    text = field.metadata['text']
+    assert len(text) > 10
+    assert not text.endswith('.')
+    assert '\n' not in text
 
 
-def test_values_of_extra_dimensions_are_texts() -> None:
-    """Anything that has a text is one."""
-    assert arguments.extra_dimensions({'a': 1, 'b': None, 'c': 1.5}) == {'a': '1', 'b': 'None', 'c': '1.5'}
-    assert arguments.extra_dimensions(None) == {}
-
-
-def test_the_pid_needs_a_name() -> None:
-    """None and an empty name mean no pid; any other is a dimension's name."""
-    assert arguments.add_pid(None) is None
-    assert arguments.add_pid('') is None
-    assert arguments.add_pid('pid') == 'pid'
-    assert refusal(arguments.add_pid, ':pid')
-    assert refusal(arguments.add_pid, ' ')
-
-
-@pytest.mark.parametrize(('extra', 'pid', 'taken'), [(9, 'pid', True), (10, None, True), (10, 'pid', False)])
-def test_every_series_has_room(extra: int, pid: str | None, taken: bool) -> None:
-    """Extra dimensions and pid alone must not be too many; a pid of the same name as one takes no more room."""
-    dimensions = {f'd{index}': 'v' for index in range(extra)}
-    said = refusal(lambda each: Plan('N', each, add_pid=pid), dimensions)
-    assert (said is None) == taken
-    assert refusal(lambda each: Plan('N', each, add_pid='d0'), dimensions) is None
-
-
-def test_too_many_dimensions_for_every_series_are_named() -> None:
-    """The message has those that every series would get, the pid among them, and how many there may be."""
-    said = refusal(lambda each: Plan('N', each, add_pid='pid', max_dimensions=2), {'b': 1, 'a': 2})
-    assert said == "extra_dimensions: ['a', 'b', 'pid'] is not allowed; allowed: at most max_dimensions=2 with the pid"
-
-
-@given(st.integers(-3, 40), st.integers(-3, 10), st.integers(0, 30))
-def test_whole_numbers(value: int, least: int, more: int) -> None:
-    """Within its bounds, both included."""
-    said = refusal(lambda each: arguments.whole_number('n', each, least, least + more), value)
-    assert (said is None) == (least <= value <= least + more)
-    assert (refusal(lambda each: arguments.whole_number('n', each, least), value) is None) == (value >= least)
-    assert said is None or f'from {least} to {least + more}' in said
-
-
-class _Index:
-    """A whole number of another library's."""
-
-    def __index__(self) -> int:
-        return 7
-
-
-@pytest.mark.parametrize(
-    ('value', 'result'), [(_Index(), 7), (True, None), (7.0, None), ('7', None), (None, None), (Decimal(7), None)]
-)
-def test_what_counts_as_a_whole_number(value: Any, result: int | None) -> None:
-    """Whole numbers of any library, as Python's; no fractions, texts or truths."""
-    if result is None:
-        with pytest.raises(TypeError, match=r'^n: .*allowed: '):
-            arguments.whole_number('n', value, 0, 10)
+@pytest.mark.parametrize('argument', EXPECTED)
+def test_a_default_passes_its_own_check(argument: str) -> None:
+    """Every argument but the namespace has a default, which is allowed."""
+    if argument == 'namespace':
+        with pytest.raises(ArgumentTypeError):
+            check(argument, DEFAULTS[argument])
     else:
-        assert type(arguments.whole_number('n', value, 0, 10)) is int
-        assert arguments.whole_number('n', value, 0, 10) == result
+        check(argument, DEFAULTS[argument])
 
 
-class _Sixty(int):
-    """An equal of another type."""
+def _rows() -> dict[str, list[str]]:
+    """Argument → cells of its row in the documentation."""
+    text = (REPOSITORY / 'docs' / 'configuration.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\| `(\w+)` \| (.*) \|$', text, re.MULTILINE)
+    return {name: cells.split(' | ') for name, cells in rows}
 
 
-@pytest.mark.parametrize(('value', 'taken'), [(1, True), (60, True), (True, False), (1.0, False), (30, False)])
-def test_one_of_a_few(value: Any, taken: bool) -> None:
-    """An equal of a type that botocore would not take is refused; what is taken is the allowed value itself."""
-    assert (refusal(lambda each: arguments.one_of('r', each, (1, 60)), value) is None) == taken
-    assert type(arguments.one_of('r', _Sixty(60), (1, 60))) is int
+def test_the_documentation_has_a_row_for_every_argument() -> None:
+    """``docs/configuration.md`` has the arguments in their order, each once."""
+    assert list(_rows()) == list(EXPECTED)
 
 
-@given(
-    st.sampled_from(sorted(UNITS)), st.sampled_from((str.lower, str.upper, lambda unit: unit + 's', lambda u: u[1:]))
+@pytest.mark.parametrize('argument', EXPECTED)
+def test_the_documentation_has_the_default(argument: str) -> None:
+    """The third column is the default."""
+    kind, default, text = _rows()[argument]
+    assert kind
+    assert text
+    if argument == 'namespace':
+        assert default == 'required'
+    elif EXPECTED[argument] is ignore:
+        assert default == 'does nothing'
+    else:
+        assert ast.literal_eval(default.strip('`')) == EXPECTED[argument]
+
+
+@pytest.mark.parametrize('argument', EXPECTED)
+def test_a_property_names_every_argument(argument: str) -> None:
+    """Each argument has a strategy here, and a property elsewhere that names it."""
+    others = [
+        path
+        for path in (REPOSITORY / 'tests' / 'property').glob('test_*.py')
+        if path.name != Path(__file__).name and re.search(rf'\b{argument}\b', path.read_text(encoding='utf-8'))
+    ]
+    assert others
+
+
+# --- who takes them
+
+
+@pytest.mark.parametrize(
+    'function', [start_if_not_started, export_once, AWSSatellaExporterThread], ids=lambda each: each.__name__
 )
-def test_a_misspelt_unit_is_refused_with_the_nearest(unit: str, misspell: Callable[[str], str]) -> None:
-    """The error asks whether the nearest unit was meant."""
-    wrong = misspell(unit)
-    said = refusal(arguments.units, {'a': wrong})
-    if wrong in UNITS:
-        assert said is None
+def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
+    """Everything that takes the arguments of an exporter has exactly these keywords, kinds and defaults."""
+    parameters = inspect.signature(function).parameters
+    assert {name: parameter.default for name, parameter in parameters.items()} == EXPECTED
+    assert list(parameters) == list(EXPECTED)
+    kinds = {name: parameter.kind for name, parameter in parameters.items()}
+    assert kinds == {
+        name: inspect.Parameter.POSITIONAL_OR_KEYWORD if name in BY_POSITION else inspect.Parameter.KEYWORD_ONLY
+        for name in EXPECTED
+    }
+
+
+def test_the_signature_of_preview() -> None:
+    """``preview`` has the same keywords and defaults, with a namespace by default, and arguments of its own."""
+    parameters = dict(inspect.signature(preview).parameters)
+    own = {'root': None, 'namespace': 'Preview', 'processes': 1, 'prices': None}
+    assert {name: parameter.default for name, parameter in parameters.items()} == {**EXPECTED, **own}
+    kinds = {name: parameter.kind for name, parameter in parameters.items()}
+    by_position = [name for name, kind in kinds.items() if kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert by_position == ['root', 'namespace']
+    assert inspect.Parameter.VAR_KEYWORD not in kinds.values()
+
+
+@pytest.mark.parametrize(
+    ('function', 'own'),
+    [
+        (start_if_not_started, ()),
+        (export_once, ()),
+        (AWSSatellaExporterThread, ()),
+        (preview, ('root', 'namespace')),
+    ],
+    ids=lambda each: getattr(each, '__name__', ''),
+)
+def test_a_docstring_has_every_argument_once(function: Any, own: tuple[str, ...]) -> None:
+    """The documentation of a function has one line for each argument, with the text of the list or with its own."""
+    written = inspect.getdoc(function)
+    assert written is not None
+    assert arguments.PLACEHOLDER not in written
+    assert not [line for line in written.splitlines() if line != line.rstrip()]
+    for field in fields(Arguments):
+        line = f':param {field.name}: {field.metadata["text"]}'
+        assert field.name in own or line in written.splitlines()
+        assert written.count(f':param {field.name}:') == 1
+
+
+def test_a_decorated_function_keeps_what_it_is() -> None:
+    """A decorated function or method has the parameters of the list, and its own name and result."""
+
+    @takes_arguments
+    def function(*args: Any, **kwargs: Any) -> int:
+        """Do it.
+
+        :arguments:
+        :return: a number
+        """
+        return bind(*args, **kwargs).max_buffered
+
+    class Owner:
+        @method_takes_arguments
+        def method(self, *args: Any, **kwargs: Any) -> int:
+            return bind(*args, **kwargs).max_buffered
+
+    assert (function.__name__, function('N', max_buffered=7)) == ('function', 7)
+    assert inspect.signature(function).return_annotation == 'int'
+    assert ':param root:' in (function.__doc__ or '')
+    assert list(inspect.signature(Owner.method).parameters) == ['self', *EXPECTED]
+    assert list(inspect.signature(Owner().method).parameters) == list(EXPECTED)
+    assert Owner().method('N', max_buffered=7) == 7
+
+
+def test_documenting_leaves_other_lines_alone() -> None:
+    """Only the placeholder is replaced, with its own indentation. A function without a docstring may be documented."""
+
+    def function() -> None:
+        """Name ``:arguments:`` in a sentence.
+
+        :arguments:
+        """
+
+    def silent() -> None:
+        pass
+
+    document(function, left_out=[name for name in EXPECTED if name != 'root'])
+    document(silent)
+    written = (function.__doc__ or '').splitlines()
+    assert written[0] == 'Name ``:arguments:`` in a sentence.'
+    assert [line for line in written if 'param' in line] == [
+        f'        :param root: {Arguments.__dataclass_fields__["root"].metadata["text"]}'
+    ]
+    assert not silent.__doc__
+
+
+# --- binding
+
+
+@given(calls, st.integers(0, 7))
+def test_arguments_are_the_same_by_position_and_by_name(given: dict[str, Any], number: int) -> None:
+    """The first seven may be given by position, as in 2.4. What is left out has its default."""
+    complete = {name: given.get(name, EXPECTED[name]) for name in BY_POSITION}
+    by_position = list(complete.values())[:number]
+    by_name = {name: value for name, value in given.items() if name not in BY_POSITION[:number]}
+    bound = bind(*by_position, **by_name)
+    assert bound == bind(**given)
+    for name in EXPECTED:
+        if name not in given and name not in ('extra_dimensions', 'interval'):
+            assert getattr(bound, name) == EXPECTED[name]
+
+
+@given(calls)
+def test_checked_arguments_are_taken_again(given: dict[str, Any]) -> None:
+    """A checked value passes its check and stays as it is, so that one argument may be replaced."""
+    bound = bind(**given)
+    assert replace(bound) == bound
+    assert replace(bound, max_buffered=7).max_buffered == 7
+    assert bound.plan == replace(bound).plan
+    assert {field.name: getattr(bound.plan, field.name) for field in fields(Plan)} == {
+        field.name: getattr(bound, field.name) for field in fields(Plan)
+    }
+    assert type(bound.interval) is float
+    assert isinstance(bound.extra_dimensions, dict)
+    assert isinstance(bound.exclude, tuple)
+
+
+def test_arguments_are_a_frozen_value() -> None:
+    """A checked argument cannot be changed past its check."""
+    bound = bind('N')
+    with pytest.raises(FrozenInstanceError):
+        bound.namespace = 'M'  # type: ignore[misc]
+    with pytest.raises(ArgumentError, match=r'^max_buffered'):
+        replace(bound, max_buffered=-1)
+
+
+def _takers() -> list[Callable[..., Any]]:
+    return [bind, AWSSatellaExporterThread, start_if_not_started, export_once]
+
+
+MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
+    (
+        (),
+        {},
+        'namespace: None is missing; allowed: a CloudWatch namespace',
+    ),
+    (
+        (),
+        {'max_buffered': 1},
+        'namespace: None is missing; allowed: a CloudWatch namespace',
+    ),
+    (
+        ('N',),
+        {'namespace': 'M'},
+        "namespace: 'M' is given by name and by position; allowed: to give it once",
+    ),
+    (
+        ('N', None, 60),
+        {'interval': 30},
+        'interval: 30 is given by name and by position; allowed: to give it once',
+    ),
+    (
+        ('N', None, 60, 20, None, ignore, ignore, 10),
+        {},
+        'args: 10 is one argument by position too many; allowed: at most 7 arguments by position; name the others',
+    ),
+    (
+        ('N',),
+        {'max_buffer': 5},
+        f"max_buffer: 5 is given for an unknown argument; allowed: {', '.join(EXPECTED)}. Did you mean 'max_buffered'?",
+    ),
+    (
+        ('N',),
+        {'x': 5},
+        f'x: 5 is given for an unknown argument; allowed: {", ".join(EXPECTED)}.',
+    ),
+]
+
+
+@pytest.mark.parametrize('function', _takers(), ids=lambda each: each.__name__)
+@pytest.mark.parametrize(('args', 'kwargs', 'said'), MISTAKES)
+def test_a_wrong_call_says_what_is_wrong(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], said: str
+) -> None:
+    """A missing, doubled, unknown or surplus argument is a ``TypeError`` that names it, as of any function."""
+    with pytest.raises(ArgumentTypeError) as raised:
+        function(*args, **kwargs)
+    assert str(raised.value) == said
+    assert raised.value.argument == said.split(':')[0]
+    assert isinstance(raised.value, TypeError)
+
+
+@given(plain, st.integers())
+def test_an_unknown_argument_is_refused_by_name(name: str, value: int) -> None:
+    """``check`` and ``bind`` refuse any name that is not in the list."""
+    if name in EXPECTED:
         return
-    assert said is not None
-    assert said.startswith("units['a']")
-    assert 'Did you mean' in said
-    if wrong.lower() == unit.lower():
-        assert f'Did you mean {unit!r}?' in said
-    assert refusal(arguments.units, {'a': unit, '*.b': 'None'}) is None
+    with pytest.raises(ArgumentTypeError) as alone:
+        check(name, value)
+    with pytest.raises(ArgumentTypeError) as bound:
+        bind('N', **{name: value})
+    assert str(alone.value) == str(bound.value)
+    assert (alone.value.argument, alone.value.value) == (name, value)
 
 
-def test_units_may_be_asked_for() -> None:
-    """A callable is taken as it is; its answers are checked when they come."""
-    assert arguments.units(str.title) is str.title
-    assert arguments.units(None) is None
+# --- errors
+
+ERRORS = [
+    (lambda: bind('AWS/x'), 'namespace', 'AWS/x', ArgumentError),
+    (lambda: bind(7), 'namespace', 7, ArgumentTypeError),
+    (lambda: bind('N', {'a': ' '}), "extra_dimensions['a']", ' ', ArgumentError),
+    (lambda: bind('N', units={'a': 'bytes'}), "units['a']", 'bytes', ArgumentError),
+    (lambda: bind('N', {'a': 'b'}, add_pid='p', max_dimensions=1), 'extra_dimensions', ['a', 'p'], ArgumentError),
+    (lambda: bind('N', max_buffer=5), 'max_buffer', 5, ArgumentTypeError),
+    (bind, 'namespace', None, ArgumentTypeError),
+]
 
 
-@pytest.mark.parametrize(
-    ('value', 'seconds'),
-    [
-        ('300s', 300.0),
-        ('5m', 300.0),
-        ('1h', 3600.0),
-        ('1d', 86400.0),
-        ('0.5', 0.5),
-        (1, 1.0),
-        (0.25, 0.25),
-        ('30 min', 1800.0),
-    ],
-)
-def test_an_interval(value: Any, seconds: float) -> None:
-    """Numbers, and satella's own notation."""
-    assert arguments.interval(value) == seconds
-    assert type(arguments.interval(value)) is float
+@pytest.mark.parametrize(('call', 'argument', 'value', 'kind'), ERRORS)
+def test_an_error_can_be_copied_and_pickled(
+    call: Callable[[], object], argument: str, value: Any, kind: type[Exception]
+) -> None:
+    """An error has the argument, the value and what is allowed, also in another process."""
+    with pytest.raises((ArgumentError, ArgumentTypeError)) as raised:
+        call()
+    error = raised.value
+    assert type(error) is kind
+    assert (error.argument, error.value) == (argument, value)
+    assert error.allowed
+    for other in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(other) is type(error)
+        assert (other.argument, other.value, other.allowed) == (error.argument, error.value, error.allowed)
+        assert (str(other), other.problem) == (str(error), error.problem)
 
 
-@pytest.mark.parametrize(
-    'value', [0, -1, '0s', '-5m', math.inf, math.nan, 10**400, '', 'soon', 'm', 'inf', 'nan', '1e999']
-)
-def test_what_is_no_interval(value: Any) -> None:
-    """Nothing that is not above zero and finite."""
-    with pytest.raises(ValueError, match=r'^interval: .*allowed: '):
-        arguments.interval(value)
+def test_errors_have_their_public_names() -> None:
+    """The errors are those of ``aws_satella``, and are shown with this path."""
+    assert (aws_satella.ArgumentError, aws_satella.ArgumentTypeError) == (ArgumentError, ArgumentTypeError)
+    assert ArgumentError.__module__ == ArgumentTypeError.__module__ == 'aws_satella'
 
 
-@given(st.text(st.sampled_from('0123456789.smhdw -+e_\x00٣'), max_size=8))
-@example('1' * 5000)
-def test_any_text_is_an_interval_or_none(value: str) -> None:
-    """Whatever a configuration file holds, the answer is a number above zero, or a refusal."""
-    said = refusal(arguments.interval, value)
-    assert said is None or said.startswith('interval: ')
-    assert said is not None or 0 < arguments.interval(value) < math.inf
+# --- nothing else happens before
+
+WRONG: list[tuple[str, Any]] = [
+    ('namespace', ''),
+    ('extra_dimensions', 7),
+    ('interval', 0),
+    ('max_send_at_once', limits.MAX_DATA_PER_REQUEST + 1),
+    ('add_pid', 7),
+    ('call_on_metric_upload_fails', None),
+    ('call_on_discarded_metric', None),
+    ('max_dimensions', 0),
+    ('temporality', 'Delta'),
+    ('units', 7),
+    ('storage_resolution', 30),
+    ('max_series', -1),
+    ('exclude', 'a'),
+    ('max_buffered', -1),
+    ('exit_timeout', -1),
+    ('client_factory', 7),
+    ('root', 7),
+]
 
 
-@pytest.mark.parametrize(
-    ('value', 'taken'), [(0, True), (2.5, True), (-0.1, False), (math.inf, False), (10**400, False)]
-)
-def test_a_span_of_seconds(value: float, taken: bool) -> None:
-    """Zero included, and finite."""
-    assert (refusal(lambda each: arguments.seconds('t', each), value) is None) == taken
+@pytest.mark.parametrize('function', [*_takers(), preview], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(('argument', 'value'), WRONG)
+def test_no_client_is_made_to_check_an_argument(
+    function: Callable[..., Any], argument: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong argument is refused before a client is made or a metric is read."""
+    acts: list[str] = []
+    monkeypatch.setattr(boto3, 'client', lambda *_args, **_options: acts.append('client'))
+    getMetric('callable', 'callable', value_getter=lambda: acts.append('read'))
+    given = {'namespace': 'N', 'client_factory': lambda: acts.append('factory'), argument: value}
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=f'^{argument}'):
+        function(**given)
+    assert acts == []
 
 
-@given(st.one_of(st.floats(), st.integers(-(10**12), 10**13)))
-@example(sys.float_info.max)
-@example(-62_135_596_800)
-def test_a_timestamp(value: float) -> None:
-    """UNIX seconds that are within the years 1 to 9999, as a moment in UTC."""
-    said = refusal(arguments.timestamp, value)
-    if said is None:
-        moment = arguments.timestamp(value)
-        assert isinstance(moment, datetime)
-        assert moment.tzinfo is timezone.utc
-        assert abs(moment.timestamp() - value) < 1e-5
-    else:
-        assert not math.isfinite(value) or value < -62_135_596_800 or value > 253_402_300_799
-
-
-def test_functions_and_roots() -> None:
-    """A function can be called; a root has data to give."""
-    assert arguments.function('f', len) is len
-    assert refusal(lambda each: arguments.function('f', each), 7)
-    metric = getMetric('a', 'int')
-    assert arguments.root(metric) is metric
-    assert arguments.root(None) is None
-    assert refusal(arguments.root, 'a')
-
-
-@pytest.mark.parametrize('value', ['a.*', b'a', 7, ['a', 7], None])
-def test_what_is_no_list_of_patterns(value: Any) -> None:
-    """One pattern is no list of patterns: it would be read letter by letter."""
-    with pytest.raises(TypeError, match=r'^exclude: .*allowed: '):
-        arguments.exclude(value)
-
-
-def test_patterns_may_come_in_any_way() -> None:
-    """They are kept, so that an iterator serves for every cycle."""
-    assert arguments.exclude(iter(['a', 'b.*'])) == ('a', 'b.*')
-    assert arguments.exclude(()) == ()
+def test_every_argument_is_checked_before_anything_happens() -> None:
+    """The table of wrong values has every argument."""
+    assert [argument for argument, _ in WRONG] == list(EXPECTED)

@@ -6,18 +6,18 @@ import math
 from collections import Counter
 from datetime import date, datetime, timezone
 from textwrap import dedent
-from typing import Any
 
-import boto3
 import pytest
-from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 from satella.instrumentation.metrics import MetricData
 
+from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.bill import HOURS_A_MONTH, Prices, preview_of
-from aws_satella.pure.datapoints import DataPoint, Discarded, Distribution, Reason
+from aws_satella.pure.chunks import chunk
+from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.plan import Plan
+from aws_satella.pure.points import DataPoint, Discarded, Distribution, Reason
 
 # --- prices
 
@@ -61,7 +61,7 @@ def test_more_metrics_never_cost_less(one: int, other: int) -> None:
     ],
 )
 def test_the_published_prices(number: int, cost: float) -> None:
-    """Reckoned by hand at the borders of CloudWatch's tiers."""
+    """The prices at the borders of the tiers of CloudWatch, worked out by hand."""
     assert Prices().metrics(number) == pytest.approx(cost, abs=1e-9)
 
 
@@ -84,51 +84,51 @@ points = st.builds(
     st.dictionaries(st.sampled_from(['url', 'pid', 'stage', ':bad']), texts, max_size=4),
 )
 discards = st.builds(Discarded, st.just(MetricData('broken', None)), st.sampled_from(Reason))
-plans = st.builds(
-    Plan,
+arguments = st.builds(
+    Arguments,
     st.sampled_from(['Shop', 'N' * 255]),
     st.sampled_from([None, {'stage': 'test'}]),
-    st.sampled_from([None, 'pid']),
-    st.integers(1, 1_000),
-    st.integers(2, 4),
+    max_send_at_once=st.integers(1, 1_000),
+    add_pid=st.sampled_from([None, 'pid']),
+    max_dimensions=st.integers(2, 4),
     units=st.sampled_from([None, {'*': 'Terabytes/Second'}]),
     storage_resolution=st.sampled_from([1, 60]),
     max_series=st.one_of(st.none(), st.integers(0, 30)),
     exclude=st.sampled_from([(), ('b.*',)]),
 )
 
-model = boto3.client('cloudwatch', region_name='us-east-1').meta.service_model
-serializer = create_serializer(model.metadata['protocol'])
+plans = arguments.map(lambda checked: checked.plan)
+NOW = datetime(2026, 11, 23, 1, 2, 3, 456_789, timezone.utc).timestamp()
 
 
-def body_size(namespace: str, data: list[Any]) -> int:
-    """Bytes that botocore makes of a request."""
-    parameters = {'Namespace': namespace, 'MetricData': data}
-    body = serializer.serialize_to_request(parameters, model.operation_model('PutMetricData'))['body']
-    return len(body)
+def requests_of(plan: Plan, given_points: list[DataPoint | Discarded]) -> tuple[list[list[str]], list[Discarded]]:
+    """The items of each request that the plan makes, and what it discards."""
+    made = list(plan.encoding(timestamp=NOW, pid=4_194_304).items(given_points))
+    items = [item for item in made if not isinstance(item, Discarded)]
+    room = 1_000_000 - len(putmetricdata.body(plan.namespace, []))
+    requests = list(chunk(items, plan.max_send_at_once, room, putmetricdata.size))
+    return requests, [item for item in made if isinstance(item, Discarded)]
 
 
 @given(plans, st.lists(st.one_of(points, discards), max_size=20), st.integers(1, 9), st.integers(1, 86_400))
 def test_a_preview_is_what_the_plan_makes_counted(
     plan: Plan, given_points: list[DataPoint | Discarded], processes: int, interval: int
 ) -> None:
-    """Series, data, requests, bytes, discards, bill and top of a preview are those of the plan's requests."""
-    timestamp = datetime(2026, 11, 23, 1, 2, 3, 456_789, timezone.utc)
-    thrown_away: list[Discarded] = []
-    requests = list(plan.requests(plan.sized(given_points, timestamp, 4_194_304), thrown_away.append))
-    data = [datum for request in requests for datum in request]
+    """Series, data, requests, bytes, discards, bill and top of a preview are those of the requests of the plan."""
+    requests, thrown_away = requests_of(plan, given_points)
+    data = [datum for request in requests for datum in putmetricdata.decode(request)]
     billed = {
         (datum['MetricName'], *sorted((each['Name'], each['Value']) for each in datum['Dimensions']), worker)
         for datum in data
         for worker in range(processes if plan.add_pid else 1)
     }
 
-    preview = preview_of(plan, given_points, pid=4_194_304, interval=interval, processes=processes)
+    preview = preview_of(plan, given_points, pid=4_194_304, now=NOW, interval=interval, processes=processes)
 
     assert preview.series == len({series[:-1] for series in billed})
     assert preview.data == len(data)
     assert preview.requests == len(requests)
-    assert preview.bytes >= sum(body_size(plan.namespace, request) for request in requests)
+    assert preview.bytes == sum(len(putmetricdata.body(plan.namespace, request)) for request in requests)
     assert preview.discards == Counter(discarded.reason for discarded in thrown_away)
     assert preview.billed_metrics == len(billed)
     assert preview.requests_a_month == round(len(requests) * processes * HOURS_A_MONTH * 3_600 / interval)
@@ -142,7 +142,7 @@ def test_a_preview_is_what_the_plan_makes_counted(
 @given(plans, st.lists(st.one_of(points, discards), max_size=10))
 def test_every_number_is_in_the_table(plan: Plan, given_points: list[DataPoint | Discarded]) -> None:
     """Each row is a label and its number, in one column; no line is blank at its end."""
-    preview = preview_of(plan, given_points, pid=1, interval=60, processes=2_000)
+    preview = preview_of(plan, given_points, pid=1, now=NOW, interval=60, processes=2_000)
     lines = str(preview).splitlines()
     rows = {line[:16].strip(): line[16:30] for line in lines if line[:1].islower() and line[29:30].isdigit()}
     for label, number in {
@@ -171,7 +171,7 @@ def test_the_whole_table() -> None:
         DataPoint('requests', 1, {'url': '/shop'}),
         DataPoint('requests', math.nan, {'url': '/bad'}),
     ]
-    preview = preview_of(Plan('Shop', add_pid='pid'), points, pid=7, interval=60, prices=prices)
+    preview = preview_of(Arguments('Shop', add_pid='pid').plan, points, pid=7, now=NOW, interval=60, prices=prices)
     assert preview.prices is prices
     assert str(preview) == dedent(f"""\
         One cycle of one process

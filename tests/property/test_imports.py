@@ -1,4 +1,4 @@
-"""Who may import what: the pure core nothing that acts, and each of the world's doors one module."""
+"""Who may import what: the pure core imports nothing that acts, and boto3 and Django are imported in one place each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import aws_satella
 
 PACKAGE = Path(next(iter(aws_satella.__path__)))
-PURE = sorted((PACKAGE / 'pure').glob('*.py'))
+PURE = sorted((PACKAGE / 'pure').rglob('*.py'))
 ALL = sorted(PACKAGE.rglob('*.py'))
 
 ALLOWED = {
@@ -23,13 +23,15 @@ ALLOWED = {
     'bisect': {'bisect_left', 'bisect_right'},
     'collections': {'Counter', 'defaultdict', 'deque'},
     'collections.abc': None,
-    'dataclasses': {'dataclass', 'field', 'replace'},
+    'dataclasses': {'KW_ONLY', 'dataclass', 'field', 'fields', 'replace'},
     'datetime': {'date', 'datetime', 'timedelta', 'timezone'},
     'difflib': {'get_close_matches'},
     'enum': None,
     'fnmatch': {'fnmatchcase'},
     'functools': {'partial'},
+    'inspect': {'Parameter', 'Signature', 'signature'},
     'itertools': None,
+    'json': {'loads'},
     'json.encoder': {'encode_basestring_ascii'},
     'math': None,
     'operator': None,
@@ -52,15 +54,18 @@ BUILTINS = {'open', 'input', 'print', 'exec', 'eval', '__import__', 'globals'}
 """Ways into the world that need no import."""
 
 DOORS = {
-    'boto3': {'effects/cloudwatch.py'},
-    'botocore': {'effects/cloudwatch.py'},
-    'django': {'effects/django.py'},
-    'asgiref': {'effects/django.py'},
+    'boto3': 'effects/destinations',
+    'botocore': 'effects/destinations',
+    'django': 'effects/django',
+    'asgiref': 'effects/django',
 }
-"""Who alone may import what."""
+"""Package → the only directory whose modules may import it."""
 
-REEXPORTS = {'contrib/django.py': 'AWSSatellaMiddleware', 'apps.py': 'AWSSatellaConfig'}
-"""The paths by which Django finds what is in ``effects/django.py``."""
+REEXPORTS = {
+    'contrib/django.py': {'aws_satella.effects.django.middleware': {'AWSSatellaMiddleware'}},
+    'apps.py': {'aws_satella.effects.django.checks': {'AWSSatellaConfig'}},
+}
+"""The paths by which Django finds things → where they are."""
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
@@ -129,6 +134,10 @@ def test_the_pure_core_has_no_way_into_the_world(path: Path) -> None:
         'from satella.instrumentation.metrics import getMetric',
         'import sys\nsys.exit()',
         'import random',
+        'from json import load',
+        'import inspect\ninspect.stack()',
+        'from dataclasses import make_dataclass',
+        'from aws_satella.effects.destinations import cloudwatch',
     ],
 )
 def test_the_list_refuses(source: str) -> None:
@@ -136,20 +145,60 @@ def test_the_list_refuses(source: str) -> None:
     assert list(_refused(ast.parse(source)))
 
 
+def _trespassing(directory: str, tree: ast.AST) -> Iterator[str]:
+    """The imports that a module of this directory may not have."""
+    for module, _ in _imports(tree):
+        if DOORS.get(module.split('.')[0], directory) != directory:
+            yield module
+
+
 @pytest.mark.parametrize('path', ALL, ids=_relative)
 def test_each_door_has_one_keeper(path: Path) -> None:
-    """boto3 and Django are imported by one module each."""
-    for module, _ in _imports(ast.parse(path.read_text(encoding='utf-8'))):
-        keepers = DOORS.get(module.split('.')[0])
-        assert keepers is None or _relative(path) in keepers, f'{_relative(path)} imports {module}'
+    """boto3 is imported by destinations alone, Django by ``effects/django`` alone."""
+    assert not list(_trespassing(_relative(path.parent), ast.parse(path.read_text(encoding='utf-8'))))
 
 
-@pytest.mark.parametrize(('path', 'name'), REEXPORTS.items())
-def test_the_reexports_are_nothing_else(path: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ('directory', 'source', 'trespassing'),
+    [
+        ('effects/destinations', 'import boto3', False),
+        ('effects/django', 'import boto3', True),
+        ('effects', 'from botocore.exceptions import ClientError', True),
+        ('effects/django', 'from django.apps import AppConfig', False),
+        ('effects', 'def f():\n    import django', True),
+        ('.', 'from asgiref.sync import sync_to_async', True),
+    ],
+)
+def test_the_doors_are_watched(directory: str, source: str, trespassing: bool) -> None:
+    """The check sees what it is for."""
+    assert bool(list(_trespassing(directory, ast.parse(source)))) is trespassing
+
+
+@pytest.mark.parametrize(('path', 'sources'), REEXPORTS.items())
+def test_the_reexports_are_nothing_else(path: str, sources: dict[str, set[str]]) -> None:
     """What stands at a path that others expect only passes on what is elsewhere."""
     tree = ast.parse((PACKAGE / path).read_text(encoding='utf-8'))
-    assert list(_imports(tree)) == [('aws_satella.effects.django', name)]
+    found: dict[str, set[str | None]] = {}
+    for module, name in _imports(tree):
+        found.setdefault(module, set()).add(name)
+    assert found == sources
     assert not [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+
+
+def test_the_import_path_of_2_4_only_passes_on() -> None:
+    """``aws_satella.exporter`` defines nothing of its own but the class that makes ``worker_thread`` and its lock
+    attributes, and everything else in it is the very object of another module."""
+    path = PACKAGE / 'exporter.py'
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    passed_on = {module for module, _ in _imports(tree) if module.startswith('aws_satella.')}
+    assert all(module.startswith('aws_satella.effects.') for module in passed_on)
+    assert [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] == ['_Module']
+    assert not [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    module = _module(path)
+    own = {'worker_thread', 'worker_thread_lock'}
+    elsewhere = {id(value) for name in passed_on for value in vars(importlib.import_module(name)).values()}
+    assert all(id(getattr(module, name)) in elsewhere for name in {*module.__all__} - own)
+    assert own < {*module.__all__}
 
 
 def _module(path: Path) -> ModuleType:
@@ -157,7 +206,7 @@ def _module(path: Path) -> ModuleType:
     return importlib.import_module('.'.join(parts).removesuffix('.__init__'))
 
 
-@pytest.mark.parametrize('path', PURE, ids=_relative)
+@pytest.mark.parametrize('path', [*PURE, PACKAGE / '__init__.py', PACKAGE / 'exporter.py'], ids=_relative)
 def test_what_is_promised_is_there(path: Path) -> None:
     """Every name of an ``__all__`` exists."""
     module = _module(path)

@@ -1,96 +1,170 @@
-"""The queue of unsent data, against a plain list of data."""
+"""The queue of unsent items, against plain lists of items."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aws_satella.pure.outbox import Batch, Outbox
+from aws_satella.pure.outbox import Batch, Outbox, Room
+
+
+class Waiting(NamedTuple):
+    """An item of the model."""
+
+    timestamp: float
+    envelope: str
+    item: str
+
+
+rooms = st.builds(
+    lambda items, size, separator: Room(items, size, lambda item: len(item) + separator),
+    st.integers(1, 8),
+    st.one_of(st.integers(0, 60), st.just(10**6)),
+    st.integers(0, 2),
+)
+NO_BOUND = 10**6
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Anything that may happen to an outbox, beside a list of (time, datum) and three counts."""
+    """Everything that may happen to an outbox, beside lists of items and counts.
+
+    The pieces are a list for each part of a request that was refused; the rest is one list, in order.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.outbox = Outbox()
-        self.waiting: list[tuple[float, Any]] = []
-        self.recorded = self.sent = self.discarded = self.dropped = 0
+        self.pieces: list[list[Waiting]] = []
+        self.rest: list[Waiting] = []
+        self.put_so_far = self.recorded = self.sent = self.discarded = self.dropped = 0
         self.now = 0.0
 
-    @rule(number=st.integers(0, 6), later=st.integers(0, 2))
-    def put(self, number: int, later: int) -> None:
+    @property
+    def waiting(self) -> list[Waiting]:
+        return [each for piece in self.pieces for each in piece] + self.rest
+
+    def first(self, room: Room) -> list[Waiting]:
+        """The items of the request that is to be sent first."""
+        items, number = (self.pieces[0], len(self.pieces[0])) if self.pieces else (self.rest, room.items)
+        taken: list[Waiting] = []
+        for each in items:
+            size = sum(room.size(other.item) for other in (*taken, each))
+            if taken and (each.envelope != taken[0].envelope or len(taken) == number or size > room.bytes):
+                break
+            taken.append(each)
+        return taken
+
+    def request(self, room: Room) -> tuple[Batch, list[Waiting]]:
+        """The request of the outbox, which must be that of the model."""
+        taken = self.first(room)
+        request = self.outbox.next(room)
+        assert request is not None
+        assert list(request.items) == [each.item for each in taken]
+        assert request.envelope == self.outbox.envelope == taken[0].envelope
+        assert request.timestamp == max(each.timestamp for each in taken)
+        assert self.outbox.holds(request)
+        return request, taken
+
+    def remove_first(self, taken: list[Waiting]) -> None:
+        if self.pieces:
+            self.pieces[:1] = [self.pieces[0][len(taken) :]] if taken != self.pieces[0] else []
+        else:
+            self.rest = self.rest[len(taken) :]
+
+    def forget(self, number: int) -> None:
+        """Remove so many of the oldest items."""
+        kept = self.waiting[number:]
+        for piece in list(self.pieces):
+            remaining = [each for each in piece if each in kept]
+            self.pieces[self.pieces.index(piece)] = remaining
+        self.pieces = [piece for piece in self.pieces if piece]
+        self.rest = [each for each in self.rest if each in kept]
+
+    @rule(
+        lengths=st.lists(st.integers(0, 20), max_size=6),
+        envelope=st.sampled_from(('A', 'A', 'B')),
+        later=st.integers(0, 2),
+        discarded=st.integers(0, 2),
+    )
+    def put(self, lengths: list[int], envelope: str, later: int, discarded: int) -> None:
         self.now += later
-        data: list[Any] = [{'MetricName': str(self.recorded + index)} for index in range(number)]
-        self.outbox = self.outbox.put(Batch(self.now, data))
-        self.waiting += [(self.now, datum) for datum in data]
-        self.recorded += number
+        items = [f'item {self.put_so_far + index} ' + length * 'x' for index, length in enumerate(lengths)]
+        self.put_so_far += len(items)
+        self.outbox = self.outbox.put(Batch(envelope, self.now, items), discarded)
+        self.rest += [Waiting(self.now, envelope, item) for item in items]
+        self.recorded += len(items) + discarded
+        self.discarded += discarded
 
-    @rule(number=st.integers(1, 3))
-    def discard(self, number: int) -> None:
-        self.outbox = self.outbox.discard(number)
-        self.recorded += number
-        self.discarded += number
+    @precondition(lambda self: self.waiting)
+    @rule(room=rooms)
+    def accepted(self, room: Room) -> None:
+        request, taken = self.request(room)
+        self.outbox = self.outbox.accepted(request)
+        assert not self.outbox.holds(request)
+        self.remove_first(taken)
+        self.sent += len(taken)
 
-    @precondition(lambda self: self.outbox.next)
-    @rule()
-    def accepted(self) -> None:
-        number = len(self.outbox.next.data)
-        self.outbox = self.outbox.accepted()
-        self.waiting = self.waiting[number:]
-        self.sent += number
-
-    @precondition(lambda self: self.outbox.next)
-    @rule(culprits=st.frozensets(st.integers(-2, 7), max_size=3))
-    def refused(self, culprits: frozenset[int]) -> None:
-        size = len(self.outbox.next.data)
-        named = sorted(index for index in culprits if 0 <= index < size)
-        if size == 1:
+    @precondition(lambda self: self.waiting)
+    @rule(room=rooms, culprits=st.frozensets(st.integers(-2, 7), max_size=3))
+    def refused(self, room: Room, culprits: frozenset[int]) -> None:
+        request, taken = self.request(room)
+        named = sorted(index for index in culprits if 0 <= index < len(taken))
+        if len(taken) == 1:
             named = [0]
-        first = [datum for _, datum in self.waiting[:size]]
-        self.outbox, rejected = self.outbox.refused(culprits)
-        assert rejected == [first[index] for index in named]
-        self.waiting = [each for index, each in enumerate(self.waiting) if index not in named]
+        self.outbox, rejected = self.outbox.refused(request, culprits)
+        assert rejected == [taken[index].item for index in named]
+        self.remove_first(taken)
+        # The age of a part is that of the request, whose items CloudWatch took or refused together.
+        left = [each._replace(timestamp=request.timestamp) for index, each in enumerate(taken) if index not in named]
+        middle = len(left) // 2
+        parts = [left] if named else [left[:middle], left[middle:]]
+        self.pieces[:0] = [part for part in parts if part]
         self.discarded += len(named)
-        if size > 1 and not named:
-            halves = [len(batch.data) for batch in self.outbox.batches[:2]]
-            assert sum(halves) == size
-            assert max(halves) == math.ceil(size / 2)
-        elif size > len(named):
-            assert len(self.outbox.next.data) == size - len(named)
 
-    @rule(most=st.integers(0, 12))
-    def bounded(self, most: int) -> None:
-        self.outbox = self.outbox.bounded(most)
-        surplus = max(0, len(self.waiting) - most)
-        self.waiting = self.waiting[surplus:]
+    @rule(most=st.integers(0, 12), size=st.one_of(st.integers(0, 150), st.just(NO_BOUND)))
+    def bounded(self, most: int, size: int) -> None:
+        kept = self.waiting
+        while len(kept) > most or sum(len(each.item) for each in kept) > size:
+            kept = kept[1:]
+        surplus = len(self.waiting) - len(kept)
+        assert self.outbox.surplus(most, size) == surplus
+        self.outbox = self.outbox.without_oldest(surplus)
+        assert self.outbox.surplus(most, size) == 0
+        self.forget(surplus)
         self.dropped += surplus
-        assert self.outbox.buffered <= most
 
-    @rule(age=st.integers(0, 4))
-    def without_older_than(self, age: int) -> None:
+    @rule(age=st.integers(0, 4), later=st.integers(0, 3))
+    def without_older_than(self, age: int, later: int) -> None:
+        self.now += later
+        before = len(self.waiting)
         self.outbox = self.outbox.without_older_than(self.now - age)
-        young = [each for each in self.waiting if each[0] >= self.now - age]
-        self.dropped += len(self.waiting) - len(young)
-        self.waiting = young
+        self.pieces = [piece for piece in self.pieces if piece[0].timestamp >= self.now - age]
+        self.rest = [each for each in self.rest if each.timestamp >= self.now - age]
+        self.dropped += before - len(self.waiting)
 
     @rule()
     def emptied(self) -> None:
+        request = self.outbox.next(Room(1, 1))
         self.outbox = self.outbox.emptied()
+        assert request is None or not self.outbox.holds(request)
         self.dropped += len(self.waiting)
-        self.waiting = []
+        self.pieces, self.rest = [], []
 
     @invariant()
-    def the_same_data_wait_in_the_same_order(self) -> None:
-        assert [(each.timestamp, datum) for each in self.outbox.batches for datum in each.data] == self.waiting
+    def the_same_items_wait_in_the_same_order(self) -> None:
+        assert list(self.outbox.waiting()) == [each.item for each in self.waiting]
 
     @invariant()
-    def nothing_is_lost_from_the_counts(self) -> None:
+    def there_is_a_request_while_items_wait(self) -> None:
+        assert (self.outbox.next(Room(1, 1)) is None) == (not self.waiting)
+
+    @invariant()
+    def the_counts_add_up(self) -> None:
         outbox = self.outbox
         assert (outbox.recorded, outbox.sent, outbox.discarded, outbox.dropped, outbox.buffered) == (
             self.recorded,
@@ -101,107 +175,170 @@ class OutboxMachine(RuleBasedStateMachine):
         )
         assert outbox.recorded == outbox.sent + outbox.discarded + outbox.dropped + outbox.buffered
 
-    @invariant()
-    def what_is_next_is_the_oldest(self) -> None:
-        following = self.outbox.next
-        assert (following is None) == (not self.outbox.batches)
-        if following is not None and following.data:
-            assert following.data[0] is self.waiting[0][1]
-
 
 TestOutbox = OutboxMachine.TestCase
 
+ROOM = Room(1_000, 10**6)
 
-def _data(number: int) -> list[Any]:
-    return [{'MetricName': str(index)} for index in range(number)]
+
+def _items(number: int) -> list[str]:
+    return [f'item {index}' for index in range(number)]
+
+
+def _number(item: str) -> int:
+    return int(item.removeprefix('item '))
 
 
 @given(st.integers(1, 1000), st.data())
 def test_a_culprit_is_found_in_logarithmic_time(size: int, data: st.DataObject) -> None:
-    """Where the replies name no culprit, it is alone after ⌈log2 n⌉ refusals, and all others are sent, in order."""
+    """If the replies name no culprit, it is alone after ⌈log2 n⌉ refusals, and all others are sent, in order."""
     culprit = data.draw(st.integers(0, size - 1))
-    outbox = Outbox().put(Batch(1.0, _data(size)))
-    sent: list[Any] = []
-    rejected: list[Any] = []
+    outbox = Outbox().put(Batch('N', 1.0, _items(size)))
+    sent: list[str] = []
+    rejected: list[str] = []
     refusals = 0
-    while (batch := outbox.next) is not None:
-        if any(datum['MetricName'] == str(culprit) for datum in batch.data):
-            outbox, found = outbox.refused()
+    while (request := outbox.next(ROOM)) is not None:
+        if f'item {culprit}' in request.items:
+            outbox, found = outbox.refused(request)
             rejected += found
             refusals += 1
         else:
-            sent += batch.data
-            outbox = outbox.accepted()
-    assert [datum['MetricName'] for datum in rejected] == [str(culprit)]
-    assert [datum['MetricName'] for datum in sent] == [str(index) for index in range(size) if index != culprit]
+            sent += request.items
+            outbox = outbox.accepted(request)
+    assert rejected == [f'item {culprit}']
+    assert sent == [item for item in _items(size) if item != f'item {culprit}']
     assert refusals <= math.ceil(math.log2(size)) + 1
     assert (outbox.sent, outbox.discarded, outbox.buffered) == (size - 1, 1, 0)
 
 
 @given(st.integers(1, 60), st.sets(st.integers(0, 59), min_size=1, max_size=8))
 def test_every_culprit_is_found(size: int, culprits: set[int]) -> None:
-    """Several culprits are found too, each in logarithmic time; nothing healthy goes with them."""
+    """Several culprits are found too, each in logarithmic time, and no other item is discarded with them."""
     culprits = {culprit for culprit in culprits if culprit < size}
-    outbox = Outbox().put(Batch(1.0, _data(size)))
+    outbox = Outbox().put(Batch('N', 1.0, _items(size)))
     rejected: list[str] = []
     requests = 0
-    while (batch := outbox.next) is not None:
+    while (request := outbox.next(ROOM)) is not None:
         requests += 1
-        if culprits & {int(datum['MetricName']) for datum in batch.data}:
-            outbox, found = outbox.refused()
-            rejected += [datum['MetricName'] for datum in found]
+        if culprits & set(map(_number, request.items)):
+            outbox, found = outbox.refused(request)
+            rejected += found
         else:
-            outbox = outbox.accepted()
-    assert rejected == [str(culprit) for culprit in sorted(culprits)]
+            outbox = outbox.accepted(request)
+    assert rejected == [f'item {culprit}' for culprit in sorted(culprits)]
     assert outbox.sent == size - len(culprits)
     assert requests <= 1 + 2 * max(1, len(culprits)) * (math.ceil(math.log2(size)) + 1)
 
 
 @given(st.integers(2, 60), st.sets(st.integers(0, 59), min_size=1, max_size=5))
 def test_named_culprits_take_one_refusal(size: int, culprits: set[int]) -> None:
-    """Where the reply names them, they go at once, and the rest is one batch of its own time."""
+    """If the reply names culprits, they are discarded at once, and the rest is one request with the same time."""
     named = {culprit for culprit in culprits if culprit < size}
-    outbox, rejected = Outbox().put(Batch(7.0, _data(size))).refused(culprits)
+    full = Outbox().put(Batch('N', 7.0, _items(size)))
+    request = full.next(ROOM)
+    assert request is not None
+    outbox, rejected = full.refused(request, culprits)
     if named:
-        assert [int(datum['MetricName']) for datum in rejected] == sorted(named)
-        assert len(outbox.batches) == (1 if len(named) < size else 0)
+        assert [_number(item) for item in rejected] == sorted(named)
+        assert len(outbox.pieces) == (1 if len(named) < size else 0)
     else:
-        assert len(outbox.batches) == 2
-    assert all(batch.timestamp == 7.0 for batch in outbox.batches)
+        assert [len(piece.items) for piece in outbox.pieces] == [size // 2, math.ceil(size / 2)]
+    assert all((piece.envelope, piece.timestamp) == ('N', 7.0) for piece in outbox.pieces)
+    assert not outbox.batches
 
 
 @given(st.lists(st.integers(1, 4), max_size=5), st.integers(0, 20))
 def test_a_bound_leaves_no_empty_batch(sizes: list[int], most: int) -> None:
-    """A batch that goes as a whole is gone: what is left of it would be a request with nothing in it."""
+    """A batch whose items are all dropped is gone. Otherwise there would be a request with nothing in it."""
     outbox = Outbox()
     for size in sizes:
-        outbox = outbox.put(Batch(1.0, _data(size)))
-    bounded = outbox.bounded(most)
-    assert all(batch.data for batch in bounded.batches)
-    assert (bounded.next is None) == (bounded.buffered == 0)
+        outbox = outbox.put(Batch('N', 1.0, _items(size)))
+    bounded = outbox.without_oldest(outbox.surplus(most, 10**6))
+    assert all(batch.items for batch in bounded.batches)
+    assert bounded.gone < len(bounded.batches[0].items) if bounded.batches else not bounded.gone
+    assert (bounded.next(ROOM) is None) == (bounded.buffered == 0)
 
 
-def test_a_discard_is_one_datum() -> None:
-    """Unless it is told otherwise, one datum is counted that never came this far."""
-    assert Outbox().discard() == Outbox(recorded=1, discarded=1)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(1, 12))
+@example([3, 0, 4], 5)
+def test_a_request_holds_items_of_several_cycles(sizes: list[int], most: int) -> None:
+    """A request takes the oldest items of all cycles with one envelope, and the time of the youngest of them."""
+    outbox, timestamps = Outbox(), {}
+    for cycle, size in enumerate(sizes):
+        items = [f'item {cycle}.{index}' for index in range(size)]
+        timestamps.update(dict.fromkeys(items, float(cycle)))
+        outbox = outbox.put(Batch('N', float(cycle), items))
+    order = list(timestamps)
+    while (request := outbox.next(Room(most, 10**6))) is not None:
+        expected, order = order[:most], order[most:]
+        assert list(request.items) == expected
+        assert request.timestamp == timestamps[expected[-1]]
+        outbox = outbox.accepted(request)
+    assert not order
+
+
+def test_the_bounds_belong_to_what_may_stay() -> None:
+    """Exactly as many items and bytes as the bounds allow may stay."""
+    outbox = Outbox().put(Batch('N', 1.0, ['xxx', 'yy', 'z']))
+    assert [outbox.surplus(most, NO_BOUND) for most in (3, 2, 1, 0)] == [0, 1, 2, 3]
+    assert [outbox.surplus(NO_BOUND, size) for size in (6, 5, 3, 2, 1, 0)] == [0, 1, 1, 2, 2, 3]
+    assert outbox.surplus(2, 1) == 2
+
+
+def test_a_batch_that_was_sent_in_part_may_grow_old() -> None:
+    """Of a batch that is too old, the items that were sent stay counted as sent, and only the others are dropped."""
+    outbox = Outbox().put(Batch('N', 1.0, _items(5))).put(Batch('N', 2.0, ['young']))
+    request = outbox.next(Room(2, 10**6))
+    assert request is not None
+    outbox = outbox.accepted(request).without_older_than(2.0)
+    assert list(outbox.waiting()) == ['young']
+    assert (outbox.sent, outbox.dropped, outbox.buffered) == (2, 3, 1)
+
+
+def test_a_request_has_one_envelope() -> None:
+    """Items of different envelopes are never in one request, and the order between envelopes is kept."""
+    outbox = Outbox()
+    for envelope, item in (('A', 'a1'), ('A', 'a2'), ('B', 'b1'), ('A', 'a3')):
+        outbox = outbox.put(Batch(envelope, 1.0, [item]))
+    requests = []
+    while (request := outbox.next(ROOM)) is not None:
+        requests.append((request.envelope, list(request.items)))
+        outbox = outbox.accepted(request)
+    assert requests == [('A', ['a1', 'a2']), ('B', ['b1']), ('A', ['a3'])]
+
+
+def test_an_item_that_is_too_large_is_a_request_by_itself() -> None:
+    """An item beyond the bytes of a request is still sent, so that CloudWatch decides, and the next one is not held
+    up."""
+    outbox = Outbox().put(Batch('N', 1.0, ['x' * 50, 'y']))
+    request = outbox.next(Room(10, 20))
+    assert request == Batch('N', 1.0, ['x' * 50])
+    assert outbox.accepted(request).next(Room(10, 20)) == Batch('N', 1.0, ['y'])
+
+
+def test_discards_are_counted_without_items() -> None:
+    """A cycle may have discards and no items."""
+    assert Outbox().put(Batch('N', 1.0, []), 2) == Outbox(recorded=2, discarded=2)
 
 
 def test_an_outbox_is_a_value() -> None:
     """Every operation gives another outbox, and leaves the one that it was asked of as it was."""
-    batch = Batch(1.0, _data(3))
+    batch = Batch('N', 1.0, _items(3))
     full = Outbox().put(batch)
     before = repr(full)
+    request = full.next(ROOM)
+    assert request is not None
     for after in (
         full.put(batch),
-        full.discard(),
-        full.accepted(),
-        full.refused()[0],
-        full.bounded(1),
+        full.put(Batch('N', 1.0, []), 1),
+        full.accepted(request),
+        full.refused(request)[0],
+        full.without_oldest(1),
         full.without_older_than(2.0),
         full.emptied(),
     ):
         assert after != full
     assert repr(full) == before
-    assert full.bounded(3) == full.without_older_than(1.0) == full
+    assert full.without_oldest(full.surplus(3, 10**6)) == full.without_older_than(1.0) == full
     with pytest.raises(AttributeError):
         full.sent = 1  # type: ignore[misc]

@@ -1,7 +1,8 @@
-"""When to export: slots, phases and back-off; and a fleet of them."""
+"""When to export: slots, phases, back-off and haste, and a fleet of exporters."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aws_satella.pure.schedule import MAX_BACKOFF, backoff, next_slot, phase
+from aws_satella.pure.schedule import MAX_BACKOFF_SECONDS, backoff, next_slot, outlasts, phase
 
 moments = st.floats(0, 1e9)
 intervals = st.one_of(st.floats(0.01, 1e5), st.sampled_from((0.1, 1.0, 60.0, 300.0)))
@@ -24,7 +25,7 @@ fractions = st.floats(0, 1, exclude_max=True)
 @example(now=4.0, slot=100.0, interval=5.0)
 @example(now=3e8, slot=1e9, interval=0.01)
 def test_the_next_slot(now: float, slot: float, interval: float) -> None:
-    """It lies after now, on the grid, and there is none between."""
+    """The next slot lies after now and on the grid, and no slot lies between."""
     following = next_slot(now, slot, interval)
     steps = (following - slot) / interval
     rounding = 4e-7 + 1e-9 * interval  # of seconds as large as these
@@ -35,7 +36,7 @@ def test_the_next_slot(now: float, slot: float, interval: float) -> None:
 
 @given(st.lists(st.floats(0.001, 400), min_size=1, max_size=50), intervals)
 def test_slots_go_on_whatever_a_cycle_takes(durations: list[float], interval: float) -> None:
-    """Each cycle is due after the one before began; what was missed is skipped, never made up for."""
+    """Each cycle is due after the one before began. Slots that were missed are skipped."""
     now, slot = 1000.0, 1000.0
     for duration in durations:
         following = next_slot(now, slot, interval)
@@ -55,7 +56,7 @@ def test_the_phase(first: float, interval: float, fraction: float) -> None:
 def test_backoff(failures: int, fraction: float) -> None:
     """The wait is a random part of 2ⁿ seconds, at most a minute, however many failures there were."""
     wait = backoff(failures, fraction)
-    assert 0 <= wait <= min(MAX_BACKOFF, 2.0 ** min(failures, 100))
+    assert 0 <= wait <= min(MAX_BACKOFF_SECONDS, 2.0 ** min(failures, 100))
     assert wait == pytest.approx(fraction * min(60.0, 2.0 ** min(failures, 100)))
 
 
@@ -64,7 +65,40 @@ def test_backoff_grows_to_its_bound(fraction: float) -> None:
     """More failures never make the wait shorter."""
     waits = [backoff(failures, fraction) for failures in range(1, 20)]
     assert waits == sorted(waits)
-    assert waits[-1] == fraction * MAX_BACKOFF
+    assert waits[-1] == fraction * MAX_BACKOFF_SECONDS
+
+
+spans = st.floats(0, 1e6)
+
+
+@given(elapsed=spans, requests=st.integers(0, 10**6), left=st.floats(0, 1e6), seconds=spans)
+def test_an_export_that_outlasts_its_time(elapsed: float, requests: int, left: float, seconds: float) -> None:
+    """An export outlasts its time if its requests so far, and those that are left at the same pace, take more seconds
+    than there are. Before the first request there is no pace to judge by."""
+    pace = elapsed / requests if requests else 0.0
+    total = pace * (requests + left)
+    if total == pytest.approx(seconds, abs=1e-9):
+        return  # rounding decides
+    assert outlasts(elapsed, requests, left, seconds) == (total > seconds)
+
+
+def test_the_bound_of_an_export_belongs_to_its_time() -> None:
+    """An export that takes exactly as long as there is time does not outlast it."""
+    assert not outlasts(10.0, 5, 0.0, 10.0)
+    assert not outlasts(10.0, 5, 5.0, 20.0)
+    assert outlasts(math.nextafter(10.0, 11.0), 5, 0.0, 10.0)
+    assert outlasts(10.0, 5, 5.5, 20.0)
+    assert not outlasts(1e6, 0, 1e6, 0.0)
+
+
+@given(spans, st.integers(1, 10**4), st.floats(0, 1e4), spans, st.floats(0, 1e3))
+def test_more_work_never_makes_an_export_shorter(
+    elapsed: float, requests: int, left: float, seconds: float, more: float
+) -> None:
+    """What outlasts its time also does so with more requests left, or with less time."""
+    if outlasts(elapsed, requests, left, seconds):
+        assert outlasts(elapsed, requests, left + more, seconds)
+        assert outlasts(elapsed, requests, left, seconds - more)
 
 
 HOSTS, WORKERS, INTERVAL, CYCLES = 1_000, 8, 300.0, 4
@@ -93,5 +127,5 @@ def test_a_fleet_that_starts_together_does_not_send_together() -> None:
 
 
 def test_without_its_phase_a_fleet_would_send_together() -> None:
-    """The same fleet without the shift sends all it has in one second."""
+    """The same fleet without the shift sends everything in one second."""
     assert _busiest_second(lambda first, interval, _: first + interval) > 3 * MEAN

@@ -7,7 +7,8 @@ own ``getMetric``. :func:`snapshot` is all of a tree's state, for tests that it 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,7 +17,7 @@ from unittest import mock
 
 from hypothesis import strategies as st
 from satella.instrumentation.metrics import LabeledMetric, Metric, MetricLevel, getMetric
-from satella.instrumentation.metrics.metric_types import LeafMetric
+from satella.instrumentation.metrics.metric_types import LeafMetric, LinkfailMetric
 
 NOW = 1_000_000.0
 """What the monotonic clock says while :func:`frozen`."""
@@ -128,6 +129,64 @@ def _frozen(value: Any) -> object:
     if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
         return repr(value)
     return (type(value), [_frozen(each) for each in value])
+
+
+# --- what satella says of a tree
+
+Series = tuple[str, frozenset[tuple[str, object]]]
+
+
+def oracle(root: Metric) -> dict[Series, str]:
+    """What satella says of a tree, less what is under an internal leaf, and with the address of a link's status."""
+    said = {series_of(data): repr(data.value) for data in root.to_metric_data().values if not data.internal}
+    for leaf in leaves(root):
+        name = name_from(root, leaf)
+        if leaf.internal:
+            said = {each: value for each, value in said.items() if not f'{each[0]}.'.startswith(f'{name}.')}
+        elif isinstance(leaf, LinkfailMetric):
+            said = _with_addresses(said, name, leaf)
+    return said
+
+
+def _with_addresses(said: dict[Series, str], name: str, link: Any) -> dict[Series, str]:
+    """satella gives the status of the last address only, and does not say whose it is."""
+    addresses = set(link.consecutive_successes)
+    if addresses == {0}:
+        return said
+    shown = any(each[0] == f'{name}.consecutive_failures' for each in said)
+    rest = {each: value for each, value in said.items() if each[0] != f'{name}.status'}
+    for address in addresses if shown else ():
+        labels = frozenset({**link.labels, 'address': address}.items())
+        rest[f'{name}.status', labels] = repr(int(link.working[address]))
+    return rest
+
+
+def said_by(metric: Metric) -> Counter[tuple[Series, str]]:
+    """Every series that satella says of a metric by itself, with its value, as a multiset."""
+    return Counter((series_of(data), repr(data.value)) for data in metric.to_metric_data().values)
+
+
+def name_from(root: Metric, metric: Metric) -> str:
+    """The full name of a metric, from that of the root on."""
+    parts = []
+    while metric is not root:
+        parts.append(metric.name)
+        assert metric.root_metric is not None
+        metric = metric.root_metric
+    return '.'.join(filter(None, (root.name, *reversed(parts))))
+
+
+def series_of(data: Any) -> Series:
+    """What tells a data point of the library, or one of satella, from the others of its tree."""
+    return data.name, frozenset(data.labels.items())
+
+
+def values(points: Iterable[Any]) -> dict[Series, str]:
+    """Series → value, for points of which each is another series."""
+    listed = list(points)
+    found = {series_of(point): repr(point.value) for point in listed}
+    assert len(found) == len(listed)
+    return found
 
 
 # --- strategies: made once, since making them takes longer than drawing from them

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from property.trees import (
     NOW,
@@ -21,8 +20,12 @@ from property.trees import (
     containers,
     frozen,
     leaves,
+    name_from,
+    oracle,
+    series_of,
     snapshot,
     trees,
+    values,
 )
 from satella.instrumentation.metrics import (
     LabeledMetric,
@@ -34,61 +37,29 @@ from satella.instrumentation.metrics import (
 )
 from satella.instrumentation.metrics.metric_types import (
     METRIC_NAMES_TO_CLASSES,
+    CallableMetric,
     CounterMetric,
     LeafMetric,
-    LinkfailMetric,
+    UptimeMetric,
 )
 
-from aws_satella.pure import DataPoint, Discarded, Kind, Reason, build_payloads, collect, read
-from aws_satella.pure.datapoints import PATIENCE, SHAPES, HistogramPoint
+from aws_satella.pure import (
+    CounterReading,
+    DataPoint,
+    Delta,
+    Discarded,
+    HistogramReading,
+    Kind,
+    Reason,
+    Tolerance,
+    build_payloads,
+    collect,
+    read,
+)
+from aws_satella.pure.reading import MAX_REREADS, READERS, Walk
+from aws_satella.pure.tree import leaves as shown_leaves
 
-Series = tuple[str, frozenset[tuple[str, object]]]
-
-
-def oracle(root: Metric) -> dict[Series, str]:
-    """What satella says of a tree, less what is under an internal leaf, and with the address of a link's status."""
-    said = {_series(data): repr(data.value) for data in root.to_metric_data().values if not data.internal}
-    for leaf in leaves(root):
-        name = _name_from(root, leaf)
-        if leaf.internal:
-            said = {each: value for each, value in said.items() if not f'{each[0]}.'.startswith(f'{name}.')}
-        elif isinstance(leaf, LinkfailMetric):
-            said = _with_addresses(said, name, leaf)
-    return said
-
-
-def _with_addresses(said: dict[Series, str], name: str, link: Any) -> dict[Series, str]:
-    """satella gives the status of the last address only, and does not say whose it is."""
-    addresses = set(link.consecutive_successes)
-    if addresses == {0}:
-        return said
-    shown = any(each[0] == f'{name}.consecutive_failures' for each in said)
-    rest = {each: value for each, value in said.items() if each[0] != f'{name}.status'}
-    for address in addresses if shown else ():
-        labels = frozenset({**link.labels, 'address': address}.items())
-        rest[f'{name}.status', labels] = repr(int(link.working[address]))
-    return rest
-
-
-def _name_from(root: Metric, metric: Metric) -> str:
-    parts = []
-    while metric is not root:
-        parts.append(metric.name)
-        assert metric.root_metric is not None
-        metric = metric.root_metric
-    return '.'.join(filter(None, (root.name, *reversed(parts))))
-
-
-def _series(data: Any) -> Series:
-    return data.name, frozenset(data.labels.items())
-
-
-def values(points: Iterable[Any]) -> dict[Series, str]:
-    """Series → value, for points of which each is another series."""
-    listed = list(points)
-    found = {_series(point): repr(point.value) for point in listed}
-    assert len(found) == len(listed)
-    return found
+TOLERANT = Tolerance(BaseException)
 
 
 @given(trees())
@@ -106,6 +77,16 @@ def test_a_part_of_the_tree_is_read_like_the_whole(tree: Tree, data: st.DataObje
     start = data.draw(st.sampled_from([*containers(root), *leaves(root)]))
     with frozen():
         assert values(collect(start)) == oracle(start)
+
+
+@given(trees(), st.booleans())
+def test_collecting_gives_data_points_alone(tree: Tree, broken: bool) -> None:
+    """A program that collects meets data points and discards, and none of the forms that readings have on their way."""
+    root = build(tree)
+    if broken:
+        getMetric('broken', 'callable', value_getter=_Broken(ValueError()))
+    with frozen():
+        assert {type(each) for each in collect(root)} <= {DataPoint, Discarded}
 
 
 @given(trees())
@@ -153,7 +134,7 @@ def test_a_metric_that_raises_costs_itself_alone(tree: Tree, broken: int, error:
         errors.append(error(index))
         getMetric(f'broken.m{index}', 'callable', value_getter=_Broken(errors[-1]))
     with frozen():
-        found = list(collect(root, BaseException))
+        found = list(collect(root, TOLERANT))
     assert [point for point in found if not isinstance(point, Discarded)] == healthy
     discarded = [point for point in found if isinstance(point, Discarded)]
     assert [(each.data.name, each.data.value, each.reason, each.error) for each in discarded] == [
@@ -224,6 +205,48 @@ class _Moody(LeafMetric):  # type: ignore[misc]
         self.name, self.root_metric, self.internal, self._level, self.children = name, root, False, None, []
 
 
+class _Odd(LeafMetric):  # type: ignore[misc]
+    """A leaf of a user that raises where an attribute in ``RAISING`` is asked for."""
+
+    RAISING: frozenset[str] = frozenset()
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.made = True
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in type(self).RAISING and 'made' in super().__getattribute__('__dict__'):
+            raise RuntimeError(f'no {name}')
+        return super().__getattribute__(name)
+
+    def to_metric_data(self) -> MetricDataCollection:
+        raise RuntimeError('not now')
+
+
+class _Nameless(_Odd):
+    """A leaf of a user whose name raises."""
+
+    RAISING = frozenset({'name'})
+
+
+class _Unlabelled(_Odd):
+    """A leaf of a user that cannot be read, and whose labels raise too."""
+
+    RAISING = frozenset({'labels'})
+
+
+class _Undecided(_Odd):
+    """A leaf of a user that does not say whether it is internal."""
+
+    RAISING = frozenset({'internal'})
+
+
+class _Unhashable(_Nameless):
+    """A leaf of a user that is no key of a mapping."""
+
+    __hash__ = None  # type: ignore[assignment]  # that is what is wrong with it
+
+
 def _append_users(parent: Metric) -> None:
     doubled = _Doubled('doubled', parent)
     doubled.runtime(21)
@@ -271,15 +294,55 @@ def test_what_satella_shows_is_shown() -> None:
     assert [(point.name, point.value) for point in collect(getMetric())] == [('a', 1), ('stranger', 5)]
 
 
-@pytest.mark.parametrize('odd', [_Failing, _Moody, lambda *_: object()], ids=['raises', 'moody', 'no metric'])
-def test_an_odd_child_costs_itself_alone(odd: Any) -> None:
+@pytest.mark.parametrize(
+    'odd', [_Failing, _Moody, lambda *_: object(), _Nameless, _Unlabelled, _Undecided, _Unhashable]
+)
+@pytest.mark.parametrize('read_all', [collect, lambda root: Delta(read(root), {})], ids=['cumulative', 'delta'])
+def test_an_odd_child_costs_itself_alone(odd: Any, read_all: Any) -> None:
     """Whatever stands in a tree, its neighbours are read."""
     getMetric('before', 'int').runtime(1)
-    getMetric().append_child(odd('odd', getMetric()))
+    getMetric().children.append(odd('odd', getMetric()))
     getMetric('after', 'int').runtime(2)
-    found = list(collect(getMetric()))
+    found = list(read_all(getMetric()))
     assert [point.value for point in found if not isinstance(point, Discarded)] == [1, 2]
     assert [point.reason for point in found if isinstance(point, Discarded)] == [Reason.RAISED]
+
+
+@given(trees(), st.data())
+def test_a_metric_whose_mark_raises_costs_itself_alone(tree: Tree, data: st.DataObject) -> None:
+    """A metric that does not say whether it is internal is discarded by its full name, and all others are read."""
+    root = build(tree)
+    everything = list(leaves(root))
+    assume(everything)
+    broken = data.draw(st.sampled_from(everything))
+    name = name_from(root, broken)
+    shown = any(leaf is broken for leaf, _ in shown_leaves(root))
+    with frozen():
+        others = [reading for reading in read(root) if not _is_of(name, reading)]
+        del broken.internal
+        found = list(read(root))
+    assert [reading for reading in found if not isinstance(reading, Discarded)] == others
+    discarded = [reading for reading in found if isinstance(reading, Discarded)]
+    assert [(each.data.name, each.reason) for each in discarded] == [(name, Reason.RAISED)] * shown
+
+
+def _is_of(name: str, reading: Any) -> bool:
+    """Whether the reading is one of the metric with that full name. A leaf of a generated tree has none below it."""
+    found = reading.data.name if isinstance(reading, Discarded) else reading.name
+    return f'{found}.'.startswith(f'{name}.')
+
+
+def test_a_callable_metric_whose_labels_are_lost_costs_itself_alone() -> None:
+    """A metric that raises before its callables are known is discarded whole, and what comes after it is read."""
+    broken = getMetric('broken', 'callable', value_getter=Constant(1))
+    LabeledMetric(broken, callable=Constant(2), n=1)
+    broken.labels = None
+    getMetric('other', 'int').runtime(2)
+    discarded, other = read(getMetric())
+    assert isinstance(discarded, Discarded)
+    assert (discarded.data.name, discarded.reason, discarded.source) == ('broken', Reason.RAISED, None)
+    assert isinstance(other, DataPoint)
+    assert (other.name, other.value) == ('other', 2)
 
 
 def _series_of_all_types(number: int) -> Metric:
@@ -333,10 +396,10 @@ def test_reading_is_linear() -> None:
         assert not any(isinstance(point, Discarded) for point in collect(root))
 
 
-def test_every_class_that_satella_ships_has_a_shape() -> None:
+def test_every_class_that_satella_ships_has_a_reader() -> None:
     """No shipped class of metric is read through its own to_metric_data."""
     shipped = {cls for cls in METRIC_NAMES_TO_CLASSES.values() if cls.__module__.startswith('satella.')}
-    assert shipped - set(SHAPES) == {Metric}
+    assert shipped - set(READERS) == {Metric}
 
 
 @pytest.mark.parametrize('chunk', [1, 20, 100])
@@ -373,6 +436,7 @@ def test_reading_only_some_classes_reads_no_other(tree: Tree) -> None:
         names = {point.name for point in chosen}
         counters = [point for point in read(root) if point.name in names]
     assert chosen == counters
+    assert {type(point) for point in chosen} <= {CounterReading}
     assert {type(getattr(point, 'source', None)) for point in chosen} <= {CounterMetric, tuple}
 
 
@@ -392,13 +456,106 @@ def test_clicks_are_counted_to_the_very_edge_of_the_period(period: int) -> None:
     root = build(Tree((specs,)))
     with frozen(NOW):
         (point,) = collect(root)
-        assert repr(point.value) == oracle(root)[_series(point)]
+        assert repr(point.value) == oracle(root)[series_of(point)]
+
+
+# --- a walk: first what satella keeps, then user code
+
+
+@given(trees(), st.booleans())
+def test_a_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> None:
+    """The first part has the metrics whose numbers satella keeps, the second part the callables, the uptimes and the
+    classes of users. Each part is in tree order, and together they are everything that reading the tree gives."""
+    root = build(tree)
+    if users:
+        _append_users(root)
+    slow = [
+        name_from(root, leaf)
+        for leaf in (*leaves(root), *root.children)
+        if type(leaf) is not Metric
+        and (type(leaf) in (CallableMetric, UptimeMetric) or not type(leaf).__module__.startswith('satella.'))
+    ]
+    with frozen():
+        everything = list(read(root))
+        walk = Walk(root)
+        kept, computed = list(walk.kept()), list(walk.computed())
+    assert computed == [reading for reading in everything if any(_is_of(name, reading) for name in slow)]
+    assert kept == [reading for reading in everything if not any(_is_of(name, reading) for name in slow)]
+    assert sorted(map(repr, (*kept, *computed))) == sorted(map(repr, everything))
+
+
+class _Asked(LeafMetric):  # type: ignore[misc]
+    """A leaf of a user that says when it is read."""
+
+    def __init__(self, name: str, root: Metric, asked: list[str]) -> None:
+        super().__init__(name, root)
+        self.asked = asked
+
+    def to_metric_data(self) -> MetricDataCollection:
+        self.asked.append(self.name)
+        return MetricDataCollection(MetricData(self.name, 1))
+
+
+def test_a_walk_calls_user_code_only_when_it_gets_there() -> None:
+    """Neither the first part of a walk nor making the second calls anything. Each step of the second part calls what
+    it gives."""
+    asked: list[str] = []
+    getMetric('a', 'callable', value_getter=lambda: asked.append('a') or 1)
+    LabeledMetric(getMetric('a', 'callable'), callable=lambda: asked.append('labelled') or 2, n=1)
+    getMetric('b', 'uptime', time_getter=Constant(1)).time_getter = lambda: asked.append('b') or 3
+    getMetric().append_child(_Asked('c', getMetric(), asked))
+    getMetric('d', 'counter').runtime(4)
+    walk = Walk(getMetric())
+    assert [reading.name for reading in walk.kept() if not isinstance(reading, Discarded)] == ['d']
+    computed = walk.computed()
+    assert asked == []
+    for number, name in enumerate(('labelled', 'a', 'b', 'c'), start=1):
+        next(computed)
+        assert len(asked) == number
+        assert asked[-1] == name
+    assert not list(computed)
+
+
+@given(trees(), st.integers(1, 3))
+def test_both_parts_of_a_walk_tolerate_the_same(tree: Tree, broken: int) -> None:
+    """A metric that raises costs itself alone in either part; without leave to go on, it ends the walk."""
+    build(tree)
+    for index in range(broken):
+        getMetric(f'broken.m{index}', 'callable', value_getter=_Broken(SystemExit(index)))
+        del getMetric(f'broken.n{index}', 'counter').value
+    walk = Walk(getMetric(), TOLERANT)
+    for part, letter in ((walk.kept(), 'n'), (walk.computed(), 'm')):
+        discarded = [each.data.name for each in part if isinstance(each, Discarded)]
+        assert discarded == [f'broken.{letter}{index}' for index in range(broken)]
+    walk = Walk(getMetric())
+    list(walk.kept())
+    with pytest.raises(SystemExit):
+        list(walk.computed())
+
+
+def test_a_walk_lets_a_recording_finish() -> None:
+    """A walk waits for an observation that is counted and not in its bucket yet, as reading does."""
+    histogram = getMetric('h', 'histogram', buckets=(1.0,))
+    histogram.count = 1
+
+    def finish() -> None:
+        histogram.buckets[0] = 1
+
+    (reading,) = Walk(getMetric(), Tolerance(wait=finish)).kept()
+    assert isinstance(reading, HistogramReading)
+    assert (reading.observations, list(reading.counts)) == (1, [1, 0])
+
+
+def test_where_there_is_no_tree_there_is_nothing_to_read() -> None:
+    """A program that has made no metric yet has no root, which is no error of it."""
+    walk = Walk(None)
+    assert not [*walk.kept(), *walk.computed(), *read(None)]
 
 
 # --- recordings that are under way
 
 
-@given(st.lists(st.sampled_from((0.3, 3.0, 30.0)), max_size=5), st.integers(0, PATIENCE), st.booleans())
+@given(st.lists(st.sampled_from((0.3, 3.0, 30.0)), max_size=5), st.integers(0, MAX_REREADS), st.booleans())
 def test_a_recording_that_is_under_way_is_waited_for(values: list[float], waits: int, labelled: bool) -> None:
     """Where another thread has counted an observation, but not put it into its bucket yet, it is let finish; each of a
     labelled histogram and its total."""
@@ -422,10 +579,10 @@ def test_a_recording_that_is_under_way_is_waited_for(values: list[float], waits:
     for each in unfinished:
         each.count += 1
         each.sum += 0.5
-    points = list(read(getMetric(), wait=wait))
+    points = list(read(getMetric(), Tolerance(wait=wait)))
     assert len(points) == len(recorded)
     for point in points:
-        assert isinstance(point, HistogramPoint)
+        assert isinstance(point, HistogramReading)
         assert point.observations == sum(point.counts)
     assert waited == waits * len(recorded)
 
@@ -436,10 +593,10 @@ def test_observations_in_no_bucket_are_not_waited_for_long() -> None:
     histogram.runtime(-1.0)
     counter.runtime(1)
     wait = mock.Mock(spec=[])
-    point, _ = read(getMetric(), wait=wait)
-    assert isinstance(point, HistogramPoint)
+    point, _ = read(getMetric(), Tolerance(wait=wait))
+    assert isinstance(point, HistogramReading)
     assert (point.observations, list(point.counts)) == (1, [0, 0])
-    assert wait.call_count == PATIENCE
+    assert wait.call_count == MAX_REREADS
 
 
 def test_nothing_is_waited_for_unasked() -> None:
@@ -447,7 +604,7 @@ def test_nothing_is_waited_for_unasked() -> None:
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
     histogram.count += 1
     (point,) = read(getMetric())
-    assert isinstance(point, HistogramPoint)
+    assert isinstance(point, HistogramReading)
     assert (point.observations, list(point.counts)) == (1, [0, 0])
 
 
@@ -473,18 +630,6 @@ def test_what_cannot_be_read_is_named() -> None:
     assert all(each.reason is Reason.RAISED and str(each.error) == 'not now' for each in discarded)
 
 
-def test_a_stranger_is_as_visible_as_its_level() -> None:
-    """What is no metric of satella's is left out where its level is beyond that which is shown."""
-    parent = getMetric('web')
-    stranger = _Unreadable()
-    parent.children.append(stranger)
-    assert len(list(read(parent))) == 1
-    stranger.level = MetricLevel.DEBUG
-    assert not list(read(parent))
-    stranger.level = None
-    assert len(list(read(parent))) == 1
-
-
 def test_a_tree_that_grows_while_it_is_read_comes_to_an_end() -> None:
     """Metrics that come while the tree is read are the next cycle's, even if reading it is what makes them."""
     made = 0
@@ -508,23 +653,11 @@ def test_a_total_that_cannot_be_read_costs_itself() -> None:
     after.runtime(1)
     del orders.value
     child, total, last = read(getMetric())
-    assert isinstance(child, DataPoint)
+    assert isinstance(child, CounterReading)
     assert isinstance(last, DataPoint)
     assert (child.name, last.name) == ('orders', 'z')
     assert isinstance(total, Discarded)
     assert (total.data.name, total.reason, total.source) == ('orders', Reason.RAISED, orders)
-
-
-def test_a_metric_below_two_parents_has_the_level_of_its_own() -> None:
-    """A child that was made below another metric inherits that one's level, wherever else it is shown."""
-    other = getMetric('other')
-    child = getMetric('other.c', 'int')
-    child.runtime(1)
-    parent = getMetric('web')
-    parent.append_child(child)
-    assert len(list(read(parent))) == 1
-    other.level = MetricLevel.DEBUG
-    assert not list(read(parent))
 
 
 def test_totals_of_counters_are_counters() -> None:

@@ -1,0 +1,141 @@
+"""Metric tree → readings: what a tree of satella metrics says at this moment, in linear time.
+
+What may live here: the walk over the leaves of a tree, and what happens where one of them raises. What may not:
+knowledge of single metric classes (:mod:`aws_satella.pure.readers`), CloudWatch, dimensions, baselines.
+
+satella's own ``to_metric_data()`` copies everything it has so far for each metric that it adds, so it is quadratic in
+the number of series. Here the tree is walked once, lazily.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from aws_satella.pure.points import STRICT, Discarded, Tolerance, raised
+from aws_satella.pure.readers import GROWING, QUIET, READERS, Reader, Reading, ReadOne, foreign
+from aws_satella.pure.tree import Leaf, join, leaves
+
+Readings = Iterable[Reading | Discarded]
+"""Readings on their way, with what is discarded in between."""
+
+MAX_REREADS: Final = 20
+"""How often a metric is read again while another thread records into it: a busy one is met so again and again."""
+
+
+def read(
+    root: Any, tolerance: Tolerance = STRICT, only: Container[type] | None = None
+) -> Iterator[Reading | Discarded]:
+    """Read a tree of satella metrics, in tree order, lazily.
+
+    Internal metrics are left out: a leaf that is internal, with all its children and totals. The mark of a container
+    says nothing, since satella marks every parent that the creation of an internal metric brought along, the root
+    included.
+
+    :param root: a satella metric: a container, or a single leaf; names start with its own
+    :param tolerance: what user code may raise at the cost of one metric alone, and how to wait for a recording
+    :param only: read the metrics of these classes, and pass over the others
+    :return: readings, and a :class:`~aws_satella.pure.Discarded` in place of what could not be read
+    """
+    found = leaves(root)
+    return _read(found if only is None else (leaf for leaf in found if type(leaf[0]) in only), tolerance)
+
+
+class Walk:
+    """One walk over a tree: first what satella keeps, then what runs user code, which may hang or take its time.
+
+    :param root: as for :func:`read`; None for a tree that does not exist yet
+    :param tolerance: as for :func:`read`
+    """
+
+    def __init__(self, root: Any, tolerance: Tolerance = STRICT) -> None:
+        self._root = root
+        self._tolerance = tolerance
+        self._postponed: list[Leaf] = []
+
+    def kept(self) -> Iterator[Reading | Discarded]:
+        """Read the metrics whose numbers satella keeps."""
+        return _read(self._without_user_code(), self._tolerance)
+
+    def computed(self) -> Iterator[Reading | Discarded]:
+        """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes."""
+        return _read(self._postponed, self._tolerance)
+
+    @property
+    def computes(self) -> bool:
+        """Whether :meth:`computed` has anything to read."""
+        return bool(self._postponed)
+
+    def _without_user_code(self) -> Iterator[Leaf]:
+        for leaf in () if self._root is None else leaves(self._root):
+            if type(leaf[0]) in QUIET:
+                yield leaf
+            else:
+                self._postponed.append(leaf)
+
+
+def _read(found: Iterable[Leaf], tolerance: Tolerance) -> Iterator[Reading | Discarded]:
+    for leaf, prefix in found:
+        reader = READERS.get(type(leaf)) or Reader(partial(foreign, prefix))
+        name = type(leaf).__name__
+        try:
+            name = join(prefix, getattr(leaf, 'name', name))
+            parts, total = _contents(leaf, reader)
+        except tolerance.errors as error:
+            yield raised(name, None, error, _source(leaf))
+            continue
+        own = reader.own
+        if tolerance.wait is not None and reader.settled is not None:
+            settle = partial(_settled, tolerance.wait, reader.settled)
+            own, total = partial(settle, own), total and partial(settle, total)
+        for part in parts:
+            try:  # once for each series, so without the call of _attempt()
+                readings = own(part, name)
+            except tolerance.errors as error:
+                readings = (_failed(part, name, error, tolerance),)
+            yield from readings
+        if total is not None:
+            yield from _attempt(total, leaf, name, tolerance)
+
+
+def _contents(leaf: Any, reader: Reader) -> tuple[Iterable[Any], ReadOne | None]:
+    """What a metric consists of, and how to read its total: nothing of an internal metric, no total without labels."""
+    if type(leaf) in READERS and leaf.internal:
+        return (), None
+    total = reader.total if reader.total and leaf.embedded_submetrics_enabled else None
+    return reader.parts(leaf), total
+
+
+def _attempt(read_one: ReadOne, subject: Any, name: str, tolerance: Tolerance) -> Iterable[Reading | Discarded]:
+    """The readings of a metric, or of a part of one; a discard in their place where reading it raises."""
+    try:
+        return read_one(subject, name)
+    except tolerance.errors as error:
+        return (_failed(subject, name, error, tolerance),)
+
+
+def _failed(subject: Any, name: str, error: BaseException, tolerance: Tolerance) -> Discarded:
+    try:
+        labels = getattr(subject, 'labels', None)
+    except tolerance.errors:  # they may be what raised
+        labels = None
+    return raised(name, labels, error, _source(subject))
+
+
+def _source(metric: Any) -> Hashable:
+    """The metric, if its numbers grow. Others have no place in a baseline, and need not be hashable."""
+    return metric if type(metric) in GROWING else None
+
+
+def _settled(
+    wait: Callable[[], object], settled: Callable[[Any], bool], read_one: ReadOne, metric: Any, name: str
+) -> Iterable[Reading]:
+    """The readings of the metric, once no other thread is in the middle of a recording."""
+    readings = read_one(metric, name)
+    for _ in range(MAX_REREADS):
+        if all(map(settled, readings)):
+            break
+        wait()
+        readings = read_one(metric, name)
+    return readings

@@ -1,0 +1,534 @@
+"""What an exporter remembers, against plain lists and counts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from aws_satella.pure import ledger as ledger_module
+from aws_satella.pure import limits
+from aws_satella.pure.ledger import Ledger, Saying
+from aws_satella.pure.outbox import Batch, Room
+
+DAY = 24 * 60 * 60
+MAX_BYTES = 150
+"""Bytes that a ledger of these tests keeps, so that few items are too many."""
+
+BEGINS = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
+ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
+DROPS = 'Metric data are dropped, the oldest first: %d that are %s'
+RETURNS = (
+    'The outbox is full. Increases stay in the metrics until CloudWatch answers again; the export had %d metric data'
+)
+SENT = 'Sent %d metric data to %s'
+
+
+class Waiting(NamedTuple):
+    """An item of the model."""
+
+    timestamp: float
+    item: str
+
+
+class Cycle(NamedTuple):
+    """A cycle of the model whose increases can stay in the tree."""
+
+    baseline: dict[Any, Any]
+    """That of the cycle before."""
+    items: set[str]
+
+
+class Flight(NamedTuple):
+    """A request of the model that is being sent."""
+
+    request: Batch
+    replies: list[object]
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Every transition of a ledger, beside lists and counts. A request is settled before anything else is decided about
+    the items in it, as in an exporter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(ledger_module, 'MAX_BUFFERED_BYTES', MAX_BYTES)
+        self.ledger = Ledger()
+        self.now = 1_000.0
+        self.items_so_far = self.cycles_so_far = 0
+        self.waiting: list[Waiting] = []
+        self.sent = self.discarded = self.dropped = 0
+        self.baseline: dict[Any, Any] = {}
+        self.cycle: Cycle | None = None
+        self.flight: Flight | None = None
+        self.lost: list[Flight] = []
+        """Requests that were in flight when everything was given up."""
+        self.failures = self.failed_requests = self.cycles = self.dropped_before_outage = 0
+        self.last_success: float | None = None
+        self.drop_was_said = self.return_was_said = False
+        self.envelope = 'N'
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    def items(self, lengths: list[int]) -> list[str]:
+        first = self.items_so_far
+        self.items_so_far += len(lengths)
+        return [f'item {first + index} ' + 'x' * length for index, length in enumerate(lengths)]
+
+    @initialize(baseline=st.sampled_from(({}, {'fork': 1})))
+    def begins(self, baseline: dict[Any, Any]) -> None:
+        self.ledger = Ledger(baseline)
+        self.baseline = baseline
+
+    @rule(days=st.sampled_from((1, 6, 15)))
+    def time_passes(self, days: int) -> None:
+        self.now += days * DAY
+
+    # --- collecting
+
+    def put(self, lengths: list[int], discarded: int) -> Batch:
+        items = self.items(lengths)
+        self.waiting += [Waiting(self.now, item) for item in items]
+        self.discarded += discarded
+        return Batch(self.envelope, self.now, items)
+
+    @rule(lengths=st.lists(st.integers(0, 12), max_size=5), discarded=st.integers(0, 2), returnable=st.booleans())
+    def recorded(self, lengths: list[int], discarded: int, returnable: bool) -> None:
+        batch = self.put(lengths, discarded)
+        self.cycles_so_far += 1
+        before, self.baseline = self.baseline, {'cycle': self.cycles_so_far}
+        self.cycle = Cycle(before, set(batch.items)) if returnable else None
+        self.ledger = self.ledger.recorded(batch, discarded, self.baseline, returnable=returnable)
+
+    @rule(lengths=st.lists(st.integers(0, 12), max_size=3), discarded=st.integers(0, 2))
+    def added(self, lengths: list[int], discarded: int) -> None:
+        batch = self.put(lengths, discarded)
+        if self.cycle is not None:
+            self.cycle.items.update(batch.items)
+        self.ledger = self.ledger.added(batch, discarded)
+
+    @rule()
+    def cycle_ended(self) -> None:
+        self.ledger = self.ledger.cycle_ended()
+        self.cycles += 1
+        self.cycle = None
+
+    # --- sending
+
+    def touched(self, request: Batch) -> None:
+        """Once a request with items of the last cycle was taken or refused, the cycle no longer stays in the tree."""
+        if self.cycle is not None and not self.cycle.items.isdisjoint(request.items):
+            self.cycle = None
+
+    @precondition(lambda self: self.waiting and self.flight is None)
+    @rule(most=st.integers(1, 6))
+    def sending(self, most: int) -> None:
+        request = self.ledger.outbox.next(Room(most, MAX_BYTES))
+        assert request is not None
+        assert list(request.items) == [each.item for each in self.waiting[: len(request.items)]]
+        self.flight = Flight(request, [])
+        self.ledger = self.ledger.sending(*self.flight)
+
+    @precondition(lambda self: self.flight is not None)
+    @rule(reply=st.sampled_from((None, {}, 'reply')))
+    def reply_comes(self, reply: object) -> None:
+        assert self.flight is not None
+        self.flight.replies.append(reply)
+
+    @rule()
+    def settled(self) -> None:
+        self.ledger, said = self.ledger.settled(self.now)
+        expected: list[Saying] = []
+        flight, self.flight = self.flight, None
+        if flight is not None and flight.replies:
+            number = len(flight.request.items)
+            if self.failures:
+                dropped = self.dropped - self.dropped_before_outage
+                expected.append(Saying('INFO', ENDS, (self.failures, len(self.waiting), dropped)))
+            expected.append(Saying('DEBUG', SENT, (number, self.envelope)))
+            self.waiting = self.waiting[number:]
+            self.sent += number
+            self.failures, self.last_success = 0, self.now
+            self.drop_was_said = self.return_was_said = False
+            self.touched(flight.request)
+        assert said == expected
+
+    @precondition(lambda self: self.flight is not None and not self.flight.replies)
+    @rule(culprits=st.frozensets(st.integers(-1, 5), max_size=2))
+    def refused(self, culprits: frozenset[int]) -> None:
+        assert self.flight is not None
+        request = self.flight.request
+        number = len(request.items)
+        named = sorted(index for index in culprits if 0 <= index < number) if number > 1 else [0]
+        self.ledger, rejected = self.ledger.refused(request, culprits)
+        assert rejected == [request.items[index] for index in named]
+        kept = [Waiting(request.timestamp, item) for index, item in enumerate(request.items) if index not in named]
+        self.waiting[:number] = kept
+        self.discarded += len(named)
+        self.failed_requests += 1
+        self.flight = None
+        self.touched(request)
+
+    @precondition(lambda self: self.flight is not None and not self.flight.replies)
+    @rule(why=st.sampled_from(('timeout', 'throttled')))
+    def failed(self, why: str) -> None:
+        self.ledger, said = self.ledger.failed(why)
+        assert said == ([] if self.failures else [Saying('WARNING', BEGINS, (why,))])
+        if not self.failures:
+            self.dropped_before_outage = self.dropped
+        self.failures += 1
+        self.failed_requests += 1
+        self.flight = None
+
+    @precondition(lambda self: self.waiting and self.flight is None)
+    @rule(most=st.integers(1, 6), outcome=st.sampled_from(('accepted', 'failed', 'refused', 'named')))
+    def request(self, most: int, outcome: str) -> None:
+        """One request from its start to its end."""
+        self.sending(most)
+        if outcome == 'accepted':
+            self.reply_comes({})
+            self.settled()
+        elif outcome == 'failed':
+            self.failed('reset')
+        else:
+            self.refused(frozenset({0} if outcome == 'named' else ()))
+
+    @precondition(lambda self: self.flight is None)
+    @rule(
+        lengths=st.lists(st.integers(0, 12), max_size=5),
+        discarded=st.integers(0, 1),
+        most=st.integers(1, 3),
+        outcomes=st.lists(st.sampled_from(('accepted', 'accepted', 'refused', 'named')), max_size=3),
+        max_buffered=st.integers(0, 8),
+    )
+    def cycle_in_an_outage(
+        self, lengths: list[int], discarded: int, most: int, outcomes: list[str], max_buffered: int
+    ) -> None:
+        """One cycle in delta as an exporter has it, with requests before the one that fails."""
+        self.recorded(lengths, discarded, returnable=True)
+        self.aged()
+        for outcome in outcomes:
+            if self.waiting:
+                self.request(most, outcome)
+        if self.waiting:
+            self.request(most, 'failed')
+        self.bounded(max_buffered)
+        self.cycle_ended()
+
+    # --- what is not sent
+
+    def drop(self, kept: list[Waiting], why: str) -> list[Saying]:
+        """Keep some of the items, and say once between two successes that others are dropped."""
+        number = len(self.waiting) - len(kept)
+        self.waiting = kept
+        self.dropped += number
+        if not number or self.drop_was_said:
+            return []
+        self.drop_was_said = True
+        return [Saying('WARNING', DROPS, (number, why))]
+
+    @precondition(lambda self: self.flight is None)
+    @rule()
+    def aged(self) -> None:
+        self.ledger, said = self.ledger.aged(self.now)
+        kept = [each for each in self.waiting if each.timestamp >= self.now - limits.MAX_AGE_SECONDS]
+        if self.cycle is not None and self.cycle.items & {each.item for each in set(self.waiting) - set(kept)}:
+            self.cycle = None  # its loss was counted, so it cannot come back
+        assert said == self.drop(kept, 'older than two weeks')
+
+    def without_surplus(self, max_buffered: int) -> list[Waiting]:
+        kept = self.waiting
+        while len(kept) > max_buffered or sum(len(each.item) for each in kept) > MAX_BYTES:
+            kept = kept[1:]
+        return kept
+
+    @precondition(lambda self: self.flight is None)
+    @rule(max_buffered=st.integers(0, 8))
+    def bounded(self, max_buffered: int) -> None:
+        self.ledger, said = self.ledger.bounded(max_buffered)
+        expected: list[Saying] = []
+        if self.cycle is not None and self.without_surplus(max_buffered) != self.waiting:
+            self.baseline = self.cycle.baseline
+            kept = [each for each in self.waiting if each.item not in self.cycle.items]
+            returned = len(self.waiting) - len(kept)
+            self.waiting = kept
+            if returned and not self.return_was_said:
+                expected.append(Saying('WARNING', RETURNS, (returned,)))
+                self.return_was_said = True
+        why = f'beyond max_buffered={max_buffered} or {MAX_BYTES} bytes'
+        expected += self.drop(self.without_surplus(max_buffered), why)
+        self.cycle = None
+        assert said == expected
+        assert self.ledger.outbox.buffered <= max_buffered
+
+    @rule()
+    def given_up(self) -> None:
+        self.ledger = self.ledger.given_up()
+        self.dropped += len(self.waiting)
+        self.waiting = []
+        self.cycle = None
+        if self.flight is not None:
+            self.lost.append(self.flight)
+            self.flight = None
+
+    @precondition(lambda self: self.lost)
+    @rule()
+    def a_reply_comes_too_late(self) -> None:
+        """What was given up stays dropped: the next :meth:`settled` must not count the reply."""
+        self.lost[-1].replies.append({})
+
+    @precondition(lambda self: self.lost and self.flight is None)
+    @rule(culprits=st.frozensets(st.integers(0, 2), max_size=1))
+    def a_refusal_comes_too_late(self, culprits: frozenset[int]) -> None:
+        self.ledger, rejected = self.ledger.refused(self.lost[-1].request, culprits)
+        assert rejected == []
+        self.failed_requests += 1
+
+    # --- what is always true
+
+    @invariant()
+    def everything_is_counted_once(self) -> None:
+        outbox = self.ledger.outbox
+        assert (outbox.sent, outbox.discarded, outbox.dropped, outbox.buffered) == (
+            self.sent,
+            self.discarded,
+            self.dropped,
+            len(self.waiting),
+        )
+        assert outbox.recorded == outbox.sent + outbox.discarded + outbox.dropped + outbox.buffered
+
+    @invariant()
+    def the_same_items_wait_in_the_same_order(self) -> None:
+        assert list(self.ledger.outbox.waiting()) == [each.item for each in self.waiting]
+
+    @invariant()
+    def the_baseline_is_that_of_what_left_the_tree(self) -> None:
+        assert self.ledger.baseline == self.baseline
+
+    @invariant()
+    def the_state_of_an_outage_is_that_of_the_model(self) -> None:
+        ledger = self.ledger
+        assert (ledger.failures, ledger.failed_requests, ledger.cycles, ledger.last_success) == (
+            self.failures,
+            self.failed_requests,
+            self.cycles,
+            self.last_success,
+        )
+
+
+TestLedger = LedgerMachine.TestCase
+
+ROOM = Room(100, 10**6)
+
+
+def _recorded(ledger: Ledger, *items: str, baseline: dict[Any, Any] | None = None, discarded: int = 0) -> Ledger:
+    """A ledger after a cycle in delta."""
+    return ledger.recorded(Batch('N', 1.0, items), discarded, baseline or {}, returnable=True)
+
+
+def _request(ledger: Ledger, most: int = 100) -> Batch:
+    request = ledger.outbox.next(Room(most, 10**6))
+    assert request is not None
+    return request
+
+
+def _sent(ledger: Ledger, most: int = 100) -> Ledger:
+    """A ledger after a request that was accepted."""
+    return ledger.sending(_request(ledger, most), [{}]).settled(2.0)[0]
+
+
+def test_a_reply_is_counted_once() -> None:
+    """A reply that is noted in the list of a request is counted by the next settling, and by no other."""
+    replies: list[object] = []
+    ledger = _recorded(Ledger(), 'a 1', 'a 2')
+    flying = ledger.sending(_request(ledger), replies)
+    assert flying.settled(2.0)[0] == ledger, 'there is no reply yet'
+    replies.append(None)
+    settled, said = flying.settled(3.0)
+    assert (settled.outbox.sent, settled.last_success) == (2, 3.0)
+    assert [saying.level for saying in said] == ['DEBUG']
+    assert settled.settled(4.0) == (settled, [])
+
+
+def test_a_late_reply_counts_nothing() -> None:
+    """After everything was given up, a reply changes neither the counts nor the next cycle."""
+    replies: list[object] = []
+    ledger = _recorded(Ledger(), 'a 1', 'a 2')
+    given_up = ledger.sending(_request(ledger), replies).given_up()
+    replies.append({})
+    assert given_up.settled(2.0) == (given_up, [])
+    assert (given_up.outbox.sent, given_up.outbox.dropped) == (0, 2)
+    following = _recorded(given_up, 'b 1')
+    assert following.settled(3.0) == (following, [])
+
+
+@pytest.mark.parametrize('between', ['nothing', 'accepted', 'refused', 'halved', 'aged'])
+def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
+    """In delta the items of a cycle for which there is no room go, its baseline is the one before, and its discards
+    stay counted, also where older items were accepted, refused or dropped in between."""
+    older = Ledger({'cycle': 0}).recorded(Batch('N', 1.0, ['a 1', 'a 2', 'a 3']), 1, {'cycle': 1}, returnable=True)
+    older, _ = older.bounded(10)
+    later = 1.0 + limits.MAX_AGE_SECONDS
+    ledger = older.recorded(Batch('N', later, ['b 1', 'b 2']), 3, {'cycle': 2}, returnable=True)
+    ledger = ledger.added(Batch('N', later, ['b 3']), 1)
+    left = ['a 1', 'a 2', 'a 3']
+    if between == 'accepted':
+        ledger, left = _sent(ledger, 2), ['a 3']
+    elif between == 'refused':
+        ledger, left = ledger.refused(_request(ledger, 3), {1})[0], ['a 1', 'a 3']
+    elif between == 'halved':
+        ledger = ledger.refused(_request(ledger, 3), ())[0]
+    elif between == 'aged':
+        ledger, left = ledger.aged(later + 1)[0], []
+    counted = ledger.outbox.discarded
+    ledger, _ = ledger.failed('no answer')
+    ledger, said = ledger.bounded(len(left))
+    assert list(ledger.outbox.waiting()) == left
+    assert ledger.baseline == {'cycle': 1}
+    assert ledger.outbox.discarded == counted
+    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (3,))]
+
+
+def test_a_cycle_stays_in_the_tree_as_a_whole() -> None:
+    """A cycle for which there is room in part stays in the tree as a whole, since it has one baseline."""
+    ledger = _recorded(Ledger({'cycle': 0}), 'a 1', 'a 2', 'a 3', baseline={'cycle': 1})
+    ledger, _ = ledger.bounded(2)
+    assert (list(ledger.outbox.waiting()), ledger.baseline) == ([], {'cycle': 0})
+
+
+@pytest.mark.parametrize('touch', ['accepted', 'refused', 'kept', 'ended', 'cumulative'])
+def test_a_cycle_that_left_the_tree_loses_its_oldest(touch: str) -> None:
+    """Once some of a cycle was sent or refused, or there was room for all of it, or it has ended, the oldest items go
+    instead. So they do for running totals, which bring the same value again."""
+    ledger = Ledger({'cycle': 0}).recorded(
+        Batch('N', 1.0, ['a 1', 'a 2', 'a 3', 'a 4']), 0, {'cycle': 1}, returnable=touch != 'cumulative'
+    )
+    if touch == 'accepted':
+        ledger = _sent(ledger, 1)
+    elif touch == 'refused':
+        ledger, _ = ledger.refused(_request(ledger, 1), ())
+    elif touch == 'kept':
+        ledger, _ = ledger.bounded(4)
+    elif touch == 'ended':
+        ledger = ledger.cycle_ended()
+    ledger, said = ledger.bounded(2)
+    assert list(ledger.outbox.waiting()) == ['a 3', 'a 4']
+    assert ledger.baseline == {'cycle': 1}
+    assert ledger.outbox.dropped == (1 if touch in ('accepted', 'refused') else 2)
+    assert [saying.message for saying in said] == [DROPS]
+
+
+def test_a_request_across_two_cycles_is_of_the_later_one() -> None:
+    """A request with items of both cycles takes some of the later one out of the tree."""
+    ledger = _recorded(Ledger(), 'a 1', baseline={'cycle': 1}).cycle_ended()
+    ledger = _sent(_recorded(ledger, 'b 1', 'b 2', 'b 3', baseline={'cycle': 2}), 2)
+    ledger, _ = ledger.bounded(1)
+    assert (list(ledger.outbox.waiting()), ledger.baseline) == (['b 3'], {'cycle': 2})
+
+
+@given(st.lists(st.sampled_from(('cycle', 'fail', 'drop', 'return', 'answer')), max_size=30))
+def test_an_outage_is_said_once(events: list[str]) -> None:
+    """The begin and the end of an outage are said once each. In between, dropping and returning are said once each."""
+    ledger = Ledger()
+    lines: list[str] = []
+    for event in events:
+        before = ledger.failures
+        said: list[Saying] = []
+        if event == 'cycle':
+            ledger = ledger.recorded(Batch('N', 1.0, ['a 1', 'a 2']), 0, {}, returnable=False)
+        elif event == 'return':
+            ledger, said = _recorded(ledger, 'b 1', 'b 2').bounded(1)
+        elif event == 'drop':
+            ledger, said = ledger.bounded(1)
+        elif ledger.outbox.buffered and event == 'fail':
+            ledger, said = ledger.sending(_request(ledger), []).failed('no answer')
+        elif ledger.outbox.buffered:
+            ledger, said = ledger.sending(_request(ledger), [{}]).settled(2.0)
+            assert [saying.message for saying in said] == ([ENDS] if before else []) + [SENT]
+            assert len(lines) == len(set(lines))
+            assert (BEGINS in lines) == (before > 0)
+            lines = []
+            said = []
+        lines += [saying.message for saying in said]
+    assert len(lines) == len(set(lines))
+
+
+def test_the_end_of_an_outage_says_what_it_cost() -> None:
+    """The line at the end of an outage has the failed attempts, what was kept, and what was dropped in this outage."""
+    ledger = _recorded(Ledger(), 'a 1', 'a 2', 'a 3').cycle_ended()
+    ledger, _ = ledger.bounded(2)
+    ledger, _ = ledger.failed('first')
+    ledger, _ = ledger.failed('second')
+    ledger, _ = ledger.bounded(1)
+    ledger, said = ledger.sending(_request(ledger), [{}]).settled(2.0)
+    assert said[0] == Saying('INFO', ENDS, (2, 1, 1))
+    assert ledger.failures == 0
+
+
+def test_dropping_is_said_again_in_the_next_outage() -> None:
+    """A loss before an outage, after which CloudWatch took data, does not keep quiet about the next one."""
+    ledger = _recorded(Ledger(), 'a 1', 'a 2').cycle_ended()
+    ledger, said = ledger.bounded(1)
+    assert [saying.message for saying in said] == [DROPS]
+    ledger = _recorded(_sent(ledger), 'b 1', 'b 2').cycle_ended()
+    ledger, said = ledger.failed('no answer')
+    assert [saying.message for saying in said] == [BEGINS]
+    ledger, said = ledger.bounded(1)
+    assert [saying.message for saying in said] == [DROPS]
+
+
+def test_a_loss_by_age_is_counted_for_good() -> None:
+    """Items of a cycle that were dropped for their age stay counted, so the rest of the cycle no longer stays in the
+    tree."""
+    ledger = _recorded(Ledger({'cycle': 0}), 'a 1', baseline={'cycle': 1})
+    ledger = ledger.added(Batch('N', 2.0 + limits.MAX_AGE_SECONDS, ['a 2', 'a 3']), 0)
+    ledger, _ = ledger.aged(2.0 + limits.MAX_AGE_SECONDS)
+    ledger, _ = ledger.failed('no answer')
+    ledger, _ = ledger.bounded(1)
+    assert (list(ledger.outbox.waiting()), ledger.outbox.dropped, ledger.baseline) == (['a 3'], 2, {'cycle': 1})
+
+
+def test_a_cycle_without_items_is_not_said_to_wait() -> None:
+    """Where older items alone are too many, nothing is said of an empty cycle, and the next one that waits is said."""
+    ledger = _recorded(Ledger(), 'a 1', 'a 2').cycle_ended()
+    ledger, said = _recorded(ledger, discarded=1).bounded(1)
+    assert [saying.message for saying in said] == [DROPS]
+    ledger, said = _recorded(ledger, 'b 1').bounded(1)
+    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (1,))]
+
+
+def test_bytes_are_bounded_whatever_their_number() -> None:
+    """Items beyond 64 MB are dropped, the oldest first, though there are fewer than ``max_buffered``."""
+    assert ledger_module.MAX_BUFFERED_BYTES == 64_000_000
+    items = [f'{index}' + 'x' * 999_999 for index in range(9)] * 8
+    ledger = _recorded(Ledger(), *items).cycle_ended()
+    ledger, _ = ledger.bounded(20_000)
+    assert list(ledger.outbox.waiting()) == items[-64:]
+    assert ledger.outbox.dropped == len(items) - 64
+
+
+def test_a_ledger_is_a_value() -> None:
+    """Every transition gives another ledger, and leaves the one that it was asked of as it was."""
+    full = _recorded(Ledger(), 'a 1', 'a 2', baseline={'cycle': 1})
+    before = repr(full)
+    request = _request(full)
+    for after in (
+        _recorded(full, 'b 1'),
+        full.added(Batch('N', 1.0, ['b 1']), 1),
+        full.cycle_ended(),
+        full.sending(request, []),
+        full.refused(request, ())[0],
+        full.failed('no answer')[0],
+        full.aged(2.0 + limits.MAX_AGE_SECONDS)[0],
+        full.bounded(1)[0],
+        full.given_up(),
+    ):
+        assert after != full
+    assert repr(full) == before
+    with pytest.raises(AttributeError):
+        full.failures = 1  # type: ignore[misc]

@@ -1,0 +1,67 @@
+"""The tree that metrics are in: its leaves, their names, and what levels show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hypothesis import given
+from property.trees import Tree, build, name_from, trees
+from satella.instrumentation.metrics import Metric, MetricLevel, getMetric
+
+from aws_satella.pure import read
+from aws_satella.pure.tree import join, leaves
+
+
+def _shown(metric: Metric) -> Iterator[Metric]:
+    """The leaves that satella shows: below each container, the children whose level is not beyond its own."""
+    if type(metric) is not Metric:
+        yield metric
+        return
+    for child in metric.children:
+        if child.level <= metric.level:
+            yield from _shown(child)
+
+
+@given(trees())
+def test_the_leaves_are_those_that_satella_shows(tree: Tree) -> None:
+    """Every leaf that levels show comes once, in tree order, with the names above it."""
+    root = build(tree)
+    assert [(leaf, join(prefix, leaf.name)) for leaf, prefix in leaves(root)] == [
+        (leaf, name_from(root, leaf)) for leaf in _shown(root)
+    ]
+
+
+def test_a_leaf_is_its_own_only_leaf() -> None:
+    """A tree may be a single metric, which has no names above it."""
+    counter = getMetric('web.c', 'counter')
+    assert list(leaves(counter)) == [(counter, '')]
+
+
+class _Stranger:
+    """Something among the children that is no metric at all."""
+
+    level: object = MetricLevel.RUNTIME
+
+
+def test_a_stranger_is_as_visible_as_its_level() -> None:
+    """What is no metric of satella's is left out where its level is beyond that which is shown."""
+    parent = getMetric('web')
+    stranger = _Stranger()
+    parent.children.append(stranger)
+    assert len(list(read(parent))) == 1
+    stranger.level = MetricLevel.DEBUG
+    assert not list(read(parent))
+    stranger.level = None
+    assert len(list(read(parent))) == 1
+
+
+def test_a_metric_below_two_parents_has_the_level_of_its_own() -> None:
+    """A child that was made below another metric inherits that one's level, wherever else it is shown."""
+    other = getMetric('other')
+    child = getMetric('other.c', 'int')
+    child.runtime(1)
+    parent = getMetric('web')
+    parent.append_child(child)
+    assert len(list(read(parent))) == 1
+    other.level = MetricLevel.DEBUG
+    assert not list(read(parent))
