@@ -1,13 +1,14 @@
-"""Delivers the metrics that a process keeps with satella to Amazon CloudWatch."""
+"""Exports the metrics that a Python process keeps with satella to Amazon CloudWatch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_satella.effects.cloudwatch import InitializationError
-from aws_satella.effects.delivery import ExportStats
+from aws_satella.effects.destinations.cloudwatch import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.process import export_once, flush, start_if_not_started
+from aws_satella.effects.stats import ExportStats
+from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
     from aws_satella.effects.preview import preview
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     'AWSSatellaExporterThread',
+    'ArgumentError',
+    'ArgumentTypeError',
     'ExportStats',
     'InitializationError',
     'Preview',
@@ -27,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What sites do without in production is imported when it is asked for."""
+    """Import at the first use what a site does without in production."""
     if name == 'preview':
         from aws_satella.effects.preview import preview
 
@@ -37,3 +40,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(bill, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

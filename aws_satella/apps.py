@@ -1,5 +1,5 @@
-"""Where Django looks for an app's configuration: add ``'aws_satella'`` to ``INSTALLED_APPS`` to have it checked."""
+"""Where Django looks for the configuration of an app: ``'aws_satella'`` in ``INSTALLED_APPS`` turns the checks on."""
 
-from aws_satella.effects.django import AWSSatellaConfig
+from aws_satella.effects.django.checks import AWSSatellaConfig
 
 __all__ = ['AWSSatellaConfig']

@@ -1,83 +1,81 @@
-"""Room for the host: work of ours, done in small pieces with a rest after each.
+"""Cooperative pacing: work in short slices and sleep between them, so that the threads of the host get the interpreter.
 
-A thread that computes gives the interpreter's lock away only when another has waited for it for 5 ms, and under gevent
-not at all. So the exporter's thread rests by itself after every millisecond: while it reads the metrics, and while
-botocore validates and serialises them, which takes most of the time. It rests longer than it works, so that a request
-to a site meets few pieces, and short ones. A cycle takes longer so, but nobody waits for it; where somebody does, and
-where it would take up too much of the interval, there is no rest.
+A thread that computes gives up the lock of the interpreter only when another thread has waited for it for 5 ms, and
+under gevent not at all. So the thread of the exporter rests by itself after every millisecond while it reads and
+encodes the metrics. It rests longer than it works, so that a request to a site meets few slices, and short ones. A
+cycle takes longer this way, but no caller waits for it. Where a caller waits, and where pacing would take up too much
+of the interval, a rest is only long enough to let another thread run.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, TypeVar
 
 T = TypeVar('T')
 
-GLANCE: Final = 20
-"""Items between two looks at the clock: less than a millisecond's work."""
+ITEMS_PER_GLANCE: Final = 20
+"""Items between two looks at the clock: less than a millisecond of work."""
 
-WORK: Final = 0.001
-"""Seconds between two rests."""
+SLICE_SECONDS: Final = 0.001
+"""Work between two rests."""
 
-REST: Final = 3.0
-"""How long a rest is, in times of the work before it: the thread works for a quarter of the time at most."""
+REST_RATIO: Final = 3.0
+"""Length of a rest, as a multiple of the slice before it: the thread works for a quarter of the time at most."""
 
-LONGEST: Final = 0.005
-"""Seconds of one rest. What took longer has waited itself: for the network, or for the lock."""
+MAX_REST_SECONDS: Final = 0.005
+"""The longest rest. A slice that took longer has waited itself: for the network, or for the lock."""
 
-MOMENT: Final = 0.001
-"""Seconds that another thread is given to finish a recording: much more than it takes, should there be a processor."""
+HURRIED_SLICE_SECONDS: Final = 0.01
+"""Work between two rests of no length, in a hurry. Under gevent they are what lets other greenlets run."""
 
-MOMENTS: Final = 200
-"""How many of them there are in all. A histogram of negative numbers, of which there may be many, would take each."""
+WAIT_SECONDS: Final = 0.001
+"""How long another thread is given to finish a recording: much more than it takes where there is a free processor."""
+
+MAX_WAITS: Final = 200
+"""Most waits in one cycle. A histogram with negative observations never settles, and would use them all."""
 
 
 class Pace:
     """How fast one thread works."""
 
     def __init__(self) -> None:
+        self.hurried = False
+        """Whether a caller waits, or the end of the process does."""
         self._until = 0.0
         self._rested = 0.0
-        self._moments = 0
+        self._waits = 0
 
     def ease(self, seconds: float) -> None:
         """Rest now and then, for that long."""
+        self.hurried = False
         self._until = time.monotonic() + seconds
-        self._moments = MOMENTS
+        self._waits = MAX_WAITS
 
     def hurry(self) -> None:
-        """Rest no more."""
+        """Rest no longer than it takes to let another thread run."""
+        self.hurried = True
         self._until = 0.0
 
     def give_way(self) -> None:
         """Let another thread finish what it does."""
-        if self._moments and time.monotonic() < self._until:
-            self._moments -= 1
-            time.sleep(MOMENT)
+        if self._waits and time.monotonic() < self._until:
+            self._waits -= 1
+            time.sleep(WAIT_SECONDS)
 
-    def paced(self, items: Iterable[T]) -> Iterator[T]:
-        """The same items, with rests between them."""
-        for number, item in enumerate(items):
-            if not number % GLANCE:
-                self._glance()
-            yield item
+    def slices(self, items: Iterable[T]) -> Iterator[list[T]]:
+        """The same items in small lists, with rests between them."""
+        iterator = iter(items)
+        while part := list(islice(iterator, ITEMS_PER_GLANCE)):
+            yield part
+            self._glance()
 
     def _glance(self) -> None:
         now = time.monotonic()
         worked = now - self._rested
-        if worked >= WORK and now < self._until:
-            time.sleep(min(REST * worked, LONGEST))
+        easy = now < self._until
+        if worked >= (SLICE_SECONDS if easy else HURRIED_SLICE_SECONDS):
+            time.sleep(min(REST_RATIO * worked, MAX_REST_SECONDS) if easy else 0)
             self._rested = time.monotonic()
-
-
-class PacedList(list[T]):
-    """A list that sets the pace for whoever iterates over it."""
-
-    def __init__(self, items: Iterable[T], pace: Pace) -> None:
-        super().__init__(items)
-        self._pace = pace
-
-    def __iter__(self) -> Iterator[T]:
-        return self._pace.paced(super().__iter__())

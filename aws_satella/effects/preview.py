@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import time
 from typing import Any
 
 from aws_satella.effects.delivery import tree
-from aws_satella.effects.exporter import AWSSatellaExporterThread
-from aws_satella.pure import arguments
+from aws_satella.pure import checks
+from aws_satella.pure.arguments import SIGNATURE, bind, document
 from aws_satella.pure.bill import Preview, Prices, preview_of
+from aws_satella.pure.reading import read
 
 
 def preview(
@@ -19,29 +22,50 @@ def preview(
     prices: Prices | None = None,
     **exporter_arguments: Any,
 ) -> Preview:
-    """What a cycle of this process would send, what it would discard and why, and the bill of a month.
+    """Tell what a cycle of this process would send, what it would discard and why, and the bill of a month.
 
-    Nothing is sent, and no exporter takes notice: with ``temporality='delta'`` it is as if none had run before.
+    Nothing is sent, and no exporter is affected: with ``temporality='delta'`` it is as if none had run before.
 
     >>> print(preview(temporality='delta', add_pid='pid', processes=8))  # doctest: +SKIP
 
     :param root: the metric to export with all below it, all metrics by default
-    :param namespace: the namespace of CloudWatch
+    :param namespace: the CloudWatch namespace
     :param processes: how many processes export the same; a pid dimension makes the series of each its own
     :param prices: what CloudWatch charges; those of us-east-1 by default
-    :param exporter_arguments: those of :class:`~aws_satella.AWSSatellaExporterThread`
-    :raises ValueError: an argument has a value that is not allowed
-    :raises TypeError: an argument is unknown, or of the wrong kind
+    :arguments:
+    :raises ArgumentError: an argument has a value that is not allowed
+    :raises ArgumentTypeError: an argument is unknown, or of the wrong type
     """
-    arguments.whole_number('processes', processes, 1)
-    # With a client that is none, to make an exporter is to check its arguments, and nothing else.
-    exporter = AWSSatellaExporterThread(namespace, root=root, **{**exporter_arguments, 'client_factory': object})
-    plan, metric = exporter.delivery.plan, tree(root)
+    checks.whole_number(1)('processes', processes)
+    arguments = bind(namespace, root=root, **exporter_arguments)
+    metric = tree(root)
     return preview_of(
-        plan,
-        plan.data_points(metric, {}) if metric is not None else (),
+        arguments.plan,
+        read(metric) if metric is not None else (),
         pid=os.getpid(),
-        interval=exporter.seconds,
+        now=int(time.time()),
+        interval=float(arguments.interval),
         processes=processes,
         prices=prices,
     )
+
+
+def _describe_itself() -> None:
+    """Name each argument in the signature and the documentation, instead of ``**exporter_arguments``."""
+    own = {
+        name: parameter
+        for name, parameter in inspect.signature(preview).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
+    others = [
+        parameter.replace(kind=parameter.KEYWORD_ONLY)
+        for name, parameter in SIGNATURE.parameters.items()
+        if name not in own
+    ]
+    preview.__signature__ = inspect.signature(preview).replace(  # type: ignore[attr-defined]  # inspect looks for it
+        parameters=[*own.values(), *others]
+    )
+    document(preview, left_out=own)
+
+
+_describe_itself()

@@ -1,40 +1,41 @@
-"""One exporter a process, and what a fork does to it. The only module with a state of its own.
+"""One exporter for each process, and what a fork does to it. The only module with a state of its own.
 
-The state is kept by process id, and the id is asked for before anything else, before any lock in particular: some
-servers fork without Python's hooks, and a lock may be held by a thread that the child does not have.
+The state is kept by process id, and the id is read before anything else, before any lock in particular. Some servers
+fork without the hooks of Python, and a lock may be held by a thread that the child does not have.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any
 
 from aws_satella.effects import uwsgi
-from aws_satella.effects.cloudwatch import InitializationError
-from aws_satella.effects.delivery import Delivery, ExportStats
+from aws_satella.effects.delivery import Delivery
+from aws_satella.effects.destinations.cloudwatch import InitializationError, make_client
 from aws_satella.effects.exporter import AWSSatellaExporterThread
+from aws_satella.effects.stats import ExportStats
+from aws_satella.pure.arguments import bind, takes_arguments
+from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.temporality import Baseline
-
-P = ParamSpec('P')
-R = TypeVar('R')
 
 
 class _Process:
     """What one process exports."""
 
     def __init__(self) -> None:
-        self.starting = threading.Lock()
+        self.starting = threading.RLock()
         self.exporting_once = threading.RLock()
         self.exporter: AWSSatellaExporterThread | None = None
+        self.abandoned: AWSSatellaExporterThread | None = None
+        """An exporter that ends without a last export, and whose baseline and outbox the next one takes over."""
         self.baseline: Baseline = {}
-        """What is its parent's to export: the counts at the fork."""
+        """The counts at the fork, which are the parent's to export."""
         self.deliveries: dict[Hashable, Delivery] = {}
-        """What :func:`export_once` has delivered, by namespace and root."""
+        """The deliveries of :func:`export_once`, by namespace and root."""
 
 
 _processes: dict[int, _Process] = {}
@@ -53,7 +54,7 @@ def _this_process() -> _Process:
 
 
 def _child_of(ancestors: list[_Process]) -> _Process:
-    """What a forked process starts with: nothing, except that what its parent exports is not its own to export."""
+    """State of a forked process: empty, with the counts that its parent will export as baseline."""
     child = _Process()
     for parent in ancestors:
         child.baseline = _exported_by(parent)
@@ -62,50 +63,40 @@ def _child_of(ancestors: list[_Process]) -> _Process:
 
 
 def _exported_by(parent: _Process) -> Baseline:
-    """The counts that are not a child's: all so far, where the parent exports; else what was exported before."""
-    if parent.exporter is None:
+    """The counts that are not a child's: all so far where the parent exports, otherwise what was exported before."""
+    exporter = parent.exporter or parent.abandoned
+    if exporter is None:
         return parent.baseline
-    delivery = parent.exporter.delivery
-    return delivery.note() if parent.exporter.exporting else delivery.baseline
+    # What an abandoned exporter has not exported is its successor's to export, in the parent.
+    exports = exporter.exporting or exporter is parent.abandoned
+    return exporter.delivery.note() if exports else exporter.delivery.ledger.baseline
 
 
 # Where a server forks without calling this, the first of our functions that the child calls does the same.
-os.register_at_fork(after_in_child=_this_process)
+if hasattr(os, 'register_at_fork'):  # not on Windows
+    os.register_at_fork(after_in_child=_this_process)
 
 
 def note_fork() -> None:
-    """Make sure that what a parent has counted that exports is not exported again by this process.
+    """Exclude what an exporting parent counted before the fork from this process's exports.
 
-    After a fork that the interpreter knows of there is nothing left to do; where a server forks without Python's hooks,
+    After a fork that the interpreter knows of, nothing is left to do. Where a server forks without the hooks of Python,
     this has to be called before anything is counted.
     """
     _this_process()
 
 
-def _arguments_of(constructor: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """The function takes the arguments of the constructor, and says so."""
-
-    def decorate(function: Callable[..., R]) -> Callable[P, R]:
-        taken = inspect.signature(constructor)
-        function.__signature__ = taken.replace(  # type: ignore[attr-defined]  # what inspect and help() look for
-            return_annotation=inspect.signature(function).return_annotation
-        )
-        return cast('Callable[P, R]', function)
-
-    return decorate
-
-
-@_arguments_of(AWSSatellaExporterThread)
+@takes_arguments
 def start_if_not_started(*args: Any, **kwargs: Any) -> None:
-    """Start the exporter of this process, unless it runs: call it as often as you like, from any thread, in any fork.
+    """Start the exporter of this process, unless it runs. It may be called any number of times, from any thread or
+    fork.
 
     An exporter that has died is replaced by another, which takes over what is unsent.
 
-    :param args: for :class:`~aws_satella.AWSSatellaExporterThread`
-    :param kwargs: for :class:`~aws_satella.AWSSatellaExporterThread`
+    :arguments:
     :raises aws_satella.InitializationError: the exporter cannot be set up; the next call tries again
-    :raises ValueError: an argument has a value that is not allowed
-    :raises TypeError: an argument is missing, unknown, or of the wrong kind
+    :raises ArgumentError: an argument has a value that is not allowed
+    :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
     process = _this_process()
     if _runs(process.exporter):
@@ -118,8 +109,31 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
             _start(process, AWSSatellaExporterThread(*args, **kwargs))
 
 
+def exporter_of_process() -> AWSSatellaExporterThread | None:
+    """The exporter that this process has started, if any."""
+    return _this_process().exporter
+
+
+def replace_exporter(exporter: AWSSatellaExporterThread | None) -> None:
+    """Make another exporter that of this process, or none. The one before ends without a last export."""
+    process = _this_process()
+    with process.starting:
+        if process.exporter is not None and process.exporter is not exporter:
+            process.exporter.abandon()
+            process.abandoned = process.exporter
+        process.exporter = exporter
+
+
+def starting_lock() -> threading.RLock:
+    """The lock under which this process starts its exporter."""
+    return _this_process().starting
+
+
 def is_running() -> bool:
-    """Whether the exporter of this process runs. Asked for with every request of a site, so it must cost nothing."""
+    """Whether the exporter of this process runs.
+
+    Every request of a site calls this, so it must cost next to nothing.
+    """
     process = _processes.get(os.getpid())
     return process is not None and process.exporter is not None and process.exporter.exporting
 
@@ -129,11 +143,13 @@ def _runs(exporter: AWSSatellaExporterThread | None) -> bool:
 
 
 def _start(process: _Process, exporter: AWSSatellaExporterThread) -> None:
-    if process.exporter is not None:
-        exporter.delivery.take_over(process.exporter.delivery)
+    predecessor = process.exporter or process.abandoned
+    if predecessor is not None:
+        exporter.succeed(predecessor)
     else:
-        exporter.delivery.baseline = process.baseline
+        exporter.delivery.ledger = Ledger(process.baseline)
     process.exporter = exporter  # before it exports anything: from then on, a fork has to know of it
+    process.abandoned = None
     try:
         exporter.start()
     except RuntimeError as error:
@@ -141,9 +157,9 @@ def _start(process: _Process, exporter: AWSSatellaExporterThread) -> None:
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Have this process's exporter export now, and wait for it.
+    """Let the exporter of this process export now, and wait for it.
 
-    For the end of a Lambda's invocation, of a Celery worker, of a server that leaves the interpreter no time.
+    For the end of a Lambda invocation, of a Celery worker, of a server that leaves the interpreter no time.
 
     :param timeout: seconds to wait; None waits as long as one attempt takes
     :return: True when everything that was recorded before the call has been sent. False after one failed attempt,
@@ -151,7 +167,7 @@ def flush(timeout: float | None = None) -> bool:
     """
     process = _this_process()
     deadline = None if timeout is None else time.monotonic() + timeout
-    # An exporter that is just being started, by another thread, will have something to export.
+    # An exporter that another thread is just starting will have something to export.
     if not process.starting.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
         return False
     process.starting.release()
@@ -159,31 +175,32 @@ def flush(timeout: float | None = None) -> bool:
     return exporter is not None and exporter.flush(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
-@_arguments_of(AWSSatellaExporterThread)
+@takes_arguments
 def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     """Export all metrics once, here and now, without a thread: for cron, Celery and Lambda.
 
-    CloudWatch's failures raise nothing, since a job that has done its work has not failed for want of metrics: look at
+    An error of CloudWatch raises nothing, since a job that has done its work has not failed because of metrics. Look at
     the result, or give a ``call_on_metric_upload_fails`` that raises the alarm. What could not be sent stays buffered,
     and the next call of this process for the same namespace sends it first. With ``temporality='delta'`` each call
-    exports what has come since the last.
+    exports what has come since the last. ``interval`` and ``exit_timeout`` mean nothing here.
 
-    :param args: for :class:`~aws_satella.AWSSatellaExporterThread`
-    :param kwargs: for :class:`~aws_satella.AWSSatellaExporterThread`; ``interval`` and ``exit_timeout`` mean nothing
-    :return: what became of this call's metric data, and how many wait to be sent
+    :arguments:
+    :return: what became of the metric data of this call, and how many wait to be sent
     :raises aws_satella.InitializationError: the client cannot be made
-    :raises ValueError: an argument has a value that is not allowed
-    :raises TypeError: an argument is missing, unknown, or of the wrong kind
+    :raises ArgumentError: an argument has a value that is not allowed
+    :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
-    delivery = AWSSatellaExporterThread(*args, **kwargs).delivery
+    arguments = bind(*args, **kwargs)
+    delivery = Delivery(arguments, make_client(arguments.client_factory))
     process = _this_process()
     with process.exporting_once:
         previous = process.deliveries.get(delivery.key)
         if previous is not None:
             delivery.take_over(previous)
         else:
-            delivery.baseline = process.baseline
+            delivery.ledger = Ledger(process.baseline)
         process.deliveries[delivery.key] = delivery
+        delivery.pace.hurry()
         return _since(delivery.stats, delivery.cycle())
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from functools import cache
 
-from aws_satella.effects.delivery import logger
+from aws_satella.effects.complaints import logger
 
 
 def threads_stand_still() -> bool:
@@ -36,6 +36,6 @@ def warn_of_standstill(_pid: int) -> None:
 def warn_of_master(_pid: int) -> None:
     """Say once a process that no exporter is started in it."""
     logger.warning(
-        'No exporter is started in the process that uWSGI forks its workers from, lest they hang; '
+        'No exporter is started in the process that uWSGI forks its workers from, because they could hang; '
         'start it in each worker'
     )

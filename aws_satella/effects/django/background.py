@@ -1,0 +1,121 @@
+"""The start of an exporter beside the requests of a process: it never makes a request wait, and never raises.
+
+What may live here: when to start, and what to do at the end of a process that ends too early. What may not: Django.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from aws_satella.effects.complaints import say
+from aws_satella.effects.exits import at_exit
+from aws_satella.effects.process import export_once, flush, note_fork, start_if_not_started
+from aws_satella.pure.arguments import DEFAULTS
+
+RETRY_SECONDS: Final = 60.0
+"""The least time between the beginnings of two attempts to start an exporter."""
+
+
+class _Attempt:
+    """One attempt to start the exporter of this process, in a thread of its own.
+
+    :param arguments: the arguments of the exporter
+    """
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = arguments
+        self._began = time.monotonic()
+        self._done = threading.Event()
+        self._failure: BaseException | None = None
+        self._exported = False
+        self.pid = os.getpid()
+
+    @property
+    def stands(self) -> bool:
+        """Whether to leave it at this attempt: it is still running, or began less than RETRY_SECONDS ago.
+
+        Never true in a forked child.
+        """
+        if self.pid != os.getpid():
+            return False
+        return not self._done.is_set() or time.monotonic() - self._began < RETRY_SECONDS
+
+    def begin(self, then: Callable[[BaseException | None], object]) -> None:
+        """Start the thread without waiting for it to run, as ``Thread.start()`` would.
+
+        :param then: called with the error, or None, from the thread if there is one
+        """
+        try:
+            _thread.start_new_thread(self._run, (then,))
+        except Exception as error:
+            self._done.set()
+            then(error)
+
+    def finish(self) -> None:
+        """At exit, wait for an exporter that is still starting, so that the metrics of the first requests are
+        exported."""
+        if self.pid != os.getpid() or self._done.is_set():
+            return
+        limit = self._arguments.get('exit_timeout', DEFAULTS['exit_timeout'])
+        deadline = time.monotonic() + limit
+        ended = self._done.wait(limit)
+        if ended and (self._failure or self._exported or flush(max(0.0, deadline - time.monotonic()))):
+            return
+        say('WARNING', 'The last export did not end within exit_timeout=%g s', limit)
+
+    def _run(self, then: Callable[[BaseException | None], object]) -> None:
+        try:
+            self._start()
+        except BaseException as error:
+            self._failure = error
+        self._done.set()
+        then(self._failure)
+
+    def _start(self) -> None:
+        try:
+            start_if_not_started(**self._arguments)
+        except RuntimeError as error:
+            # Python 3.12+ starts no threads during shutdown. This thread is already running, so export from here.
+            if 'interpreter shutdown' not in str(error):
+                raise
+            export_once(**self._arguments)
+            self._exported = True
+
+
+class BackgroundStart:
+    """Starts the exporter of each process in a thread, beside the requests.
+
+    :param arguments: the arguments of the exporter
+    """
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = dict(arguments)
+        self._attempt: _Attempt | None = None
+        self._complained = False
+
+    def start(self) -> None:
+        """Start the exporter, unless an attempt is running, or began a short while ago."""
+        note_fork()  # here rather than in the thread, which would be too late for what this request counts
+        last = self._attempt
+        if last is not None and last.stands:
+            return
+        self._attempt = _Attempt(self._arguments)
+        if last is None or last.pid != self._attempt.pid:
+            at_exit(self._finish)
+        self._attempt.begin(self._ended)
+
+    def _finish(self) -> None:
+        if self._attempt is not None:
+            self._attempt.finish()
+
+    def _ended(self, error: BaseException | None) -> None:
+        level = 'DEBUG' if self._complained else 'ERROR'
+        self._complained = error is not None
+        if error is not None:
+            message = 'Metrics are not exported; the next attempt comes in a minute at the earliest: %r'
+            say(level, message, error, exc_info=error)

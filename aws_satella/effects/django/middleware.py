@@ -1,0 +1,50 @@
+"""The middleware that starts the exporter of each process, synchronous and asynchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponseBase
+
+from aws_satella.effects.django.background import BackgroundStart
+from aws_satella.effects.django.checks import SETTING, faults, is_test_request, is_test_run
+from aws_satella.effects.process import is_running
+
+Response = HttpResponseBase | Awaitable[HttpResponseBase]
+
+
+class AWSSatellaMiddleware:
+    """Starts the exporter of each process with its first request, and beside it; sync and async.
+
+    The setting ``AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR`` has the arguments of
+    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the export off. Test runs never export.
+
+    :raises ImproperlyConfigured: the setting is missing or wrong; the message says what is allowed
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Response]) -> None:
+        if is_test_run():
+            raise MiddlewareNotUsed('Test runs do not export.')
+        arguments: Any = getattr(settings, SETTING, ...)
+        if arguments is None:
+            raise MiddlewareNotUsed(f'{SETTING} is None.')
+        if found := list(faults(arguments)):
+            raise ImproperlyConfigured(' '.join(f'{fault.what} {fault.hint}' for fault in found))
+        self._get_response = get_response
+        self._background = BackgroundStart(arguments)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Response:
+        """Serve the request."""
+        if not is_running() and not is_test_request(request):
+            self._background.start()
+        # An asynchronous get_response gives an awaitable, which is what Django expects of this method then.
+        return self._get_response(request)

@@ -1,0 +1,166 @@
+"""When an exporter acts: on schedule, after a failure, and when a caller asks for an export.
+
+What may live here: waiting, and whom to answer. What may not: what an export does, and the life of the thread.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aws_satella.effects.delivery import Delivery
+from aws_satella.pure.schedule import backoff, next_slot, phase
+
+MAX_WAIT_SECONDS: Final = 3_600.0
+"""A longer interval is waited for in parts, since the platform bounds a timeout."""
+
+MIN_OVERRUN_SECONDS: Final = 1.0
+"""A shorter export is no overrun, however short the interval: it says that the machine is busy."""
+
+POLL_SECONDS: Final = 1.0
+"""How often a caller of ``flush()`` looks whether the thread is alive: a killed thread never answers."""
+
+
+class _Flush:
+    """A pending ``flush()``."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.sent = False
+
+    def answer(self, sent: bool) -> None:
+        self.sent = sent
+        self.done.set()
+
+
+class ExportLoop:
+    """The loop of one exporter.
+
+    :param delivery: what it delivers
+    :param seconds: the interval
+    :param act: runs one cycle
+    :param has_ended: whether it is to end
+    """
+
+    def __init__(
+        self, delivery: Delivery, seconds: float, act: Callable[[], object], has_ended: Callable[[], bool]
+    ) -> None:
+        self._delivery = delivery
+        self._seconds = seconds
+        self._act = act
+        self._has_ended = has_ended
+        self._mailbox: queue.SimpleQueue[_Flush | None] = queue.SimpleQueue()
+
+    def wake(self) -> None:
+        """Let it look at once whether it is to end."""
+        self._delivery.pace.hurry()
+        self._mailbox.put(None)
+
+    def flush(self, timeout: float | None, is_alive: Callable[[], bool]) -> bool:
+        """Ask for an export from another thread, and wait for it.
+
+        :param timeout: seconds; None for as long as one attempt takes
+        :param is_alive: whether the thread of the loop is
+        :return: whether everything that was recorded before the call has been sent
+        """
+        request = _Flush()
+        self._mailbox.put(request)
+        self._delivery.pace.hurry()
+        deadline = float('inf') if timeout is None else time.monotonic() + timeout
+        while not request.done.wait(max(0.0, min(POLL_SECONDS, deadline - time.monotonic()))):
+            if not is_alive() or time.monotonic() >= deadline:
+                return False
+        return request.sent
+
+    def run(self) -> None:
+        """Export until it is to end."""
+        started = time.monotonic()
+        self.export()
+        slot = phase(started, self._seconds, random.random())  # noqa: S311  # spreads load, guards nothing
+        while not self._has_ended():
+            self._serve_until(next_slot(time.monotonic(), slot, self._seconds))
+            if not self._has_ended():
+                self.export()
+
+    def export(self, *requests: _Flush) -> None:
+        """Run one cycle, for the schedule and for all requests that have arrived by now."""
+        waiting = [*requests, *self._requests()]
+        if waiting or self._has_ended():
+            self._delivery.pace.hurry()
+        else:
+            self._delivery.pace.ease(self._seconds / 2)
+        dropped, began = self._delivery.stats.dropped, time.monotonic()
+        went_well = self._safely(self._act)
+        self._complain_of_overrun(time.monotonic() - began)
+        sent = went_well and self._delivery.complete and self._is_sent(dropped)
+        for request in waiting:
+            request.answer(sent)
+
+    def refuse_requests(self) -> None:
+        """Answer all requests that have arrived: nothing is exported any more."""
+        for request in self._requests():
+            request.answer(sent=False)
+
+    def _serve_until(self, due: float) -> None:
+        """Between two cycles: try again after a failure, and answer requests for an export."""
+        retry = self._next_attempt()
+        while not self._has_ended() and (now := time.monotonic()) < due:
+            if now >= retry:
+                self._delivery.pace.ease(due - now)
+                self._safely(self._delivery.attempt)
+            elif (request := self._receive(min(due, retry) - now)) is not None:
+                self.export(request)
+            else:
+                continue
+            retry = self._next_attempt()
+
+    def _next_attempt(self) -> float:
+        failures = self._delivery.ledger.failures
+        return time.monotonic() + backoff(failures, random.random()) if failures else float('inf')  # noqa: S311  # as above
+
+    def _receive(self, timeout: float) -> _Flush | None:
+        """A request that arrives within the timeout. None for none, and for a message that only wakes the thread."""
+        try:
+            return self._mailbox.get(timeout=min(max(0.0, timeout), MAX_WAIT_SECONDS))
+        except queue.Empty:
+            return None
+
+    def _requests(self) -> list[_Flush]:
+        """All requests that have arrived."""
+        requests = []
+        while True:
+            try:
+                requests.append(self._mailbox.get_nowait())
+            except queue.Empty:
+                return [request for request in requests if request is not None]
+
+    def _complain_of_overrun(self, seconds: float) -> None:
+        if seconds > max(self._seconds, MIN_OVERRUN_SECONDS) and not self._has_ended():
+            message = (
+                'An export took %.1f s, which is longer than interval=%g s. If CloudWatch and your metrics answer fast '
+                'enough, a larger max_send_at_once (now %d, at most 1000) or a longer interval helps'
+            )
+            values = (seconds, self._seconds, self._delivery.arguments.max_send_at_once)
+            self._delivery.complaints.say_once('overrun', 'WARNING', message, *values)
+
+    def _is_sent(self, dropped: int) -> bool:
+        """Whether nothing is left to send, neither here nor in the tree, and no more was dropped than before."""
+        stats = self._delivery.stats
+        return not (stats.buffered or self._delivery.ledger.failures) and stats.dropped == dropped
+
+    def _safely(self, act: Callable[[], object]) -> bool:
+        """Let no error end the thread. True where nothing was raised."""
+        complaints = self._delivery.complaints
+        try:
+            act()
+        except BaseException:
+            if not self._has_ended():
+                message = 'Unexpected error during an export; the exporter goes on'
+                complaints.say_once('unexpected', 'ERROR', message, exc_info=True)
+            return False
+        complaints.forget('unexpected')
+        return True
