@@ -12,7 +12,7 @@ import pytest
 from satella.instrumentation.metrics import MetricData, MetricDataCollection, getMetric
 from satella.instrumentation.metrics.metric_types import LeafMetric
 from support.endpoint import OK, Endpoint, Reply, Request, dimensions, error
-from support.exporters import DEADLINE, assert_conserved, exporting
+from support.exporters import DEADLINE, assert_conserved, exporting, fast_clock
 from support.waiting import wait_for
 
 from aws_satella.pure import Reason
@@ -86,9 +86,10 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
 def test_99_good_arrive_with_one_of_every_kind_of_bad(
-    temporality: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+    temporality: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The good arrive in the same cycle; each bad one is reported once a cycle, and its reason logged once in all."""
+    fast_clock(monkeypatch)
     for name, (record, _) in list(BAD.items())[::2]:
         record(name)
     _record_good()

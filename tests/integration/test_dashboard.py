@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
+from botocore.validate import validate_parameters
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import Endpoint
 from support.moto import Moto
@@ -17,7 +19,23 @@ from sybil.parsers.markdown import CodeBlockParser
 import aws_satella
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'dashboards.md'
-DASHBOARD, *ALARMS = [json.loads(each.parsed) for each in Document.parse(str(PAGE), CodeBlockParser('json', print))]
+CLOUDWATCH = Session().get_service_model('cloudwatch')
+"""botocore's model of the service."""
+
+
+def blocks(language: str) -> list[str]:
+    """What stands in the blocks of the page that are in one language."""
+    return [each.parsed for each in Document.parse(str(PAGE), CodeBlockParser(language, print))]
+
+
+def name_of(alarm: dict[str, Any]) -> str:
+    """The name of an alarm."""
+    return str(alarm['AlarmName'])
+
+
+DASHBOARD, *ALARMS = map(json.loads, blocks('json'))
+(HEARTBEAT,) = (block for block in blocks('python') if 'heartbeat' in block)
+each_alarm = pytest.mark.parametrize('alarm', ALARMS, ids=name_of)
 
 Identity = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name and dimensions of a metric: what CloudWatch tells metrics apart by."""
@@ -26,9 +44,16 @@ Identity = tuple[str, str, frozenset[tuple[str, str]]]
 @pytest.fixture
 def exported(moto: Moto) -> set[Identity]:
     """The metrics of a program like the one of the page."""
+    exec(HEARTBEAT, {'getMetric': getMetric})
+    getMetric('shop.failures', 'counter')
     getMetric('shop.orders', 'counter').runtime(1, country='pl')
     getMetric('shop.checkout', 'histogram').runtime(0.3, country='pl')
     getMetric('shop.queue', 'int').runtime(7)
+    return export(moto)
+
+
+def export(moto: Moto) -> set[Identity]:
+    """Export once, and list what CloudWatch has then."""
     assert aws_satella.export_once('Shop', temporality='delta', client_factory=moto.client).sent > 0
     return {
         (metric['Namespace'], metric['MetricName'], identify(metric['Dimensions']))
@@ -95,14 +120,71 @@ def test_cloudwatch_takes_the_dashboard(moto: Moto) -> None:
     assert json.loads(moto.client().get_dashboard(DashboardName='Shop')['DashboardBody']) == DASHBOARD
 
 
-@pytest.mark.parametrize('alarm', ALARMS, ids=lambda alarm: alarm['AlarmName'])
+def watched(alarm: dict[str, Any]) -> set[Identity]:
+    """The metrics that an alarm watches, by itself or in its expression."""
+    named = [each['MetricStat']['Metric'] for each in alarm.get('Metrics', ()) if 'MetricStat' in each] or [alarm]
+    return {(each['Namespace'], each['MetricName'], identify(each.get('Dimensions', []))) for each in named}
+
+
+def test_there_are_alarms() -> None:
+    """The page has an alarm on a percentile, one on a rate, and one on metrics that stop."""
+    assert list(map(name_of, ALARMS)) == ['Shop: checkout is slow', 'Shop: orders fail', 'Shop: no metrics']
+
+
+@each_alarm
+def test_the_model_of_the_service_allows_the_alarm(alarm: dict[str, Any]) -> None:
+    """botocore's model of PutMetricAlarm has these members, with values of these types and these names."""
+    shape = CLOUDWATCH.operation_model('PutMetricAlarm').input_shape
+
+    validate_parameters(alarm, shape)
+    for name in ('ComparisonOperator', 'Statistic'):
+        assert alarm.get(name) in (None, *shape.members[name].enum)
+    assert alarm['TreatMissingData'] in ('breaching', 'notBreaching', 'ignore', 'missing')
+    assert alarm.get('DatapointsToAlarm', 1) <= alarm['EvaluationPeriods']
+
+
+@each_alarm
 def test_cloudwatch_takes_the_alarm(alarm: dict[str, Any], moto: Moto, exported: set[Identity]) -> None:
-    """Each alarm is one that boto3 and CloudWatch take, and watches a metric that is there."""
+    """Each alarm is one that boto3 and CloudWatch take, and watches metrics that are there."""
     moto.client().put_metric_alarm(**alarm)
 
     (stored,) = moto.client().describe_alarms(AlarmNames=[alarm['AlarmName']])['MetricAlarms']
-    assert {name: stored[name] for name in alarm} == alarm
-    assert (alarm['Namespace'], alarm['MetricName'], identify(alarm.get('Dimensions', []))) in exported
+    assert all(stored[name] == value for name, value in alarm.items() if name != 'Metrics')
+    assert watched(stored) == watched(alarm)
+    assert watched(alarm) <= exported
+
+
+@each_alarm
+def test_an_alarm_can_change_its_state(alarm: dict[str, Any]) -> None:
+    """No alarm waits for more observations than a small program has."""
+    assert alarm.get('EvaluateLowSampleCountPercentile', 'evaluate') == 'evaluate'
+
+
+@pytest.mark.parametrize('alarm', [alarm for alarm in ALARMS if alarm['TreatMissingData'] == 'breaching'], ids=name_of)
+def test_a_quiet_program_raises_no_alarm(alarm: dict[str, Any], moto: Moto) -> None:
+    """An alarm that takes missing data for a fault watches what a program exports in which nothing has happened yet.
+
+    It does so in every export.
+    """
+    exec(HEARTBEAT, {'getMetric': getMetric})
+
+    assert watched(alarm) <= export(moto)
+    moto.reset()
+    assert watched(alarm) <= export(moto)
+
+
+@each_alarm
+def test_an_expression_can_be_alarmed_on(alarm: dict[str, Any]) -> None:
+    """An alarm has one result, of an expression that uses each metric it names and that is no search."""
+    queries = {query['Id']: query for query in alarm.get('Metrics', ())}
+    results = [query for query in queries.values() if query['ReturnData']]
+    expressions = [query['Expression'] for query in queries.values() if 'Expression' in query]
+
+    assert len(results) == bool(queries)
+    assert not any('SEARCH' in expression for expression in expressions)
+    used = {name for expression in expressions for name in re.findall(r'\b[a-z]\w*', expression)}
+    assert used == queries.keys() - {query['Id'] for query in results}
+    assert len({query['MetricStat']['Period'] for query in queries.values() if 'MetricStat' in query}) <= 1
 
 
 def test_an_alarm_watches_a_percentile_of_a_distribution(endpoint: Endpoint) -> None:

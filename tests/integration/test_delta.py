@@ -29,7 +29,7 @@ from support.waiting import wait_for
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects import pacing, process
-from aws_satella.effects.pacing import MOMENT, MOMENTS
+from aws_satella.effects.pacing import MAX_WAITS, WAIT_SECONDS
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """satella's default limits of a histogram's buckets."""
@@ -270,12 +270,12 @@ def test_the_baseline_is_as_large_as_the_tree_that_lives(
         for number in range(100):
             orders.runtime(1, session=f'{generation}-{number}')
         exporter.loop()
-        assert len(exporter.delivery.baseline) == 100
+        assert len(exporter.delivery.ledger.baseline) == 100
         for number in range(100):
             forget(orders, session=f'{generation}-{number}')
     exporter.loop()
     gc.collect()
-    assert not exporter.delivery.baseline
+    assert not exporter.delivery.ledger.baseline
     assert not [each for each in gc.get_objects() if type(each) is CounterMetric and each.root_metric is orders]
     assert len(endpoint.data) == 500
 
@@ -330,16 +330,16 @@ def test_observations_in_no_bucket_hold_nothing_up(endpoint: Endpoint, exporter:
     and not at all where somebody waits for the cycle.
     """
     latency = getMetric('latency', 'histogram')
-    for number in range(MOMENTS):
+    for number in range(MAX_WAITS):
         latency.runtime(-1.0, number=number)
     with mock.patch.object(pacing.time, 'sleep', wraps=time.sleep) as sleep:
         exporter.delivery.pace.ease(3600)
         exporter.loop()
-        assert sleep.mock_calls.count(mock.call(MOMENT)) == MOMENTS
+        assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
         exporter.delivery.pace.hurry()
         exporter.loop()
-        assert sleep.mock_calls.count(mock.call(MOMENT)) == MOMENTS
-    assert observations(endpoint.named('latency')) == [-1.0] * MOMENTS
+        assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
+    assert observations(endpoint.named('latency')) == [-1.0] * MAX_WAITS
 
 
 # --- outages, replacements, forks

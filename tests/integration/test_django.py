@@ -28,8 +28,9 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella.contrib.django import AWSSatellaMiddleware
-from aws_satella.effects import django as django_side
 from aws_satella.effects import process
+from aws_satella.effects.django import background
+from aws_satella.effects.django import checks as django_checks
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE = 'aws_satella.contrib.django.AWSSatellaMiddleware'
@@ -232,7 +233,7 @@ def test_site_serves_where_the_exporter_cannot_start(
         wait_for(lambda: complaints(caplog), 'a complaint')
         assert [site.get()[0] for _ in range(REQUESTS)] == ['200 OK'] * REQUESTS
         assert factory.calls == 1
-        monkeypatch.setattr(django_side, 'RETRY_SECONDS', 0.0)  # a minute later
+        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)  # a minute later
         wait_for(lambda: site.get()[0] == '200 OK' and factory.calls >= 3, 'further attempts')
         assert len(complaints(caplog)) == 1
         factory.mended = True
@@ -254,7 +255,7 @@ def test_site_serves_where_there_is_no_thread(
             assert len(attempts) == 1
             assert len(complaints(caplog)) == 1
             assert "can't start new thread" in complaints(caplog)[0].getMessage()
-        monkeypatch.setattr(django_side, 'RETRY_SECONDS', 0.0)
+        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)
         wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
 
 
@@ -343,7 +344,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
         first.terminate(force=True)
         first.join(20)
         assert not process.is_running()
-        monkeypatch.setattr(django_side, 'RETRY_SECONDS', 0.0)
+        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)
         wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'another exporter')
 
 
@@ -385,7 +386,7 @@ def test_mistake_in_the_setting_is_found_at_the_start(constructor: Any, code: st
             WSGIHandler().load_middleware()
         with pytest.raises(ImproperlyConfigured):
             ASGIHandler()
-        found = django_side.check_setting()
+        found = django_checks.check_setting()
     assert f'aws_satella.{code}' in {message.id for message in found}
     assert all(message.is_serious() and SETTING in message.msg and message.hint for message in found)
     for text in (str(raised.value), ' '.join(f'{message.msg} {message.hint}' for message in found)):
@@ -399,7 +400,7 @@ def test_missing_setting_is_found_at_the_start() -> None:
         del settings.AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR
         with pytest.raises(ImproperlyConfigured, match=f"{SETTING} is missing.*'AWS_SATELLA_MIDDLEWARE_CONSTUCTOR'"):
             WSGIHandler().load_middleware()
-        assert [message.id for message in django_side.check_setting()] == ['aws_satella.E001']
+        assert [message.id for message in django_checks.check_setting()] == ['aws_satella.E001']
 
 
 def test_checks_never_make_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,17 +408,17 @@ def test_checks_never_make_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
     factory = mock.Mock()
     monkeypatch.setattr('boto3.client', factory)
     for constructor in ({'namespace': 'X'}, {'namespace': 'X', 'client_factory': factory, 'interval': 0}):
-        list(django_side.faults(constructor))
+        list(django_checks.faults(constructor))
     assert factory.call_count == 0
 
 
 def test_checks_warn_of_a_setting_that_nobody_reads() -> None:
     """A setting without the middleware is a warning; neither of both, or the middleware turned off, is fine."""
     with site_with(), override_settings(MIDDLEWARE=[]):
-        assert [message.id for message in django_side.check_setting()] == ['aws_satella.W001']
+        assert [message.id for message in django_checks.check_setting()] == ['aws_satella.W001']
         with override_settings(**{SETTING: None}):
-            assert django_side.check_setting() == []
+            assert django_checks.check_setting() == []
         del settings.AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR
-        assert django_side.check_setting() == []
+        assert django_checks.check_setting() == []
     with site_with():
-        assert django_side.check_setting() == []
+        assert django_checks.check_setting() == []

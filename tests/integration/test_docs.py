@@ -33,8 +33,12 @@ PAGES = sorted(
     ]
 )
 
-LOGGING = {'log', 'say', 'debug', 'info', 'warning', 'error', 'exception'}
-"""Functions that log."""
+MESSAGES = {
+    **dict.fromkeys(('debug', 'info', 'warning', 'error', 'exception'), 0),
+    **dict.fromkeys(('log', 'say', 'Saying'), 1),
+    'say_once': 2,
+}
+"""Functions that log, and values that are logged, with the position of the message among the arguments."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -164,26 +168,49 @@ def arguments() -> Mapping[str, inspect.Parameter]:
 
 def test_the_table_of_statistics_is_that_of_the_package() -> None:
     """The page on reliability has every field of the statistics."""
-    documented = [row[0].strip('`') for row in table(DOCS / 'reliability.md', '### 8. Nothing is lost silently')]
+    documented = [row[0].strip('`') for row in table(DOCS / 'reliability.md', '### 8. Every metric datum is counted')]
 
     assert documented == [field.name for field in dataclasses.fields(aws_satella.ExportStats)]
 
 
 def test_every_log_message_is_explained() -> None:
-    """The page on troubleshooting has every message that the package logs, and no other."""
-    documented = {row[1] for row in table(DOCS / 'troubleshooting.md', '## What the log says')}
+    """The page on troubleshooting has every message that the package logs, at its level, and no other."""
+    rows = table(DOCS / 'troubleshooting.md', '## What the log says')
 
-    assert documented == {re.sub(r'%[dgrs]', '...', message) for message in log_messages()}
+    assert {(message, level) for levels, message, _ in rows for level in levels.split(', ')} == set(log_messages())
 
 
-def log_messages() -> Iterator[str]:
-    """The texts that the package's sources hand to a logger."""
+def log_messages() -> Iterator[tuple[str, str]]:
+    """The texts that the sources of the package log, each with its levels; ... stands for what is filled in."""
     for source in Path(aws_satella.__file__).parent.glob('**/*.py'):
-        calls = (node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call))
-        for call in calls:
-            if called(call) in LOGGING:
-                texts = (each.value for each in call.args if isinstance(each, ast.Constant))
-                yield from (text for text in texts if isinstance(text, str))
+        functions = (node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.FunctionDef))
+        for function in functions:
+            variables = texts_of_variables(function)
+            for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+                if (position := MESSAGES.get(called(call), len(call.args))) < len(call.args):
+                    levels = texts(call.args[position - 1], variables) if position else {called(call).upper()}
+                    for message in texts(call.args[position], variables):
+                        yield from ((re.sub(r'%(\.\d)?[dfgrs]', '...', message), level) for level in levels)
+
+
+def texts_of_variables(function: ast.FunctionDef) -> dict[str, set[str]]:
+    """The texts that are assigned to each variable of a function."""
+    return {
+        target.id: texts(node.value, {})
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def texts(expression: ast.expr, variables: Mapping[str, set[str]]) -> set[str]:
+    """The texts that an expression may give: one, one of two, or those of a variable."""
+    if isinstance(expression, ast.IfExp):
+        return texts(expression.body, variables) | texts(expression.orelse, variables)
+    if isinstance(expression, ast.Name):
+        return variables.get(expression.id, set())
+    return {expression.value} if isinstance(expression, ast.Constant) and isinstance(expression.value, str) else set()
 
 
 def called(call: ast.Call) -> str:
@@ -193,11 +220,13 @@ def called(call: ast.Call) -> str:
 
 
 def test_the_changelog_is_that_of_this_version() -> None:
-    """The newest entry of the changelog has the version of the package."""
-    newest = re.search(r'^## \[(\S+)\]', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
+    """The newest entry of the changelog has the version of the package, or is that of a version to come."""
+    newest, *older = re.findall(r'^## \[(\S+)\]', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
 
-    assert newest is not None
-    assert newest[1] == version('aws-satella')
+    if newest == 'Unreleased':
+        assert version('aws-satella') not in older
+    else:
+        assert version('aws-satella') == newest
 
 
 @pytest.mark.parametrize('page', [pytest.param(page, id=page.name) for page in PAGES if page.name != 'CHANGELOG.md'])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import scripts
-from support.endpoint import HANG, Endpoint, error
+from support.endpoint import HANG, OK, Endpoint, error
 
 PRELUDE = """
 import os, signal, sys, threading, time
@@ -160,10 +160,10 @@ def test_an_endpoint_that_refuses_does_not_delay_the_end(endpoint: Endpoint) -> 
 
 
 def test_a_metric_that_hangs_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
-    """A callable metric that does not return holds up the end no longer than an endpoint would."""
+    """A callable metric that does not return delays the end as long as an endpoint may; the rest is accounted for."""
     hang = "getMetric('hanging', 'callable', value_getter=lambda: time.sleep(60))"
 
-    assert 0.5 < delay(endpoint.url, exit_timeout=0.5, dropped=0, act=hang) < 10
+    assert 0.5 < delay(endpoint.url, exit_timeout=0.5, dropped=1, act=hang) < 10
 
 
 def delay(url: str, exit_timeout: float, dropped: int, act: str = '', **more: str) -> float:
@@ -201,4 +201,50 @@ def test_a_hanging_endpoint_delays_a_multiprocessing_child_once(endpoint: Endpoi
     assert 5 < over - done < 9.5
     assert ended.returncode == 0
     assert quiet(ended)
-    assert ended.stderr.count('could not be sent before the end') == 1
+    assert ended.stderr.count('are dropped') == 1
+
+
+MANY = """
+start({more})
+assert aws_satella.flush()
+orders = getMetric('orders', 'counter', sum_children=False)
+for number in range(20_001):
+    orders.runtime(1, customer=str(number))
+"""
+
+
+def slowly(endpoint: Endpoint, seconds: float) -> None:
+    """Let each request take that long."""
+
+    def answer(_request: object) -> object:
+        endpoint.closing.wait(seconds)
+        return OK
+
+    endpoint.behave = answer  # type: ignore[assignment]  # a Reply
+
+
+def test_the_last_export_of_many_series_arrives(endpoint: Endpoint) -> None:
+    """It takes 1,000 data a request, so that a tree of 20,002 series needs 21 requests instead of 1,001."""
+    slowly(endpoint, 0.055)
+    ended = scripts.run(PRELUDE + MANY.format(more='exit_timeout=30'), endpoint.url)
+    assert ended.returncode == 0
+    assert not ended.stderr
+    assert len(endpoint.named('orders')) == 20_001
+    assert len(endpoint.accepted) <= 2 + 21
+
+
+def test_what_the_last_export_does_not_send_is_accounted_for(endpoint: Endpoint) -> None:
+    """One line says how many of how many were sent, and what to raise; the numbers are those that arrived."""
+    slowly(endpoint, 0.2)
+    ended = scripts.run(PRELUDE + MANY.format(more='exit_timeout=0.5, max_send_at_once=1_000 - 1'), endpoint.url)
+    (line,) = ended.stderr.splitlines()
+    said = re.fullmatch(
+        r'The last export sent (\d+) of 20002 metric data; (\d+) are dropped, since the process ends; '
+        r'a larger exit_timeout \(now 0\.5 s\) leaves more time',
+        line,
+    )
+    assert said
+    sent, dropped = map(int, said.groups())
+    assert sent + dropped == 20_002
+    # A request in flight counts as dropped, but may arrive.
+    assert 0 < sent <= len(endpoint.named('orders')) <= sent + 999

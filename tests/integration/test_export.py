@@ -17,7 +17,7 @@ from support.exporters import DEADLINE, assert_conserved, exporting
 from support.moto import Moto
 from support.waiting import wait_for
 
-from aws_satella import AWSSatellaExporterThread, InitializationError
+from aws_satella import ArgumentError, ArgumentTypeError, AWSSatellaExporterThread, InitializationError
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
@@ -270,7 +270,9 @@ def test_bad_arguments_raise_at_construction(
     factory = mock.Mock()
     with pytest.raises(kind) as caught:
         AWSSatellaExporterThread(**{'namespace': 'Test', 'client_factory': factory, **bad})
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, (ArgumentError, ArgumentTypeError))
+    assert caught.value.argument == argument
+    assert caught.value.allowed in str(caught.value)
     message = str(caught.value)
     assert message.startswith(f'{argument}: ')
     assert value in message

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support.endpoint import OK, RESET, Endpoint, dimensions, error
+from support.exporters import fast_clock
 
 import aws_satella
 from aws_satella import ExportStats, InitializationError, export_once
@@ -92,8 +93,11 @@ def test_a_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> N
     assert values(endpoint, 'a.rows') == values(endpoint, 'b.rows') == [1, 1]
 
 
-def test_what_could_not_be_sent_is_sent_by_the_next_call(endpoint: Endpoint, once: Any) -> None:
+def test_what_could_not_be_sent_is_sent_by_the_next_call(
+    endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A call during an outage raises nothing, counts what waits, and keeps it; the next call sends it first, once."""
+    fast_clock(monkeypatch)
     rows = getMetric('rows', 'counter')
     endpoint.behave = lambda _: RESET
     failures: list[Exception] = []
@@ -135,17 +139,17 @@ def test_stats_are_of_this_call(endpoint: Endpoint, once: Any) -> None:
 
 
 def test_what_waits_is_bounded(endpoint: Endpoint, once: Any) -> None:
-    """Beyond ``max_buffered`` the oldest go, and are counted as dropped by the call that dropped them."""
+    """Beyond ``max_buffered`` an increase stays in the tree, and the first call that has room for it sends it."""
     rows = getMetric('rows', 'counter')
     endpoint.behave = lambda _: error('InternalFailure', 500)
     stats = []
     for _ in range(3):
         rows.runtime(1)
         stats.append(once(temporality='delta', max_buffered=2))
-    assert [(each.buffered, each.dropped) for each in stats] == [(1, 0), (2, 0), (2, 1)]
+    assert [(each.buffered, each.dropped) for each in stats] == [(1, 0), (2, 0), (2, 0)]
     endpoint.behave = lambda _: OK
     last = once(temporality='delta', max_buffered=3)
-    assert values(endpoint, 'rows') == [1, 1, 0]
+    assert values(endpoint, 'rows') == [1, 1, 1]
     assert (last.sent, last.buffered, last.dropped) == (3, 0, 0)
 
 
@@ -185,7 +189,7 @@ def test_an_interruption_loses_nothing(endpoint: Endpoint, once: Any) -> None:
         once(temporality='delta')
     first.runtime(10)
     once(temporality='delta')
-    assert (values(endpoint, 'a'), values(endpoint, 'c')) == ([1, 10], [2])
+    assert (values(endpoint, 'a'), values(endpoint, 'c')) == ([1, 10], [2, 0])
 
 
 def test_calls_from_many_threads_send_each_increase_once(endpoint: Endpoint, once: Any) -> None:

@@ -17,7 +17,7 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, flush
-from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process
 
 pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
@@ -96,7 +96,7 @@ def test_an_export_under_way_does_not_count(endpoint: Endpoint) -> None:
 def _mailbox() -> Any:
     exporter = process._this_process().exporter
     assert exporter is not None
-    return exporter._mailbox
+    return exporter._loop._mailbox
 
 
 def test_many_may_flush_at_once(endpoint: Endpoint) -> None:
@@ -172,7 +172,7 @@ def test_false_while_cloudwatch_does_not_take_it(
     outage: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One attempt, and then False, without a timeout too; nothing is lost by it."""
-    monkeypatch.setattr(exporter_module, 'backoff', lambda *_: 3_600)  # attempts of its own are not to be counted
+    monkeypatch.setattr(loop_module, 'backoff', lambda *_: 3_600)  # attempts of its own are not to be counted
     getMetric('orders', 'counter').runtime(1)
     exporter = start(endpoint)
     getMetric('orders', 'counter').runtime(1)
@@ -184,12 +184,16 @@ def test_false_while_cloudwatch_does_not_take_it(
 
 
 def test_false_when_something_was_dropped(endpoint: Endpoint) -> None:
-    """Without room for what is unsent nothing waits, but it has not been sent either."""
+    """Without room for an increase it stays in the tree. It has not been sent, and a later export sends it."""
     getMetric('orders', 'counter').runtime(1)
     exporter = start(endpoint, max_buffered=0)
+    getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _: RESET
     assert flush(20) is False
-    assert (exporter.stats.buffered, exporter.stats.dropped) == (0, 1)
+    assert (exporter.stats.buffered, exporter.stats.dropped) == (0, 0)
+    endpoint.behave = lambda _: OK
+    assert flush(20) is True
+    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 2
 
 
 def test_false_after_the_timeout(endpoint: Endpoint) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
@@ -14,12 +13,12 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import loop as loop_module
 
 
 @pytest.fixture(autouse=True)
 def _no_backoff_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
 
 
 def test_what_was_recorded_before_is_sent(endpoint: Endpoint) -> None:
@@ -140,17 +139,16 @@ def test_a_flush_that_meets_terminate_is_answered(endpoint: Endpoint) -> None:
             assert len(answers) == 4
 
 
-class _Mortal(AWSSatellaExporterThread):
-    """A thread that dies the moment it is asked for something."""
+def test_a_flush_whose_thread_dies_is_answered(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller looks from time to time whether the thread is alive. Here it dies when it is asked for something."""
+    receive = loop_module.ExportLoop._receive
 
-    def _receive(self, timeout: float) -> Any:
-        if super()._receive(timeout) is not None:
+    def die(loop: loop_module.ExportLoop, timeout: float) -> None:
+        if receive(loop, timeout) is not None:
             raise SystemExit
 
-
-def test_a_flush_whose_thread_dies_is_answered(endpoint: Endpoint) -> None:
-    """Whoever waits looks after the thread from time to time."""
-    exporter = _Mortal('Test', interval=3600, client_factory=endpoint.client).start()
+    monkeypatch.setattr(loop_module.ExportLoop, '_receive', die)
+    exporter = AWSSatellaExporterThread('Test', interval=3600, client_factory=endpoint.client).start()
     assert not exporter.flush()
     assert not exporter.is_alive()
 

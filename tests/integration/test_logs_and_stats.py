@@ -15,7 +15,7 @@ from support.exporters import DEADLINE, Raiser, assert_conserved, exporting
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import delivery
+from aws_satella.effects import complaints
 from aws_satella.effects.delivery import ExportStats
 
 
@@ -152,7 +152,7 @@ def test_what_is_remembered_is_bounded(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that invents names for ever fills neither the log nor the memory, and loses are still told."""
-    monkeypatch.setattr(delivery, 'MAX_REMEMBERED', 5)
+    monkeypatch.setattr(complaints, 'MAX_REMEMBERED', 5)
     for index in range(50):
         getMetric(f'sick.m{index}', 'float').runtime(math.nan)
     getMetric('well', 'int').runtime(1)

@@ -92,7 +92,7 @@ def test_what_a_callable_gets_wrong_costs_that_metric_alone(answer: Any, endpoin
 def test_a_bad_unit_is_refused_with_the_nearest_valid_one(wrong: str, nearest: str) -> None:
     """The constructor's error names the argument, the value, all that is allowed, and what was probably meant."""
     message = refused(units={'*.bytes': 'Bytes', 'latency': wrong})
-    assert message.startswith(f"ValueError: units['latency']: {wrong!r} is not allowed")
+    assert message.startswith(f"ArgumentError: units['latency']: {wrong!r} is not allowed")
     assert f'Did you mean {nearest!r}?' in message
     assert all(unit in message for unit in limits.UNITS)
 
@@ -100,7 +100,7 @@ def test_a_bad_unit_is_refused_with_the_nearest_valid_one(wrong: str, nearest: s
 @pytest.mark.parametrize('wrong', ['Seconds', ['Seconds'], 3, {1: 'Seconds'}, {None: 'Bytes'}])
 def test_units_of_the_wrong_kind_are_refused(wrong: Any) -> None:
     """What is neither a mapping from texts nor a callable is a ``TypeError``."""
-    assert refused(units=wrong).startswith('TypeError: units: ')
+    assert refused(units=wrong).startswith('ArgumentTypeError: units: ')
 
 
 @pytest.mark.parametrize('unit', limits.UNITS)
@@ -132,7 +132,7 @@ def test_standard_resolution_is_what_cloudwatch_takes_for_granted(endpoint: Endp
 def test_no_other_resolution_is_allowed(wrong: Any) -> None:
     """The error says that 1 and 60 are."""
     assert refused(storage_resolution=wrong) == (
-        f'ValueError: storage_resolution: {wrong!r} is not allowed; allowed: 1 or 60'
+        f'ArgumentError: storage_resolution: {wrong!r} is not allowed; allowed: 1 or 60'
     )
 
 
@@ -164,7 +164,7 @@ def test_fewer_dimensions_may_be_allowed(endpoint: Endpoint) -> None:
 def test_no_more_dimensions_than_cloudwatch_takes_may_be_allowed(wrong: int) -> None:
     """The error says from where to where."""
     assert refused(max_dimensions=wrong) == (
-        f'ValueError: max_dimensions: {wrong} is not allowed; allowed: a whole number from 1 to 30'
+        f'ArgumentError: max_dimensions: {wrong} is not allowed; allowed: a whole number from 1 to 30'
     )
 
 
@@ -191,7 +191,7 @@ def test_a_single_metric_may_be_the_root(endpoint: Endpoint) -> None:
 
 def test_a_root_that_is_no_metric_is_refused() -> None:
     """The name of a metric is not the metric."""
-    assert refused(root='web').startswith("TypeError: root: 'web' is of type str; allowed: a satella metric")
+    assert refused(root='web').startswith("ArgumentTypeError: root: 'web' is of type str; allowed: a satella metric")
 
 
 # --- exclude
@@ -227,7 +227,7 @@ def test_excluded_series_do_not_count_toward_the_bound(endpoint: Endpoint) -> No
 def test_patterns_of_the_wrong_kind_are_refused(wrong: Any) -> None:
     """A single text is not a sequence of patterns, though it is one of texts."""
     message = refused(exclude=wrong)
-    assert message.startswith('TypeError: exclude: ')
+    assert message.startswith('ArgumentTypeError: exclude: ')
     assert 'a sequence of shell patterns' in message
 
 

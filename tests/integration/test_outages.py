@@ -17,7 +17,7 @@ from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast
 from support.waiting import wait_for
 
 from aws_satella.effects import delivery
-from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import loop as loop_module
 
 THROTTLING = error('ThrottlingException', 400, 'Rate exceeded')
 DENIED = error('AccessDenied', 403, 'User is not authorized to perform: cloudwatch:PutMetricData')
@@ -202,7 +202,7 @@ def test_a_tree_that_is_larger_than_the_outbox_recovers(
     max_buffered: int, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first cycle after an outage tries before it drops anything, so all of it arrives."""
-    monkeypatch.setattr(exporter_module, 'backoff', _Recorded(1e6))  # it tries in the cycles only
+    monkeypatch.setattr(loop_module, 'backoff', _Recorded(1e6))  # it tries in the cycles only
     names = [f'm{index}' for index in range(50)]
     for name in names:
         getMetric(name, 'int').runtime(1)
@@ -235,7 +235,7 @@ class _Recorded:
 def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each failure in a row counts, each wait is drawn anew, and a success starts from the beginning."""
     backoff = _Recorded(0.02)
-    monkeypatch.setattr(exporter_module, 'backoff', backoff)
+    monkeypatch.setattr(loop_module, 'backoff', backoff)
     Ticks()
     for _ in range(2):
         backoff.asked.clear()
@@ -263,7 +263,7 @@ def test_it_tries_again_by_itself(endpoint: Endpoint) -> None:
 
 def test_the_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the back-off, each cycle makes one attempt, and no more."""
-    monkeypatch.setattr(exporter_module, 'backoff', _Recorded(1e6))
+    monkeypatch.setattr(loop_module, 'backoff', _Recorded(1e6))
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.1, max_send_at_once=1) as exporter:
@@ -280,8 +280,8 @@ def test_data_older_than_two_weeks_are_dropped(
     days: float, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CloudWatch would refuse them, and with them all that goes in the same request."""
-    ahead = [0.0]
-    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=lambda: time.time() + ahead[0]))
+    ahead, now = [0.0], time.time
+    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=lambda: now() + ahead[0], monotonic=time.monotonic))
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.1) as exporter:

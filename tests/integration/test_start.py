@@ -14,7 +14,7 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, InitializationError
-from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process
 
 NAME = 'aws-satella-metrics'
@@ -75,7 +75,7 @@ def test_fifty_threads_start_one_exporter(endpoint: Endpoint) -> None:
 
 def test_a_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the next call, whose exporter sends what the dead one left, and counts on from where that stopped."""
-    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     _start(endpoint, temporality='delta')

@@ -14,7 +14,7 @@ from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, kill
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import exporter as exporter_module
+from aws_satella.effects import loop as loop_module
 
 AT_ONCE = 0.5
 """Seconds. Of a few tries the quickest counts, since the machine may have other things to do."""
@@ -38,7 +38,7 @@ def test_the_thread_wakes_at_once(
     until: Callable[[AWSSatellaExporterThread, Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It exports what was recorded last, and ends, out of an hour's sleep and out of a long back-off."""
-    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
     client = endpoint.client()
     took = []
     while not took or (min(took) >= AT_ONCE and len(took) < 10):
@@ -94,7 +94,7 @@ def test_force_ends_it_without_an_export(
     state: Callable[[Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is unsent stays where the next exporter finds it, also when the hook at exit follows."""
-    monkeypatch.setattr(exporter_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
     Ticks()
     state(endpoint)
     with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=1)) as exporter:

@@ -8,6 +8,7 @@ way (:data:`RESET`, :data:`HANG`).
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import socket
 import struct
@@ -18,8 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 from botocore.config import Config
+from botocore.parsers import RpcV2CBORParser
 
 from support.moto import session
 
@@ -57,6 +60,10 @@ class Request:
     at: float
     """When it arrived, on the monotonic clock."""
     headers: dict[str, str] = field(repr=False, default_factory=dict)
+    path: str = field(repr=False, default='/')
+    """The target of the request line: absolute where the endpoint is used as a proxy."""
+    wire: bytes = field(repr=False, default=b'')
+    """The body as it was sent."""
 
     def __len__(self) -> int:
         return len(self.data)
@@ -140,6 +147,17 @@ def endpoint() -> Iterator[Endpoint]:
         opened.close()
 
 
+def _content(content_type: str, body: bytes) -> dict[str, Any]:
+    """The parameters in a body of one of CloudWatch's three protocols; of Query, the names of metrics only."""
+    if 'cbor' in content_type:
+        return RpcV2CBORParser().parse_data_item(io.BytesIO(body))  # type: ignore[no-any-return]
+    if 'form' in content_type:
+        form = dict(parse_qsl(body.decode()))
+        names = [value for key, value in form.items() if key.endswith('.MetricName')]
+        return {'Namespace': form['Namespace'], 'MetricData': [{'MetricName': name} for name in names]}
+    return json.loads(body)  # type: ignore[no-any-return]
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -172,11 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(reply)
 
     def _request(self) -> Request:
-        body = self.rfile.read(int(self.headers['Content-Length']))
-        if self.headers.get('Content-Encoding') == 'gzip':
-            body = gzip.decompress(body)
-        content = json.loads(body)
-        return Request(content['Namespace'], content['MetricData'], len(body), time.monotonic(), dict(self.headers))
+        wire = self.rfile.read(int(self.headers['Content-Length']))
+        body = gzip.decompress(wire) if self.headers.get('Content-Encoding') == 'gzip' else wire
+        content = _content(self.headers['Content-Type'], body)
+        namespace, data = content.get('Namespace', ''), content.get('MetricData', [])  # other operations have none
+        return Request(namespace, data, len(body), time.monotonic(), dict(self.headers), self.path, wire)
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))

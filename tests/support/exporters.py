@@ -65,7 +65,7 @@ def kill(exporter: AWSSatellaExporterThread) -> None:
 def assert_conserved(exporter: AWSSatellaExporterThread, endpoint: Endpoint, recorded: int) -> None:
     """Everything recorded was sent, discarded, dropped or waits; and the endpoint has just what was sent."""
     stats = exporter.stats
-    assert stats.buffered == sum(len(batch.data) for batch in exporter.delivery.outbox.batches)
+    assert stats.buffered == len(list(exporter.delivery.outbox.waiting()))
     assert recorded == stats.sent + stats.discarded + stats.dropped + stats.buffered
     assert stats.sent == len(endpoint.data)
 
@@ -112,5 +112,5 @@ def fast_clock(monkeypatch: pytest.MonkeyPatch, speed: float = 600.0) -> Callabl
     def clock() -> float:
         return start + (time.monotonic() - zero) * speed
 
-    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=clock))
+    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=clock, monotonic=time.monotonic))
     return clock

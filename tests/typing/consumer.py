@@ -6,13 +6,15 @@ It is checked with ``mypy --strict --disallow-any-expr`` against the installed w
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from typing_extensions import assert_type
 
 import aws_satella
 from aws_satella import (
+    ArgumentError,
+    ArgumentTypeError,
     AWSSatellaExporterThread,
     ExportStats,
     InitializationError,
@@ -24,13 +26,14 @@ from aws_satella import (
     start_if_not_started,
 )
 from aws_satella.pure import (
+    Arguments,
+    Baseline,
     DataPoint,
     Delta,
     Discarded,
     Kind,
     MetricDatum,
     Payload,
-    Plan,
     Reason,
     build_payloads,
     collect,
@@ -67,6 +70,9 @@ def service() -> None:
         start_if_not_started('Shop')
     except InitializationError as error:
         print(error)
+    except (ArgumentError, ArgumentTypeError) as error:
+        assert_type(error.argument, str)
+        assert_type(error.allowed, str)
     start_if_not_started('Shop', {'stage': 'test'}, '60s', 1000, 'pid', complain)
     start_if_not_started(namespace='Shop', interval=1.5, temporality='delta', units=unit, exclude=['a.*'])
     assert_type(flush(), bool)
@@ -137,9 +143,10 @@ def stages() -> float:
     numbers = [point.value for point in points if point.kind is Kind.COUNTER and isinstance(point.value, float)]
     assert_type(numbers, list[float])
     delta = Delta(read(Gauge()), {})  # type: ignore[misc]  # satella's metrics, and its MetricData
-    assert_type(delta.baseline, Mapping[Hashable, object])
-    requests = Plan('Shop', max_dimensions=30).requests(Plan('Shop').sized(points))  # type: ignore[misc]  # MetricData
-    assert_type(requests, Iterator[list[MetricDatum]])
+    assert_type(delta.baseline, Baseline)
+    plan = Arguments('Shop', max_dimensions=30).plan
+    items = [each for each in plan.encoding().encode(points) if isinstance(each, str)]  # type: ignore[misc]  # MetricData
+    assert_type(items, list[str])
     return math.fsum(numbers)
 
 

@@ -1,0 +1,383 @@
+"""Programs that were written for 2.4 run unchanged, beyond what its documentation says.
+
+The first three tests do what the test suite of 2.4 does, in its way: a stand-in client that is set before ``start()``,
+a patched ``boto3.client``, and ``worker_thread = None`` at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from satella.instrumentation.metrics import MetricData, getMetric
+from support import scripts
+from support.endpoint import HANG, OK, RESET, Endpoint, error
+from support.exporters import DEADLINE, assert_conserved, end
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella import ArgumentError, AWSSatellaExporterThread
+from aws_satella import exporter as module
+from aws_satella.effects import process
+
+
+@pytest.fixture(autouse=True)
+def _no_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No exporter was ever started in this process, and none runs after the test."""
+    monkeypatch.setattr(process, '_processes', {})
+    yield
+    worker = module.worker_thread
+    module.worker_thread = None
+    if worker is not None:
+        worker.join(DEADLINE)
+
+
+class _Client:
+    """A stand-in for a boto3 client."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.error = error
+
+    def put_metric_data(self, **payload: Any) -> None:
+        self.calls.append(payload)
+        if self.error is not None:
+            raise self.error
+
+
+def _export_with(client: _Client, **arguments: Any) -> None:
+    """Export once by a thread whose client was replaced before its start."""
+    with mock.patch('boto3.client') as factory:
+        thread = module.AWSSatellaExporterThread('Test', interval='1h', **arguments)
+        factory.assert_called_once_with('cloudwatch')
+    thread.cloudwatch = client
+    thread.start()
+    try:
+        wait_for(lambda: client.calls or thread.stats.cycles, 'the export', DEADLINE)
+    finally:
+        end(thread)
+
+
+def test_a_client_that_raises_is_reported_to_the_callback() -> None:
+    """The exception of the client is given to ``call_on_metric_upload_fails``."""
+    getMetric('orders', 'counter').runtime(1)
+    failures: list[Exception] = []
+    client = _Client(RuntimeError('injected'))
+    _export_with(client, call_on_metric_upload_fails=failures.append)
+    assert set(failures) == {client.error}
+
+
+def test_a_metric_with_eleven_labels_is_discarded() -> None:
+    """It is given to ``call_on_discarded_metric``, and the others are sent."""
+    getMetric('crowded', 'int').runtime(1, **{f'label{number}': number for number in range(11)})
+    getMetric('orders', 'int').runtime(1)
+    discarded: list[MetricData] = []
+    client = _Client()
+    _export_with(client, call_on_discarded_metric=discarded.append)
+    assert {data.name for data in discarded} == {'crowded'}
+    assert {datum['MetricName'] for call in client.calls for datum in call['MetricData']} == {'orders'}
+
+
+def test_twenty_one_metrics_take_two_requests() -> None:
+    """A request has 20 metric data by default."""
+    for number in range(21):
+        getMetric(f'orders.n{number}', 'int').runtime(number)
+    client = _Client()
+    _export_with(client)
+    assert [len(call['MetricData']) for call in client.calls[:2]] == [20, 1]
+    assert client.calls[0]['Namespace'] == 'Test'
+
+
+def test_the_module_has_the_names_of_2_4() -> None:
+    """The names at the old import path are those at the new one, or those of the process."""
+    assert module.AWSSatellaExporterThread is AWSSatellaExporterThread
+    assert module.start_if_not_started is aws_satella.start_if_not_started
+    assert module.InitializationError is aws_satella.InitializationError
+    assert module.logger is logging.getLogger('aws_satella')
+    assert module.worker_thread is None
+    assert isinstance(module.worker_thread_lock, type(threading.RLock()))
+
+
+def test_the_worker_thread_is_the_exporter_of_the_process(endpoint: Endpoint) -> None:
+    """``worker_thread`` shows the exporter, whichever name started it; in a forked child it is None."""
+    aws_satella.start_if_not_started('Test', interval=3_600, client_factory=endpoint.client)
+    assert module.worker_thread is not None
+    assert module.worker_thread.is_alive()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, repr(module.worker_thread).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100) == b'None'
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: Endpoint) -> None:
+    """The next start makes another one, which goes on where the first has stopped: nothing is lost or doubled."""
+    orders = getMetric('orders', 'counter')
+    orders.runtime(1)
+    arguments = {'interval': 3_600, 'temporality': 'delta', 'client_factory': endpoint.client}
+    module.start_if_not_started('Test', **arguments)
+    first = module.worker_thread
+    wait_for(lambda: endpoint.data, 'the first export', DEADLINE)
+    orders.runtime(10)
+    endpoint.behave = lambda _request: RESET
+    assert not aws_satella.flush(DEADLINE)
+    orders.runtime(100)
+
+    module.worker_thread = None
+    first.join(DEADLINE)
+    assert not first.is_alive()
+    assert len(endpoint.data) == 1
+    endpoint.behave = lambda _request: OK
+    module.start_if_not_started('Test', **arguments)
+    assert module.worker_thread is not first
+    assert aws_satella.flush(DEADLINE)
+    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 111
+
+
+def test_the_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> None:
+    """A request that the old exporter is sending is not sent again by the new one."""
+    getMetric('orders', 'counter').runtime(1)
+    answered = threading.Event()
+
+    def slow(_request: object) -> object:
+        answered.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    arguments = {'interval': 3_600, 'temporality': 'delta', 'client_factory': lambda: endpoint.client(read_timeout=30)}
+    module.start_if_not_started('Test', **arguments)
+    wait_for(lambda: endpoint.received, 'the request', DEADLINE)
+    module.worker_thread = None
+    module.start_if_not_started('Test', **arguments)
+    answered.set()
+    assert aws_satella.flush(DEADLINE)
+    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 1
+
+
+@pytest.mark.parametrize('force', [False, True])
+def test_a_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpoint: Endpoint) -> None:
+    """The third goes on where the first has stopped, though the second was ended while it waited for the first."""
+    orders = getMetric('orders', 'counter')
+    orders.runtime(10)
+    answered = threading.Event()
+
+    def slow(_request: object) -> object:
+        answered.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    arguments = {'interval': 3_600, 'temporality': 'delta', 'client_factory': lambda: endpoint.client(read_timeout=30)}
+    module.start_if_not_started('Test', **arguments)
+    wait_for(lambda: endpoint.received, 'the request', DEADLINE)
+    module.worker_thread = None
+    module.start_if_not_started('Test', **arguments)
+    second = module.worker_thread
+    if force:
+        second.terminate(force=True)
+    module.worker_thread = None
+    second.join(DEADLINE)
+    module.start_if_not_started('Test', **arguments)
+    orders.runtime(1)
+    answered.set()
+    assert aws_satella.flush(DEADLINE)
+    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 11
+    assert module.worker_thread.stats.sent == len(endpoint.data)
+
+
+def test_the_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(endpoint: Endpoint) -> None:
+    """What the abandoned exporter has not exported is exported by its successor in the parent, and by no child."""
+    script = """
+    import os
+    import aws_satella
+    from aws_satella import exporter
+    from satella.instrumentation.metrics import getMetric
+
+    orders = getMetric('orders', 'counter')
+    def start():
+        exporter.start_if_not_started('Test', interval=3600, temporality='delta')
+
+    start()
+    assert aws_satella.flush()
+    orders.runtime(10)
+    worker = exporter.worker_thread
+    exporter.worker_thread = None
+    worker.join()
+    for _ in range(2):
+        child = os.fork()
+        if not child:
+            orders.runtime(100)
+            start()
+            assert aws_satella.flush()
+            os._exit(0)
+        os.waitpid(child, 0)
+    start()
+    orders.runtime(1)
+    """
+    ended = scripts.run(script, endpoint.url)
+    assert ended.returncode == 0, ended.stderr
+    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 211
+
+
+def test_the_worker_thread_can_be_patched(endpoint: Endpoint) -> None:
+    """`mock.patch` sets and deletes the name; the exporter ends as with an assignment of None."""
+    module.start_if_not_started('Test', interval=3_600, client_factory=endpoint.client)
+    worker = module.worker_thread
+    with mock.patch('aws_satella.exporter.worker_thread', None):
+        assert module.worker_thread is None
+    worker.join(DEADLINE)
+    assert not worker.is_alive()
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'wrong'),
+    [
+        ('namespace', 'Other', 'AWS/Mine'),
+        ('extra_dimensions', {'stage': 'test'}, {'': 'test'}),
+        ('max_send_at_once', 7, 0),
+        ('add_pid', 'pid', ':pid'),
+        ('call_on_metric_upload_fails', print, None),
+        ('call_on_discarded_metric', print, 3),
+    ],
+)
+def test_attributes_can_be_read_and_assigned(name: str, value: Any, wrong: Any) -> None:
+    """An assignment is checked, as in the constructor; a wrong one changes nothing."""
+    exporter = AWSSatellaExporterThread('Test', **({} if name == 'namespace' else {name: value}))
+    assert getattr(exporter, name) == ('Test' if name == 'namespace' else value)
+    setattr(exporter, name, value)
+    with pytest.raises((ArgumentError, TypeError), match=name):
+        setattr(exporter, name, wrong)
+    assert getattr(exporter, name) == value
+
+
+def test_an_assignment_takes_effect_with_the_next_cycle(endpoint: Endpoint) -> None:
+    """What is buffered keeps its namespace and its dimensions; the baseline stays."""
+    orders = getMetric('orders', 'counter')
+    orders.runtime(1)
+    exporter = AWSSatellaExporterThread('Before', temporality='delta', client_factory=endpoint.client)
+    endpoint.behave = lambda _request: RESET
+    exporter.loop()
+    exporter.namespace = 'After'
+    exporter.extra_dimensions = {'stage': 'test'}
+    endpoint.behave = lambda _request: OK
+    orders.runtime(10)
+    exporter.loop()
+    assert [(request.namespace, [datum['Value'] for datum in request.data]) for request in endpoint.accepted] == [
+        ('Before', [1]),
+        ('After', [10]),
+    ]
+    assert [datum.get('Dimensions') for datum in endpoint.data] == [[], [{'Name': 'stage', 'Value': 'test'}]]
+    assert_conserved(exporter, endpoint, 2)
+
+
+def test_an_assignment_leaves_the_present_cycle_alone(endpoint: Endpoint) -> None:
+    """A cycle ends with the arguments that it began with."""
+    for number in range(60):
+        getMetric(f'orders.n{number}', 'int').runtime(number)
+
+    def assign(_request: object) -> object:
+        exporter.max_send_at_once = 7
+        return OK
+
+    endpoint.behave = assign  # type: ignore[assignment]  # a Reply
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    exporter.loop()
+    assert [len(request) for request in endpoint.accepted] == [20, 20, 20]
+    exporter.loop()
+    assert len(endpoint.accepted[-1]) == 60 % 7
+
+
+class _Tagging(AWSSatellaExporterThread):
+    """Changes the data before they are sent, as a subclass of 2.4 might."""
+
+    def send_metrics(self, data: Any) -> None:
+        for datum in data:
+            datum['MetricName'] = f'tagged.{datum["MetricName"]}'
+            datum['Dimensions'].append({'Name': 'tag', 'Value': '1'})
+        super().send_metrics(data)
+
+
+def test_a_subclass_may_change_the_data(endpoint: Endpoint) -> None:
+    """``send_metrics`` gets dictionaries of its own; a request that is tried again is not changed twice."""
+    getMetric('orders', 'counter').runtime(1)
+    exporter = _Tagging('Test', client_factory=endpoint.client)
+    endpoint.behave = lambda _request: RESET
+    exporter.loop()
+    endpoint.behave = lambda _request: OK
+    exporter.loop()
+    assert {datum['MetricName'] for datum in endpoint.data} == {'tagged.orders'}
+    assert [datum['Dimensions'] for datum in endpoint.data] == [[{'Name': 'tag', 'Value': '1'}]] * 2
+    assert exporter.stats.failed_requests == 1
+    assert_conserved(exporter, endpoint, 2)
+
+
+class _Reversing(AWSSatellaExporterThread):
+    def send_metrics(self, data: Any) -> None:
+        super().send_metrics(data[::-1])
+
+
+def test_positions_in_replies_to_a_subclass_are_ignored(endpoint: Endpoint) -> None:
+    """The subclass may have changed the order of the data, so the culprit is searched for instead."""
+    for number in range(4):
+        getMetric(f'orders.n{number}', 'int').runtime(number)
+
+    def behave(request: Any) -> Any:
+        named = [place for place, datum in enumerate(request.data, 1) if datum['MetricName'] == 'orders.n0']
+        return error('InvalidParameterValue', 400, f'MetricData.member.{named[0]}.Value') if named else OK
+
+    endpoint.behave = behave
+    exporter = _Reversing('Test', client_factory=endpoint.client)
+    exporter.loop()
+    assert {datum['MetricName'] for datum in endpoint.data} == {'orders.n1', 'orders.n2', 'orders.n3'}
+    assert_conserved(exporter, endpoint, 4)
+
+
+class _Swallowing(AWSSatellaExporterThread):
+    def send_metrics(self, data: Any) -> None:
+        try:
+            super().send_metrics(data)
+        except Exception:
+            logging.getLogger('program').info('not sent')
+
+
+def test_what_does_not_raise_counts_as_sent(endpoint: Endpoint) -> None:
+    """A subclass that handles failures itself is believed."""
+    getMetric('orders', 'counter').runtime(1)
+    endpoint.behave = lambda _request: RESET
+    exporter = _Swallowing('Test', client_factory=endpoint.client)
+    exporter.loop()
+    assert (exporter.stats.sent, exporter.stats.failed_requests, exporter.stats.buffered) == (1, 0, 0)
+
+
+def test_send_metrics_raises_what_the_client_raises(endpoint: Endpoint) -> None:
+    """Called by a program itself, it sends to the namespace of the exporter, or raises."""
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    exporter.send_metrics([{'MetricName': 'own', 'Value': 1.0}])
+    assert [request.namespace for request in endpoint.accepted] == ['Test']
+    exporter.namespace = 'Other'
+    exporter.send_metrics([{'MetricName': 'own', 'Value': 1.0}])
+    assert endpoint.accepted[-1].namespace == 'Other'
+    endpoint.behave = lambda _request: error('AccessDenied', 403)
+    with pytest.raises(Exception, match='AccessDenied'):
+        exporter.send_metrics([{'MetricName': 'own', 'Value': 1.0}])
+
+
+def test_an_abandoned_exporter_that_hangs_holds_up_no_start(endpoint: Endpoint) -> None:
+    """Neither the assignment nor the next start waits for the request that the old exporter is stuck in."""
+    getMetric('orders', 'counter').runtime(1)
+    endpoint.behave = lambda _request: HANG
+    arguments = {'interval': 3_600, 'client_factory': lambda: endpoint.client(read_timeout=1)}
+    module.start_if_not_started('Test', **arguments)
+    wait_for(lambda: endpoint.received, 'the request', DEADLINE)
+    old = module.worker_thread
+    module.worker_thread = None
+    module.start_if_not_started('Test', **arguments)
+    assert old.is_alive()  # so neither has waited

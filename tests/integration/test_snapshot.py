@@ -1,0 +1,358 @@
+"""A cycle reads and encodes the whole tree, then sends; no error between two steps loses or doubles anything."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support.endpoint import OK, RESET, Endpoint
+from support.exporters import DEADLINE, Ticks, assert_conserved, exporting
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella import AWSSatellaExporterThread
+from aws_satella.effects import loop
+from aws_satella.effects.delivery import Delivery
+from aws_satella.pure.arguments import Arguments
+
+PACKAGE = str(Path(aws_satella.__file__).parent)
+
+
+class _Client:
+    """Takes everything, unless it is told to fail."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.fails = False
+
+    def put_metric_data(self, Namespace: str, MetricData: list[dict[str, Any]]) -> dict[str, str]:  # noqa: N803  # names of AWS
+        if self.fails:
+            raise ConnectionError('injected')
+        self.taken += MetricData
+        return {'Namespace': Namespace}
+
+    def totals(self) -> Counter[str]:
+        """The sum of what was taken of each metric that adds up."""
+        totals: Counter[str] = Counter()
+        for datum in self.taken:
+            if 'Values' in datum:
+                totals[datum['MetricName']] += sum(datum['Counts'])
+            elif datum['MetricName'] != 'level':
+                totals[datum['MetricName']] += datum['Value']
+        return totals
+
+
+class _InjectedError(BaseException):
+    pass
+
+
+class _Injector:
+    """Raises when the program comes to the n-th line of the package.
+
+    :param countdown: n
+    :param error: what is raised
+    """
+
+    def __init__(self, countdown: int, error: type[BaseException]) -> None:
+        self.countdown = countdown
+        self.error = error
+        self.place = ''
+
+    def __call__(self, frame: FrameType, event: str, _arg: object) -> Any:
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == 'line':
+            self.countdown -= 1
+            if self.countdown == 0:
+                self.place = f'{frame.f_code.co_filename}:{frame.f_lineno}'
+                raise self.error('injected')
+        return self
+
+
+def _record(number: int) -> None:
+    getMetric('orders', 'counter').runtime(number, country='pl')
+    getMetric('orders', 'counter').runtime(number, country='de')
+    getMetric('latency', 'histogram').runtime(0.3)
+    getMetric('size', 'summary').runtime(number)
+    getMetric('level', 'int').runtime(number)
+
+
+def _cycle_with(delivery: Delivery, injector: _Injector) -> None:
+    sys.settrace(injector)
+    try:
+        delivery.cycle()
+    except injector.error:
+        pass
+    finally:
+        sys.settrace(None)
+
+
+@pytest.mark.parametrize('fails', [False, True], ids=['healthy', 'outage'])
+@pytest.mark.parametrize('error', [_InjectedError, MemoryError])
+def test_an_error_at_any_line_of_a_cycle_neither_loses_nor_doubles(error: type[BaseException], fails: bool) -> None:
+    """An exception is raised at each line of a cycle in turn; after the next cycle every increase has arrived once."""
+    number = 0
+    injected = True
+    while injected:
+        number += 1
+        getMetric().reset()
+        client = _Client()
+        delivery = Delivery(Arguments('Test', temporality='delta', max_send_at_once=2), client)
+        _record(1)
+        delivery.cycle()
+        _record(10)
+        client.fails = fails
+        injector = _Injector(number, error)
+        _cycle_with(delivery, injector)
+        injected = injector.countdown <= 0
+        client.fails = False
+        _record(100)
+        delivery.cycle()
+        expected = Counter({'orders': 222, 'orders.sum': 222, 'latency': 3, 'size': 3})
+        assert client.totals() == expected, f'{injector.place}: {client.totals()}'
+        stats = delivery.stats
+        assert stats.sent == len(client.taken), injector.place
+        outbox = delivery.outbox
+        assert outbox.recorded == stats.sent + stats.discarded + stats.dropped + stats.buffered
+        assert stats.buffered == len(list(outbox.waiting())) == 0
+    assert number > 500
+
+
+def test_values_are_of_one_moment_however_slow_the_destination(endpoint: Endpoint) -> None:
+    """All metrics are read before the first request, so what is recorded meanwhile is of the next cycle."""
+    counters = [getMetric(f'orders.n{number}', 'counter') for number in range(10)]
+
+    def record_more(_request: object) -> object:
+        for counter in counters:
+            counter.runtime(1)
+        return OK
+
+    endpoint.behave = record_more  # type: ignore[assignment]  # a Reply
+    exporter = AWSSatellaExporterThread('Test', max_send_at_once=1, client_factory=endpoint.client)
+    exporter.loop()
+    assert [datum['Value'] for datum in endpoint.data] == [0] * 10
+    assert len({datum['Timestamp'] for datum in endpoint.data}) == 1
+
+
+def test_the_timestamp_is_a_whole_second(endpoint: Endpoint) -> None:
+    """It is cut before anything is made of it, since versions of botocore differ in what they make of fractions."""
+    getMetric('orders', 'counter').runtime(1)
+    before = int(time.time())
+    AWSSatellaExporterThread('Test', client_factory=endpoint.client).loop()
+    (datum,) = endpoint.data
+    assert isinstance(datum['Timestamp'], int)
+    assert before <= datum['Timestamp'] <= time.time()
+
+
+def test_user_code_is_read_last(endpoint: Endpoint) -> None:
+    """When a callable is called, everything else is in the outbox already, and counted."""
+    seen: list[int] = []
+    getMetric('a.callable', 'callable', value_getter=lambda: seen.append(exporter.stats.buffered) or 1)
+    for number in range(5):
+        getMetric(f'b.n{number}', 'int').runtime(number)
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    exporter.loop()
+    assert seen == [5]
+    assert len(endpoint.accepted) == 1
+
+
+def test_a_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpoint) -> None:
+    """The others have been sent when it is read."""
+    hang, asked = threading.Event(), threading.Event()
+
+    def value() -> int:
+        if asked.is_set():
+            hang.wait(DEADLINE)
+        return 1
+
+    getMetric('a.hanging', 'callable', value_getter=value)
+    orders = getMetric('orders', 'counter')
+    with exporting(endpoint, 3_600) as exporter:
+        wait_for(lambda: exporter.stats.cycles, 'the first cycle', DEADLINE)
+        orders.runtime(7)
+        asked.set()
+        exporter.terminate()
+        wait_for(lambda: [datum['Value'] for datum in endpoint.named('orders')] == [0, 7], 'the others', DEADLINE)
+        hang.set()
+    assert_conserved(exporter, endpoint, 4)
+
+
+# --- room
+
+
+def test_a_snapshot_on_its_way_out_is_not_bounded(endpoint: Endpoint) -> None:
+    """``max_buffered`` bounds what is unsent after a failed attempt, not what a healthy cycle sends."""
+    for number in range(50):
+        getMetric(f'orders.n{number}', 'counter').runtime(1)
+    exporter = AWSSatellaExporterThread('Test', max_buffered=10, client_factory=endpoint.client)
+    exporter.loop()
+    assert exporter.stats.sent == 50
+    assert exporter.stats.dropped == 0
+
+
+@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
+def test_without_room(temporality: str, endpoint: Endpoint) -> None:
+    """In delta the increases stay in the tree, and arrive with the first cycle that has room.
+
+    In cumulative the oldest data are dropped.
+    """
+    orders, latency = getMetric('orders', 'counter'), getMetric('latency', 'histogram')
+    exporter = AWSSatellaExporterThread(
+        'Test', max_buffered=40, temporality=temporality, client_factory=endpoint.client
+    )
+    endpoint.behave = lambda _request: RESET
+    for _ in range(50):
+        orders.runtime(1)
+        latency.runtime(0.3)
+        exporter.loop()
+    assert exporter.stats.buffered <= 40
+    endpoint.behave = lambda _request: OK
+    exporter.loop()
+    exporter.loop()
+    if temporality == 'delta':
+        assert exporter.stats.dropped == 0
+        assert sum(datum['Value'] for datum in endpoint.named('orders')) == 50
+        assert sum(sum(datum['Counts']) for datum in endpoint.named('latency')) == 50
+    else:
+        assert exporter.stats.dropped > 0
+    assert_conserved(exporter, endpoint, exporter.delivery.outbox.recorded)
+
+
+def test_increases_that_wait_in_the_tree_count_as_dropped_at_the_end(endpoint: Endpoint) -> None:
+    """The last export takes them out of the tree, so that none of them is lost without a count."""
+    counters = [getMetric(f'orders.n{number}', 'counter') for number in range(10)]
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 3_600, max_buffered=15, temporality='delta') as exporter:
+        for _ in range(3):
+            for counter in counters:
+                counter.runtime(1)
+            assert not exporter.flush(DEADLINE)
+    assert (exporter.stats.buffered, exporter.stats.sent) == (0, 0)
+    assert exporter.stats.dropped == 20  # ten of the first cycle, and of each counter the increase since
+
+
+def test_the_outbox_is_bounded_by_bytes(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large data are dropped before there are ``max_buffered`` of them."""
+    monkeypatch.setattr('aws_satella.pure.ledger.MAX_BUFFERED_BYTES', 10_000)
+    getMetric('large', 'int').runtime(1, text='x' * 1_000)
+    Ticks()
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    endpoint.behave = lambda _request: RESET
+    for _ in range(30):
+        exporter.loop()
+        assert sum(map(len, exporter.delivery.outbox.waiting())) <= 10_000
+    assert exporter.stats.dropped > 0
+    assert_conserved(exporter, endpoint, 60)
+
+
+# --- when time is short
+
+
+def _grow(number: int) -> None:
+    orders = getMetric('orders', 'counter', sum_children=False)
+    for index in range(number):
+        orders.runtime(1, customer=str(index))
+
+
+def test_the_last_export_fills_its_requests(endpoint: Endpoint) -> None:
+    """With time a request has 20 data; flush(), export_once() and the last export fill it up to 1,000."""
+    _grow(1_001)
+    with exporting(endpoint, 3_600) as exporter:
+        wait_for(lambda: exporter.stats.cycles, 'the first cycle', DEADLINE)
+        assert {len(request) for request in endpoint.accepted} == {20, 1}
+        endpoint.accepted.clear()
+        assert exporter.flush(DEADLINE)
+        assert [len(request) for request in endpoint.accepted] == [1_000, 1]
+        endpoint.accepted.clear()
+    assert [len(request) for request in endpoint.accepted] == [1_000, 1]
+    endpoint.accepted.clear()
+    aws_satella.export_once('Test', client_factory=endpoint.client)
+    assert [len(request) for request in endpoint.accepted] == [1_000, 1]
+
+
+def test_an_export_under_way_fills_its_requests_once_a_caller_waits(endpoint: Endpoint) -> None:
+    """A flush, or the end of the process, that meets a cycle in small requests need not wait for all of them."""
+    _grow(2_000)
+    waiting: list[threading.Thread] = []
+    answers: list[bool] = []
+
+    def behave(_request: object) -> object:
+        if not waiting:
+            waiting.append(threading.Thread(target=lambda: answers.append(exporter.flush(DEADLINE))))
+            waiting[0].start()
+            wait_for(lambda: exporter.delivery.pace.hurried, 'the flush', DEADLINE)
+        return OK
+
+    endpoint.behave = behave  # type: ignore[assignment]  # a Reply
+    with exporting(endpoint, 3_600) as exporter:
+        wait_for(lambda: waiting, 'the first request', DEADLINE)
+        waiting[0].join(DEADLINE)
+    assert answers == [True]
+    assert [len(request) for request in endpoint.accepted][:3] == [20, 1_000, 980]
+
+
+def test_a_bound_that_was_given_is_always_kept(endpoint: Endpoint) -> None:
+    """Any ``max_send_at_once`` but the default is a hard bound."""
+    _grow(50)
+    with exporting(endpoint, 3_600, max_send_at_once=19) as exporter:
+        wait_for(lambda: exporter.stats.cycles, 'the first cycle', DEADLINE)
+        assert exporter.flush(DEADLINE)
+    assert max(len(request) for request in endpoint.accepted) == 19
+
+
+def test_catching_up_fills_requests(endpoint: Endpoint) -> None:
+    """After an outage what was kept goes out in few requests, over the bounds of its cycles."""
+    _grow(30)
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    endpoint.behave = lambda _request: RESET
+    for _ in range(5):
+        exporter.loop()
+    endpoint.behave = lambda _request: OK
+    exporter.loop()
+    assert [len(request) for request in endpoint.accepted] == [180]
+    endpoint.accepted.clear()
+    exporter.loop()
+    assert [len(request) for request in endpoint.accepted] == [20, 10]
+
+
+def test_a_slow_destination_gets_filled_requests(endpoint: Endpoint) -> None:
+    """Where an export in small requests would outlast half the interval, the rest of it goes in large ones."""
+    _grow(2_000)
+
+    def slow(_request: object) -> object:
+        endpoint.closing.wait(0.05)
+        return OK
+
+    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    exporter = AWSSatellaExporterThread('Test', interval=4, client_factory=endpoint.client)
+    exporter.loop()
+    sizes = [len(request) for request in endpoint.accepted]
+    assert sizes[0] == 20
+    assert max(sizes) > 900
+    assert exporter.stats.sent == 2_000
+
+
+def test_an_export_that_outlasts_its_interval_is_said_once(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At WARNING, with the remedy."""
+    monkeypatch.setattr(loop, 'MIN_OVERRUN_SECONDS', 0.05)
+    Ticks()
+
+    def slow(_request: object) -> object:
+        endpoint.closing.wait(0.1)
+        return OK
+
+    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    with exporting(endpoint, 0.02) as exporter:
+        wait_for(lambda: exporter.stats.cycles >= 3, 'three cycles', DEADLINE)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == 'WARNING']
+    assert 'longer than interval=0.02 s' in line
+    assert 'max_send_at_once' in line
