@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import threading
 import time
@@ -15,10 +16,13 @@ from typing import Any
 import boto3
 import workload
 from botocore.config import Config
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import Counter as PrometheusCounter
 from satella.instrumentation.metrics import getMetric
 from worker import order, work
 
-from aws_satella.pure import build_payloads, collect
+from aws_satella.pure import Arguments, build_payloads, collect, read
+from aws_satella.pure.formats import putmetricdata
 
 _exporters: dict[str, Any] = {}
 
@@ -54,6 +58,44 @@ def count_series() -> int:
 def _exhaust(items: Iterable[object]) -> None:
     for _ in items:
         pass
+
+
+@order
+def time_bodies() -> float:
+    """CPU seconds from the tree to the bodies of requests of 1,000."""
+    return _timed(_make_bodies)
+
+
+def _make_bodies() -> None:
+    encoding = Arguments(workload.NAMESPACE).plan.encoding(int(time.time()))
+    items = [item for item in encoding.items(read(getMetric())) if isinstance(item, str)]
+    for start in range(0, len(items), 1_000):
+        putmetricdata.body(workload.NAMESPACE, items[start : start + 1_000])
+
+
+@order
+def time_json() -> float:
+    """CPU seconds of ``json.dumps`` of payloads of 1,000 that are made already."""
+    payloads = list(build_payloads(getMetric(), workload.NAMESPACE, max_send_at_once=1_000))
+    for payload in payloads:
+        for datum in payload['MetricData']:
+            datum['Timestamp'] = int(time.time())  # type: ignore[typeddict-item]  # as botocore writes it
+    return _timed(lambda: [json.dumps(payload) for payload in payloads])
+
+
+@order
+def time_prometheus(series: int) -> float:
+    """CPU seconds of ``generate_latest`` of prometheus_client, for as many counters with two labels."""
+    if not _registries:
+        registry = CollectorRegistry()
+        counter = PrometheusCounter('shop_counters', 'As many as the tree has.', ['url', 'label1'], registry=registry)
+        for number in range(series):
+            counter.labels(f'/shop/article/{number}', 'value-1').inc()
+        _registries.append(registry)
+    return _timed(lambda: generate_latest(_registries[0]))
+
+
+_registries: list[Any] = []
 
 
 # --- exporting
