@@ -130,8 +130,8 @@ def nearest_sum(bounds: Sequence[float], counts: Sequence[int], count: int, tota
 def _fit(parts: Iterator[Bucket], count: int) -> list[Bucket]:
     """The buckets that are not empty; together no more than ``count`` observations.
 
-    They hold more where one that was under way in another thread had been counted, but not yet put into its bucket,
-    when the cycle before read the histogram: it was passed on then, and is taken off the fullest bucket now.
+    They hold more where another thread had counted an observation, but not yet put it into its bucket, when the
+    previous cycle read the histogram. That cycle has exported the observation, so the fullest bucket gives up one.
     """
     filled = [bucket for bucket in parts if bucket.observed > 0]
     surplus = sum(bucket.observed for bucket in filled) - count

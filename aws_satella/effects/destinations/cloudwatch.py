@@ -117,8 +117,8 @@ class _Seam:
     Event handlers of botocore run by node: wildcards (``*.*`` before all others), the exact event, the bare event. On
     ``before-parameter-build`` this seam comes last, so that handlers of user code see the data. Handlers of
     ``before-call`` may look at the body, change it, or answer it (``Stubber`` does), so it is in the request while they
-    run. It is out again while botocore compresses, which takes several times as long as compressing does here. On
-    ``request-created`` it comes before the signing, once an attempt. A reply to the stub is never a success.
+    run. It is removed before botocore compresses, because the gzip level of botocore takes several times as long as
+    level 1. On ``request-created`` it comes before the signing, once an attempt. A reply to the stub is no success.
 
     :param client: a boto3 client of CloudWatch
     """
