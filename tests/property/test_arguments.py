@@ -234,12 +234,14 @@ def test_documenting_leaves_other_lines_alone() -> None:
     def silent() -> None:
         pass
 
+    # From 3.13 on Python takes the indentation off a docstring.
+    indentation = (function.__doc__ or '').splitlines()[2].removesuffix(':arguments:')
     document(function, left_out=[name for name in EXPECTED if name != 'root'])
     document(silent)
     written = (function.__doc__ or '').splitlines()
     assert written[0] == 'Name ``:arguments:`` in a sentence.'
     assert [line for line in written if 'param' in line] == [
-        f'        :param root: {Arguments.__dataclass_fields__["root"].metadata["text"]}'
+        f'{indentation}:param root: {Arguments.__dataclass_fields__["root"].metadata["text"]}'
     ]
     assert not silent.__doc__
 
