@@ -246,5 +246,5 @@ def test_what_the_last_export_does_not_send_is_accounted_for(endpoint: Endpoint)
     assert said
     sent, dropped = map(int, said.groups())
     assert sent + dropped == 20_002
-    # A request in flight counts as dropped, but may arrive.
-    assert 0 < sent <= len(endpoint.named('orders')) <= sent + 999
+    # One or two data came before the last export. A request in flight counts as dropped, but may arrive.
+    assert 0 < sent < len(endpoint.data) <= sent + 999 + 2
