@@ -285,8 +285,9 @@ def test_an_export_under_way_fills_its_requests_once_a_caller_waits(endpoint: En
 
     def behave(_request: object) -> object:
         if not waiting:
-            waiting.append(threading.Thread(target=lambda: answers.append(exporter.flush(DEADLINE))))
-            waiting[0].start()
+            caller = threading.Thread(target=lambda: answers.append(exporter.flush(DEADLINE)))
+            caller.start()
+            waiting.append(caller)
             wait_for(lambda: exporter.delivery.pace.hurried, 'the flush', DEADLINE)
         return OK
 
