@@ -6,38 +6,28 @@ calls :meth:`Delivery.cycle` and :meth:`Delivery.attempt`, one at a time.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, cast
-
-from satella.instrumentation import metrics as satella_metrics
 
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.destinations.cloudwatch import PutMetricData, UnusableBodyError, describe
 from aws_satella.effects.pacing import Pace
+from aws_satella.effects.snapshot import Part, Snapshot, tree
 from aws_satella.effects.stats import ExportStats
+from aws_satella.effects.user_code import UserCode
 from aws_satella.pure import limits
 from aws_satella.pure.arguments import DEFAULTS, Arguments
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Item, MetricDatum
 from aws_satella.pure.ledger import Ledger, Saying
 from aws_satella.pure.outbox import Batch, Outbox
-from aws_satella.pure.points import Discarded, Reason, Tolerance
-from aws_satella.pure.reading import Walk
+from aws_satella.pure.points import Discarded, Reason
 from aws_satella.pure.replies import Verdict, verdict
 from aws_satella.pure.schedule import outlasts
-from aws_satella.pure.temporality import Baseline, Delta, note
+from aws_satella.pure.temporality import Baseline, note
 
 SendMetrics = Callable[[list[MetricDatum]], object]
 
-
-def tree(root: Any) -> Any:
-    """The metric to export: the root of all metrics where none was given; None where there is none yet.
-
-    ``getMetric()`` would take a lock of satella, which a thread that a forked child does not have may hold.
-    """
-    return root if root is not None else satella_metrics.metrics.get('')
 
 
 class Delivery:
@@ -56,6 +46,7 @@ class Delivery:
         self.ledger = Ledger()
         self.complaints = Complaints()
         self.pace = Pace()
+        self.user_code = UserCode()
         self.halted = False
         """Whether to send nothing more. What is read meanwhile is left to the successor."""
         self.ends = False
@@ -122,7 +113,7 @@ class Delivery:
         """
         failures = self.ledger.failures
         self.take_snapshot()
-        if not self.ends or self.ledger.failures <= failures:
+        if self.ledger.failures <= failures:
             self.attempt()
         if self.ledger.failures and not self.ends:  # at the end all is given up, so that all has to be in the ledger
             self._apply(self.ledger.bounded(self._used.max_buffered))
@@ -132,54 +123,45 @@ class Delivery:
     def take_snapshot(self) -> None:
         """Read and encode the whole tree, with one timestamp.
 
-        What runs user code, and so may hang, is read last, when the rest is in the outbox already. In the last export
-        the rest is even sent before.
+        What runs user code, and so may hang, is read last, when the rest is in the outbox already.
         """
         self._settle()
-        self.complete = True
         self._used = self.arguments
-        plan, now = self._used.plan, int(time.time())
-        tolerance = Tolerance(self.complaints.tolerate, self.pace.give_way)
-        encoding = plan.encoding(now, os.getpid(), tolerance)
-        walk = Walk(tree(self._used.root), tolerance)
-
-        rebased = plan.rebase(walk.kept(), self.ledger.baseline, tolerance)
-        gathered = self._gather(encoding.items(rebased))
-        if gathered is not None:
-            baseline, returnable = self.ledger.baseline, isinstance(rebased, Delta)
-            if isinstance(rebased, Delta):
-                baseline = rebased.baseline
-            items, discarded = gathered
-            batch = Batch(plan.namespace, now, items)
+        snapshot = Snapshot(self._used.plan, tree(self._used.root), self.pace, self.complaints)
+        kept = snapshot.kept(self.ledger.baseline)
+        if kept is not None:
+            (batch, discarded), baseline = kept
+            returnable = self._used.temporality == 'delta'
             self.ledger = self.ledger.recorded(batch, len(discarded), baseline, returnable=returnable)
             self._report(discarded)
+        self._add(snapshot.levels())
+        answered = not snapshot.computes or self._add_computed(snapshot)
+        self.complete = answered and snapshot.complete
 
-        if self.ends and walk.computes:
-            self.attempt()
-        items, discarded = self._gather(encoding.items(walk.computed())) or ([], [])
-        self.ledger = self.ledger.added(Batch(plan.namespace, now, items), len(discarded))
-        self._report(discarded)
+    def _add(self, part: Part | None) -> None:
+        """Take more of the same cycle."""
+        if part is not None:
+            self.ledger = self.ledger.added(part.batch, len(part.discarded))
+            self._report(part.discarded)
 
-    def _gather(self, encoded: Iterable[Item | Discarded]) -> tuple[list[Item], list[Discarded]] | None:
-        """All items and discards.
+    def _add_computed(self, snapshot: Snapshot) -> bool:
+        """Ask user code. The rest is sent before that where the process ends, and where the answer takes its time.
 
-        None where an unforeseen error broke off the reading: the next cycle reads all again.
+        :return: whether all of it has answered
         """
-        items: list[Item] = []
-        discarded: list[Discarded] = []
-        try:
-            for part in self.pace.slices(encoded):
-                if Discarded in map(type, part):
-                    discarded += [each for each in part if isinstance(each, Discarded)]
-                    items += [each for each in part if not isinstance(each, Discarded)]
-                else:
-                    items += cast('list[Item]', part)
-        except self.complaints.tolerate:
-            self.complete = False
-            message = 'Reading the metrics failed; the next cycle reads them again'
-            self.complaints.say_once('reading failed', 'ERROR', message, exc_info=True)
-            return None
-        return items, discarded
+        hanging = self.user_code.hanging()
+        answer = self.user_code.ask(lambda: snapshot.computed(hanging))
+        if self.ends or not answer.comes_soon():
+            self.attempt()
+        if answer.arrives():
+            self._add(answer.value)
+            return not hanging
+        metric, name = snapshot.asked
+        self.user_code.leave(answer, metric)
+        if answer.is_overdue:
+            message = 'Metric %s has not answered for %g s; the others are exported without it until it does'
+            self.complaints.say_once(('hangs', name), 'WARNING', message, name, answer.waited)
+        return False
 
     def attempt(self) -> None:
         """Send what is in the outbox, oldest first, until all is sent or a send fails."""

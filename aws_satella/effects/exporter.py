@@ -16,6 +16,7 @@ from aws_satella.effects.destinations.cloudwatch import make_client
 from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
 from aws_satella.effects.stats import ExportStats
+from aws_satella.effects.user_code import UserCode
 from aws_satella.pure.arguments import bind, document, method_takes_arguments
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 
@@ -60,7 +61,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         super().__init__(float(arguments.interval), name='aws-satella-metrics', daemon=True)
         self._made_client = make_client(arguments.client_factory)
         self._delivery = Delivery(arguments, self._made_client)
-        if _overrides_send_metrics(self):
+        if getattr(self.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics:  # overridden
             self._delivery.send_metrics = self.send_metrics
         self._pid = os.getpid()
         self._loop = ExportLoop(self._delivery, self.seconds, self._cycle, lambda: self._terminating)
@@ -226,6 +227,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         try:
             # On this thread a SystemExit can only come from a metric or from terminate(force=True), so tolerate it.
             self._delivery.complaints.tolerate = BaseException
+            self._delivery.user_code = UserCode(lambda: self._terminating and not self._delivery.ends, in_thread=True)
             if self._take_over():
                 self._loop.run()
                 self._export_last()
@@ -233,6 +235,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             pass
         finally:
             self._phase = Phase.ENDED
+            self._delivery.user_code.end()
             self._delivery.complaints.tolerate = Exception
             self._delivery.halted = False
             exits.forget(self._exit)
@@ -294,7 +297,3 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
 
 document(AWSSatellaExporterThread)
-
-
-def _overrides_send_metrics(exporter: AWSSatellaExporterThread) -> bool:
-    return getattr(exporter.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from aws_satella.effects.delivery import tree
+from aws_satella.effects.snapshot import tree
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import SIGNATURE, bind, document
 from aws_satella.pure.bill import Preview, Prices, preview_of

@@ -57,6 +57,8 @@ class Ledger:
     in_flight: InFlight | None = None
     before_cycle: Ledger | None = None
     """The ledger before the last cycle in delta was recorded, for as long as nothing of that cycle has been sent."""
+    levels: int = 0
+    """Items of the last cycle that do not stay in the tree: levels, which the next cycle reads anew."""
 
     def recorded(self, batch: Batch, discarded: int, baseline: Baseline, *, returnable: bool) -> Ledger:
         """Take the items of a cycle, and the baseline that goes with them.
@@ -71,11 +73,12 @@ class Ledger:
             baseline=baseline,
             outbox=self.outbox.put(batch, discarded),
             before_cycle=replace(self, in_flight=None, before_cycle=None) if returnable else None,
+            levels=0,
         )
 
     def added(self, batch: Batch, discarded: int) -> Ledger:
-        """Take more items of the same cycle."""
-        return replace(self, outbox=self.outbox.put(batch, discarded))
+        """Take more items of the same cycle: levels, which have no baseline."""
+        return replace(self, outbox=self.outbox.put(batch, discarded), levels=self.levels + len(batch.items))
 
     def cycle_ended(self) -> Ledger:
         """Count a cycle. What it took from the tree can no longer be given back."""
@@ -175,17 +178,25 @@ class Ledger:
         return after, [*said, *said_of_the_rest]
 
     def _returned(self, before: Ledger) -> tuple[Ledger, list[Saying]]:
-        """The ledger without the items of the last cycle. Its discards stay counted: the callback has received them."""
+        """The ledger without the items of the last cycle: its levels are dropped, its increases never were recorded.
+
+        Its discards stay counted, since the callback has received them.
+        """
         discarded = self.outbox.discarded - before.outbox.discarded
-        outbox = before.outbox._replace(recorded=before.outbox.recorded + discarded, discarded=self.outbox.discarded)
-        message = (
-            'The outbox is full. Increases stay in the metrics until CloudWatch answers again; '
-            'the export had %d metric data'
+        returned = self.outbox.buffered - before.outbox.buffered - self.levels
+        outbox = before.outbox._replace(
+            recorded=before.outbox.recorded + discarded + self.levels,
+            discarded=self.outbox.discarded,
+            dropped=before.outbox.dropped + self.levels,
         )
-        returned = self.outbox.buffered - outbox.buffered
-        said = [Saying('WARNING', message, (returned,))] if returned and not self.returning else []
-        returning = self.returning or returned > 0
-        return replace(self, baseline=before.baseline, outbox=outbox, before_cycle=None, returning=returning), said
+        after = replace(self, baseline=before.baseline, outbox=outbox, before_cycle=None, levels=0)
+        if self.returning or not (returned or self.levels):
+            return after, []
+        message = (
+            'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; '
+            '%d levels are dropped'
+        )
+        return replace(after, returning=True), [Saying('WARNING', message, (returned, self.levels))]
 
     def _dropped(self, outbox: Outbox, why: str) -> tuple[Ledger, list[Saying]]:
         """Say once an outage that data are dropped. How many there were in all is said at its end."""

@@ -9,7 +9,7 @@ the number of series. Here the tree is walked once, lazily.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -47,32 +47,48 @@ class Walk:
 
     :param root: as for :func:`read`; None for a tree that does not exist yet
     :param tolerance: as for :func:`read`
+    :param levels_apart: whether :meth:`kept` leaves levels to :meth:`levels`, and gives only numbers that grow
     """
 
-    def __init__(self, root: Any, tolerance: Tolerance = STRICT) -> None:
+    def __init__(self, root: Any, tolerance: Tolerance = STRICT, *, levels_apart: bool = False) -> None:
         self._root = root
         self._tolerance = tolerance
-        self._postponed: list[Leaf] = []
+        self._first = GROWING if levels_apart else QUIET
+        self._levels: list[Leaf] = []
+        self._computed: list[Leaf] = []
+        self.asked: Leaf = (None, '')
+        """The metric whose user code was called last, and the names above it."""
 
     def kept(self) -> Iterator[Reading | Discarded]:
         """Read the metrics whose numbers satella keeps."""
-        return _read(self._without_user_code(), self._tolerance)
+        return _read(self._kept_first(), self._tolerance)
 
-    def computed(self) -> Iterator[Reading | Discarded]:
-        """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes."""
-        return _read(self._postponed, self._tolerance)
+    def levels(self) -> Iterator[Reading | Discarded]:
+        """Read the levels that :meth:`kept` left out."""
+        return _read(self._levels, self._tolerance)
+
+    def computed(self, but: Collection[Any] = ()) -> Iterator[Reading | Discarded]:
+        """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes.
+
+        :param but: metrics to pass over, since their user code hangs
+        """
+        for leaf in self._computed:
+            if not any(leaf[0] is each for each in but):
+                self.asked = leaf
+                yield from _read((leaf,), self._tolerance)
 
     @property
     def computes(self) -> bool:
         """Whether :meth:`computed` has anything to read."""
-        return bool(self._postponed)
+        return bool(self._computed)
 
-    def _without_user_code(self) -> Iterator[Leaf]:
+    def _kept_first(self) -> Iterator[Leaf]:
         for leaf in () if self._root is None else leaves(self._root):
-            if type(leaf[0]) in QUIET:
+            kind = type(leaf[0])
+            if kind in self._first:
                 yield leaf
             else:
-                self._postponed.append(leaf)
+                (self._levels if kind in QUIET else self._computed).append(leaf)
 
 
 def _read(found: Iterable[Leaf], tolerance: Tolerance) -> Iterator[Reading | Discarded]:

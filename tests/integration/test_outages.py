@@ -16,7 +16,7 @@ from support.endpoint import HANG, OK, RESET, Endpoint, Reply, error
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock
 from support.waiting import wait_for
 
-from aws_satella.effects import delivery
+from aws_satella.effects import delivery, snapshot
 from aws_satella.effects import loop as loop_module
 
 THROTTLING = error('ThrottlingException', 400, 'Rate exceeded')
@@ -172,7 +172,7 @@ def test_beyond_the_bound_the_oldest_go(endpoint: Endpoint, caplog: pytest.LogCa
             wait_for(lambda before=dropped: exporter.stats.dropped >= before + 4, 'that data are dropped', DEADLINE)
             assert exporter.stats.buffered <= 4  # the bound, and the request that it makes room for
             _heal(endpoint)
-            wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
+            wait_for(lambda number=outage: len(_lines(caplog, 'work again')) == number, 'the recovery', DEADLINE)
             newly, dropped = exporter.stats.dropped - dropped, exporter.stats.dropped
             assert len(_lines(caplog, 'are dropped, the oldest first')) == outage
             last_line = _lines(caplog, 'work again')[outage - 1]
@@ -281,7 +281,9 @@ def test_data_older_than_two_weeks_are_dropped(
 ) -> None:
     """CloudWatch would refuse them, and with them all that goes in the same request."""
     ahead, now = [0.0], time.time
-    monkeypatch.setattr(delivery, 'time', SimpleNamespace(time=lambda: now() + ahead[0], monotonic=time.monotonic))
+    clock = SimpleNamespace(time=lambda: now() + ahead[0], monotonic=time.monotonic)
+    monkeypatch.setattr(delivery, 'time', clock)
+    monkeypatch.setattr(snapshot, 'time', clock)
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.1) as exporter:

@@ -18,7 +18,7 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import loop
+from aws_satella.effects import loop, user_code
 from aws_satella.effects.delivery import Delivery
 from aws_satella.pure.arguments import Arguments
 
@@ -163,6 +163,60 @@ def test_user_code_is_read_last(endpoint: Endpoint) -> None:
     assert len(endpoint.accepted) == 1
 
 
+@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
+def test_a_metric_that_hangs_costs_itself_alone(
+    temporality: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All others go on being exported, callables included. It is said once, and exported again once it has answered."""
+    monkeypatch.setattr(user_code, 'GRACE_SECONDS', 0.1)
+    monkeypatch.setattr(user_code, 'PATIENCE_SECONDS', 0.2)
+    hangs, go_on = threading.Event(), threading.Event()
+    getMetric('c.hanging', 'callable', value_getter=lambda: not hangs.is_set() or go_on.wait(DEADLINE))
+    getMetric('d.other', 'callable', value_getter=lambda: 2)
+    getMetric('level', 'int').runtime(3)
+    orders = getMetric('orders', 'counter')
+    orders.runtime(4)
+
+    def arrived() -> list[int]:
+        return [len(endpoint.named(name)) for name in ('c.hanging', 'd.other', 'level', 'orders')]
+
+    with exporting(endpoint, temporality=temporality) as exporter:
+        wait_for(lambda: all(arrived()), 'all of them', DEADLINE)
+        hangs.set()
+        wait_for(lambda: 'has not answered' in caplog.text, 'the warning', DEADLINE)
+        before = arrived()
+        wait_for(lambda: arrived()[1] >= before[1] + 3, 'the other callable', DEADLINE)
+        assert all(now >= then + 3 for now, then in zip(arrived()[1:], before[1:], strict=True))
+        assert arrived()[0] == before[0]
+        assert not exporter.flush(DEADLINE), 'not everything was read'
+        hangs.clear()
+        go_on.set()
+        wait_for(lambda: arrived()[0] > before[0], 'the one that has hung', DEADLINE)
+        assert exporter.flush(DEADLINE)
+    (said,) = caplog.messages
+    assert said.startswith('Metric c.hanging has not answered')
+    wait_for(lambda: not _computing(), 'the end of its threads', DEADLINE)
+    assert_conserved(exporter, endpoint, len(endpoint.data))
+
+
+def _computing() -> list[threading.Thread]:
+    """The threads that run user code of metrics."""
+    return [thread for thread in threading.enumerate() if thread.name == 'aws-satella-callables']
+
+
+def test_callables_have_one_thread_for_all_cycles(endpoint: Endpoint) -> None:
+    """What a program keeps by thread, such as a connection to a database, is kept. Programs without any have none."""
+    seen: list[int] = []
+    with exporting(endpoint) as exporter:
+        wait_for(lambda: exporter.stats.cycles >= 2, 'two cycles', DEADLINE)
+        assert not _computing()
+        getMetric('callable', 'callable', value_getter=lambda: seen.append(threading.get_ident()) or 1)
+        wait_for(lambda: len(seen) >= 3, 'three calls', DEADLINE)
+        assert {thread.ident for thread in _computing()} == set(seen)
+    assert len(set(seen)) == 1
+    wait_for(lambda: not _computing(), 'its end', DEADLINE)
+
+
 def test_a_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpoint) -> None:
     """The others have been sent when it is read."""
     hang, asked = threading.Event(), threading.Event()
@@ -199,11 +253,12 @@ def test_a_snapshot_on_its_way_out_is_not_bounded(endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
 def test_without_room(temporality: str, endpoint: Endpoint) -> None:
-    """In delta the increases stay in the tree, and arrive with the first cycle that has room.
+    """In delta the increases stay in the tree, and arrive with the first cycle that has room; levels are dropped.
 
     In cumulative the oldest data are dropped.
     """
     orders, latency = getMetric('orders', 'counter'), getMetric('latency', 'histogram')
+    getMetric('level', 'int').runtime(7)
     exporter = AWSSatellaExporterThread(
         'Test', max_buffered=40, temporality=temporality, client_factory=endpoint.client
     )
@@ -217,7 +272,7 @@ def test_without_room(temporality: str, endpoint: Endpoint) -> None:
     exporter.loop()
     exporter.loop()
     if temporality == 'delta':
-        assert exporter.stats.dropped == 0
+        assert exporter.stats.dropped == 52 - len(endpoint.named('level'))
         assert sum(datum['Value'] for datum in endpoint.named('orders')) == 50
         assert sum(sum(datum['Counts']) for datum in endpoint.named('latency')) == 50
     else:

@@ -21,9 +21,7 @@ MAX_BYTES = 150
 BEGINS = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
 ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
 DROPS = 'Metric data are dropped, the oldest first: %d that are %s'
-RETURNS = (
-    'The outbox is full. Increases stay in the metrics until CloudWatch answers again; the export had %d metric data'
-)
+RETURNS = 'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
 SENT = 'Sent %d metric data to %s'
 
 
@@ -40,6 +38,8 @@ class Cycle(NamedTuple):
     baseline: dict[Any, Any]
     """That of the cycle before."""
     items: set[str]
+    levels: set[str]
+    """Those of the items that do not come back."""
 
 
 class Flight(NamedTuple):
@@ -102,7 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
         batch = self.put(lengths, discarded)
         self.cycles_so_far += 1
         before, self.baseline = self.baseline, {'cycle': self.cycles_so_far}
-        self.cycle = Cycle(before, set(batch.items)) if returnable else None
+        self.cycle = Cycle(before, set(batch.items), set()) if returnable else None
         self.ledger = self.ledger.recorded(batch, discarded, self.baseline, returnable=returnable)
 
     @rule(lengths=st.lists(st.integers(0, 12), max_size=3), discarded=st.integers(0, 2))
@@ -110,6 +110,7 @@ class LedgerMachine(RuleBasedStateMachine):
         batch = self.put(lengths, discarded)
         if self.cycle is not None:
             self.cycle.items.update(batch.items)
+            self.cycle.levels.update(batch.items)
         self.ledger = self.ledger.added(batch, discarded)
 
     @rule()
@@ -255,10 +256,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.cycle is not None and self.without_surplus(max_buffered) != self.waiting:
             self.baseline = self.cycle.baseline
             kept = [each for each in self.waiting if each.item not in self.cycle.items]
-            returned = len(self.waiting) - len(kept)
+            levels = len(self.cycle.levels)
+            returned = len(self.waiting) - len(kept) - levels
             self.waiting = kept
-            if returned and not self.return_was_said:
-                expected.append(Saying('WARNING', RETURNS, (returned,)))
+            self.dropped += levels
+            if (returned or levels) and not self.return_was_said:
+                expected.append(Saying('WARNING', RETURNS, (returned, levels)))
                 self.return_was_said = True
         why = f'beyond max_buffered={max_buffered} or {MAX_BYTES} bytes'
         expected += self.drop(self.without_surplus(max_buffered), why)
@@ -370,7 +373,8 @@ def test_a_late_reply_counts_nothing() -> None:
 @pytest.mark.parametrize('between', ['nothing', 'accepted', 'refused', 'halved', 'aged'])
 def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
     """In delta the items of a cycle for which there is no room go, its baseline is the one before, and its discards
-    stay counted, also where older items were accepted, refused or dropped in between."""
+    stay counted, also where older items were accepted, refused or dropped in between. Its levels are dropped, since the
+    next cycle reads other ones."""
     older = Ledger({'cycle': 0}).recorded(Batch('N', 1.0, ['a 1', 'a 2', 'a 3']), 1, {'cycle': 1}, returnable=True)
     older, _ = older.bounded(10)
     later = 1.0 + limits.MAX_AGE_SECONDS
@@ -391,7 +395,7 @@ def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
     assert list(ledger.outbox.waiting()) == left
     assert ledger.baseline == {'cycle': 1}
     assert ledger.outbox.discarded == counted
-    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (3,))]
+    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (2, 1))]
 
 
 def test_a_cycle_stays_in_the_tree_as_a_whole() -> None:
@@ -499,7 +503,7 @@ def test_a_cycle_without_items_is_not_said_to_wait() -> None:
     ledger, said = _recorded(ledger, discarded=1).bounded(1)
     assert [saying.message for saying in said] == [DROPS]
     ledger, said = _recorded(ledger, 'b 1').bounded(1)
-    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (1,))]
+    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (1, 0))]
 
 
 def test_bytes_are_bounded_whatever_their_number() -> None:

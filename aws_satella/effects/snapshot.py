@@ -1,0 +1,112 @@
+"""A snapshot: everything that a tree of metrics says at one moment, encoded.
+
+What may live here: reading and encoding, at the pace of a cycle. What may not: what becomes of the items.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple, cast
+
+from satella.instrumentation import metrics as satella_metrics
+
+from aws_satella.effects.complaints import Complaints
+from aws_satella.effects.pacing import Pace
+from aws_satella.pure.formats.putmetricdata import Item
+from aws_satella.pure.outbox import Batch
+from aws_satella.pure.plan import Plan
+from aws_satella.pure.points import Discarded, Tolerance
+from aws_satella.pure.reading import Readings, Walk
+from aws_satella.pure.temporality import Baseline, Delta
+from aws_satella.pure.tree import join
+
+
+def tree(root: Any) -> Any:
+    """The metric to export: the root of all metrics where none was given; None where there is none yet.
+
+    ``getMetric()`` would take a lock of satella, which a thread that a forked child does not have may hold.
+    """
+    return root if root is not None else satella_metrics.metrics.get('')
+
+
+class Part(NamedTuple):
+    """A part of a snapshot."""
+
+    batch: Batch
+    discarded: list[Discarded]
+
+
+class Snapshot:
+    """Reads and encodes a tree, part by part, with one timestamp.
+
+    :param plan: what is to be sent
+    :param root: the metric to read; None for there is none yet
+    :param pace: how fast
+    :param complaints: what is said, and what user code may raise at the cost of one metric alone
+    """
+
+    def __init__(self, plan: Plan, root: Any, pace: Pace, complaints: Complaints) -> None:
+        self._plan = plan
+        self._pace = pace
+        self._complaints = complaints
+        self._now = int(time.time())
+        self._tolerance = Tolerance(complaints.tolerate, pace.give_way)
+        self._encoding = plan.encoding(self._now, os.getpid(), self._tolerance)
+        self._walk = Walk(root, self._tolerance, levels_apart=plan.temporality == 'delta')
+        self.complete = True
+        """Whether everything was seen; False where an unforeseen error broke off the reading."""
+
+    def kept(self, baseline: Baseline) -> tuple[Part, Baseline] | None:
+        """Read what satella keeps; in delta what came since a baseline, without levels.
+
+        :return: it, and the next baseline; None where an error broke off the reading
+        """
+        rebased = self._plan.rebase(self._walk.kept(), baseline, self._tolerance)
+        part = self._part(rebased)
+        return part and (part, rebased.baseline if isinstance(rebased, Delta) else baseline)
+
+    def levels(self) -> Part | None:
+        """Read the levels that :meth:`kept` has left out."""
+        return self._part(self._walk.levels())
+
+    @property
+    def computes(self) -> bool:
+        """Whether :meth:`computed` has anything to read."""
+        return self._walk.computes
+
+    def computed(self, but: Collection[Any] = ()) -> Part | None:
+        """Read what runs user code.
+
+        :param but: metrics to pass over, since they hang
+        """
+        return self._part(self._walk.computed(but))
+
+    @property
+    def asked(self) -> tuple[Any, str]:
+        """The metric whose user code was called last, and its name."""
+        metric, prefix = self._walk.asked
+        name = getattr(metric, 'name', None)
+        return metric, join(prefix, name if isinstance(name, str) else self._complaints.shown(metric))
+
+    def _part(self, readings: Readings) -> Part | None:
+        """None where an unforeseen error broke off the reading: the next cycle reads all again."""
+        items: list[Item] = []
+        discarded: list[Discarded] = []
+        try:
+            self._gather(self._encoding.items(readings), items, discarded)
+        except self._complaints.tolerate:
+            self.complete = False
+            message = 'Reading the metrics failed; the next cycle reads them again'
+            self._complaints.say_once('reading failed', 'ERROR', message, exc_info=True)
+            return None
+        return Part(Batch(self._plan.namespace, self._now, items), discarded)
+
+    def _gather(self, encoded: Iterable[Item | Discarded], items: list[Item], discarded: list[Discarded]) -> None:
+        for part in self._pace.slices(encoded):
+            if Discarded in map(type, part):
+                discarded += [each for each in part if isinstance(each, Discarded)]
+                items += [each for each in part if not isinstance(each, Discarded)]
+            else:
+                items += cast('list[Item]', part)
