@@ -151,6 +151,11 @@ class Arguments:
         checks.room_for_dimensions(self.plan.common_dimensions(pid=0), self.max_dimensions)
 
     @property
+    def keywords(self) -> dict[str, Any]:
+        """All arguments by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @property
     def plan(self) -> Plan:
         """What the arguments say of the metric data: all that :class:`~aws_satella.pure.Plan` holds."""
         return Plan(**{each.name: getattr(self, each.name) for each in fields(Plan)})
@@ -233,14 +238,26 @@ def _function_like(_constructor: Callable[P, object]) -> Callable[[Callable[...,
     return decorate
 
 
-def _method_like(_constructor: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
+def _method_like(
+    _constructor: Callable[P, object],
+) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
     """Give a method the parameters of :class:`Arguments`."""
+    return _with_first('self')
 
-    def decorate(function: Callable[..., R]) -> Callable[Concatenate[Any, P], R]:
-        this = inspect.Parameter('self', inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+def _wrapper_like(
+    _constructor: Callable[P, object],
+) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, Any, P], R]]:
+    """Give the constructor of what wraps an application the parameters of :class:`Arguments` after that."""
+    return _with_first('self', 'app')
+
+
+def _with_first(*names: str) -> Callable[[Callable[..., R]], Any]:
+    def decorate(function: Callable[..., R]) -> Any:
+        first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
         signature = _parameters(function)
         function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # inspect looks for it
-            parameters=[this, *signature.parameters.values()]
+            parameters=[*first, *signature.parameters.values()]
         )
         return function
 
@@ -253,6 +270,9 @@ takes_arguments = _function_like(Arguments)
 method_takes_arguments = _method_like(Arguments)
 """Decorator: the method takes the arguments of an exporter."""
 
+wrapper_takes_arguments = _wrapper_like(Arguments)
+"""Decorator: the method takes an application, and the arguments of an exporter."""
+
 __all__ = [
     'DEFAULTS',
     'ArgumentError',
@@ -264,4 +284,5 @@ __all__ = [
     'ignore',
     'method_takes_arguments',
     'takes_arguments',
+    'wrapper_takes_arguments',
 ]

@@ -28,8 +28,7 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella.contrib.django import AWSSatellaMiddleware
-from aws_satella.effects import process
-from aws_satella.effects.django import background
+from aws_satella.effects import background, process
 from aws_satella.effects.django import checks as django_checks
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'

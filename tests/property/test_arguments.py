@@ -22,6 +22,7 @@ from satella.instrumentation.metrics import getMetric
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, export_once, preview, start_if_not_started
+from aws_satella.contrib import asgi, wsgi
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits
 from aws_satella.pure.arguments import DEFAULTS, bind, check, document, ignore, method_takes_arguments, takes_arguments
 from aws_satella.pure.plan import Plan
@@ -150,11 +151,17 @@ def test_a_property_names_every_argument(argument: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'function', [start_if_not_started, export_once, AWSSatellaExporterThread], ids=lambda each: each.__name__
+    'function',
+    [start_if_not_started, export_once, AWSSatellaExporterThread, asgi.Exporter, wsgi.Exporter],
+    ids=lambda each: f'{each.__module__}.{each.__name__}',
 )
 def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
-    """Everything that takes the arguments of an exporter has exactly these keywords, kinds and defaults."""
-    parameters = inspect.signature(function).parameters
+    """Everything that takes the arguments of an exporter has exactly these keywords, kinds and defaults. What wraps an
+    application takes that first."""
+    parameters = dict(inspect.signature(function).parameters)
+    if function in (asgi.Exporter, wsgi.Exporter):
+        assert next(iter(parameters)) == 'app'
+        del parameters['app']
     assert {name: parameter.default for name, parameter in parameters.items()} == EXPECTED
     assert list(parameters) == list(EXPECTED)
     kinds = {name: parameter.kind for name, parameter in parameters.items()}

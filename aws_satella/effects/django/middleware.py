@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from aws_satella.effects.django.background import BackgroundStart
+from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.django.checks import SETTING, faults, is_test_request, is_test_run
 from aws_satella.effects.process import is_running
 

@@ -1,6 +1,7 @@
 """The start of an exporter beside the requests of a process: it never makes a request wait, and never raises.
 
-What may live here: when to start, and what to do at the end of a process that ends too early. What may not: Django.
+What may live here: when to start, and what to do at the end of a process that ends too early. What may not: Django, and
+the protocols of servers.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class _Attempt:
             self._done.set()
             then(error)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end."""
+        return self._done.wait(seconds)
+
     def finish(self) -> None:
         """At exit, wait for an exporter that is still starting, so that the metrics of the first requests are
         exported."""
@@ -108,6 +113,18 @@ class BackgroundStart:
         if last is None or last.pid != self._attempt.pid:
             at_exit(self._finish)
         self._attempt.begin(self._ended)
+
+    def flush(self) -> bool:
+        """Export now, in at most ``exit_timeout``: the server is about to leave without exit hooks.
+
+        :return: whether everything that was recorded before has been sent
+        """
+        attempt = self._attempt
+        limit = self._arguments.get('exit_timeout', DEFAULTS['exit_timeout'])
+        deadline = time.monotonic() + limit
+        if attempt is not None and attempt.stands:
+            attempt.wait(limit)
+        return flush(max(0.0, deadline - time.monotonic()))
 
     def _finish(self) -> None:
         if self._attempt is not None:

@@ -1,0 +1,331 @@
+"""Sites whose application is wrapped, behind real servers: every request that was answered is counted once."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support.endpoint import HANG, Endpoint, dimensions
+from support.exporters import DEADLINE
+from support.sites import Server, serve
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella.contrib import asgi, wsgi
+from aws_satella.effects import process
+
+NOISE = ('Traceback', 'Exception ignored', 'Fatal', 'aws_satella', 'ERROR')
+ANY_PORT = '127.0.0.1:0'
+
+HEAD = """
+import json, os
+from satella.instrumentation.metrics import getMetric
+from aws_satella.contrib.{protocol} import Exporter
+
+hits = getMetric('hits', 'counter')
+SHOP = dict(namespace='Shop', add_pid='pid', interval=3600, temporality='delta', exit_timeout=20)
+"""
+
+FASTAPI = (
+    HEAD.format(protocol='asgi')
+    + """
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get('/')
+def page() -> dict[str, int]:
+    hits.runtime(1, where='page')
+    return {'pid': os.getpid()}
+
+app = Exporter(app, **SHOP)
+"""
+)
+
+STARLETTE = (
+    HEAD.format(protocol='asgi')
+    + """
+from contextlib import asynccontextmanager
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def page(request):
+    hits.runtime(1, where='page')
+    return JSONResponse({'pid': os.getpid(), 'state': request.state.word})
+
+@asynccontextmanager
+async def lifespan(app):
+    hits.runtime(1, where='startup')
+    yield {'word': 'state'}
+    hits.runtime(1, where='shutdown')
+
+app = Exporter(Starlette(routes=[Route('/', page)], lifespan=lifespan), **SHOP)
+"""
+)
+
+NO_LIFESPAN = (
+    HEAD.format(protocol='asgi')
+    + """
+async def app(scope, receive, send):
+    if scope['type'] != 'http':
+        raise ValueError(f'Only HTTP, and no {scope["type"]}')
+    hits.runtime(1, where='page')
+    body = json.dumps({'pid': os.getpid()}).encode()
+    await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'content-length', b'%d' % len(body))]})
+    await send({'type': 'http.response.body', 'body': body})
+
+app = Exporter(app, **SHOP)
+"""
+)
+
+FLASK = (
+    HEAD.format(protocol='wsgi')
+    + """
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get('/')
+def page():
+    hits.runtime(1, where='page')
+    return {'pid': os.getpid()}
+
+app.wsgi_app = Exporter(app.wsgi_app, **SHOP)
+"""
+)
+
+UVICORN = ['uvicorn', '--port', '0', '--workers', '2', 'site_of_test:app']
+GUNICORN = ['gunicorn', '--bind', ANY_PORT, '--workers', '2', '--no-control-socket']
+HYPERCORN = ['hypercorn', '--bind', ANY_PORT, '--workers', '2', 'site_of_test:app']
+UWSGI = [
+    *('uwsgi', '--http-socket', ANY_PORT, '--processes', '2', '--master', '--enable-threads', '--need-app'),
+    *('--hook-master-start', 'unix_signal:15 gracefully_kill_them_all', '--module', 'site_of_test:app'),
+]
+
+SERVED: dict[str, tuple[list[str], str]] = {
+    'FastAPI, uvicorn': (UVICORN, FASTAPI),
+    'FastAPI, gunicorn with uvicorn workers': (
+        [*GUNICORN, '--worker-class', 'uvicorn_worker.UvicornWorker', 'site_of_test:app'],
+        FASTAPI,
+    ),
+    'FastAPI, gunicorn preloaded with uvicorn workers': (
+        [*GUNICORN, '--preload', '--worker-class', 'uvicorn_worker.UvicornWorker', 'site_of_test:app'],
+        FASTAPI,
+    ),
+    'FastAPI, hypercorn': (HYPERCORN, FASTAPI),
+    'Starlette, uvicorn': (UVICORN, STARLETTE),
+    'Starlette, hypercorn on trio': ([*HYPERCORN, '--worker-class', 'trio'], STARLETTE),
+    'no lifespan, uvicorn': (UVICORN, NO_LIFESPAN),
+    'no lifespan, gunicorn': ([*GUNICORN, '--worker-class', 'asgi', 'site_of_test:app'], NO_LIFESPAN),
+    'Flask, gunicorn': ([*GUNICORN, 'site_of_test:app'], FLASK),
+    'Flask, gunicorn preloaded': ([*GUNICORN, '--preload', '--threads', '4', 'site_of_test:app'], FLASK),
+    'Flask, uWSGI': (UWSGI, FLASK),
+}
+
+
+def counted(endpoint: Endpoint, where: str = 'page') -> Counter[str]:
+    """How much of it each process exported, where that is not nothing."""
+    sums: Counter[str] = Counter()
+    for datum in endpoint.named('hits'):
+        labels = dimensions(datum)
+        if labels.get('where') == where:
+            sums[labels['pid']] += round(datum['Value'])
+    return +sums
+
+
+class Load:
+    """Clients that ask as often as they can, until the server is gone."""
+
+    def __init__(self, server: Server, clients: int = 4) -> None:
+        self._server = server
+        self.answers: Counter[str] = Counter()
+        self.unanswered = 0
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        while True:
+            try:
+                pid = str(self._server.get('/')['pid'])
+            except ConnectionRefusedError:
+                return
+            except (OSError, http.client.HTTPException, AssertionError):  # cut off, perhaps when it was counted
+                with self._lock:
+                    self.unanswered += 1
+                if self._server.process.poll() is not None:
+                    return
+            else:
+                with self._lock:
+                    self.answers[pid] += 1
+
+    def join(self) -> None:
+        """Wait for the end of the server."""
+        for thread in self._threads:
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize('name', SERVED)
+def test_every_request_is_counted_once(name: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """Also when the server is stopped in full load. Only a request that was cut off may count, or not."""
+    command, site = SERVED[name]
+    (tmp_path / 'site_of_test.py').write_text(site)
+    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+        answered = server.visit_all_workers('/', 2, 4)
+        load = Load(server)
+        wait_for(lambda: load.answers.total() > 100, 'some load')
+        server.stop()
+        load.join()
+        answered += load.answers
+        assert not [noise for noise in NOISE if noise in server.log], server.log
+
+    arrived = counted(endpoint)
+    assert arrived.keys() == answered.keys()
+    assert not answered - arrived, 'answered, and not counted'
+    assert (arrived - answered).total() <= load.unanswered, 'counted twice'
+    if site is STARLETTE:
+        assert counted(endpoint, 'startup') == counted(endpoint, 'shutdown') == Counter(dict.fromkeys(answered, 1))
+
+
+# --- the protocols, without a server
+
+
+@pytest.fixture(autouse=True)
+def _no_exporter() -> Iterator[None]:
+    """No exporter of this process before and after."""
+    process.replace_exporter(None)
+    yield
+    started = process.exporter_of_process()
+    process.replace_exporter(None)
+    if started is not None:
+        started.join(DEADLINE)
+
+
+def exporter_of_process(endpoint: Endpoint) -> dict[str, Any]:
+    """Arguments of an exporter whose second cycle never comes."""
+    return {'namespace': 'Shop', 'interval': 3_600, 'exit_timeout': 1.0, 'client_factory': endpoint.client}
+
+
+async def live(app: asgi.Exporter, *, between: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+    """What an application answers to a server that starts, and stops."""
+    sent: list[dict[str, Any]] = []
+    answered = asyncio.Event()
+
+    async def said() -> AsyncIterator[dict[str, Any]]:
+        yield {'type': 'lifespan.startup'}
+        await answered.wait()
+        between()
+        yield {'type': 'lifespan.shutdown'}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        answered.set()
+
+    await app({'type': 'lifespan', 'state': {}}, said().__anext__, send)
+    return sent
+
+
+async def without_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    raise ValueError(f'What is {scope["type"]}?')
+
+
+async def silent(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+
+
+async def failing(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({'type': 'lifespan.startup.failed', 'message': 'no database'})
+    raise RuntimeError('no database')
+
+
+STARTED, STOPPED = {'type': 'lifespan.startup.complete'}, {'type': 'lifespan.shutdown.complete'}
+
+
+@pytest.mark.parametrize('app', [without_lifespan, silent], ids=lambda app: app.__name__)
+def test_an_application_need_not_know_lifespans(app: Any, endpoint: Endpoint) -> None:
+    """The wrapper answers for it, and exports at the end what was recorded meanwhile."""
+    orders = getMetric('orders', 'counter')
+    wrapped = asgi.Exporter(app, **exporter_of_process(endpoint))
+    assert asyncio.run(live(wrapped, between=lambda: orders.runtime(7))) == [STARTED, STOPPED]
+    assert [datum['Value'] for datum in endpoint.named('orders')][-1] == 7
+
+
+def test_a_start_that_fails_is_the_applications(endpoint: Endpoint) -> None:
+    """The server hears of it what it would hear without the wrapper."""
+    with pytest.raises(RuntimeError, match='no database'):
+        asyncio.run(live(asgi.Exporter(failing, **exporter_of_process(endpoint))))
+
+
+def test_the_event_loop_goes_on_during_the_last_export(endpoint: Endpoint) -> None:
+    """A destination that hangs costs the stop of the server ``exit_timeout``, and no other task anything."""
+    endpoint.behave = lambda _request: HANG
+    getMetric('orders', 'counter').runtime(1)
+    ticks: list[int] = []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(len(ticks))
+            await asyncio.sleep(0.01)
+
+    async def serve_and_tick() -> list[dict[str, Any]]:
+        ticking = asyncio.create_task(tick())
+        arguments = {**exporter_of_process(endpoint), 'client_factory': lambda: endpoint.client(read_timeout=60)}
+        wrapped = asgi.Exporter(without_lifespan, **arguments)
+        answers = await live(wrapped, between=ticks.clear)
+        ticking.cancel()
+        return answers
+
+    assert asyncio.run(serve_and_tick()) == [STARTED, STOPPED]
+    assert len(ticks) > 10
+
+
+def request_by_asgi(endpoint: Endpoint, **more: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        getMetric('orders', 'counter').runtime(1)
+
+    wrapped = asgi.Exporter(app, **{**exporter_of_process(endpoint), **more})
+    asyncio.run(wrapped({'type': 'http'}, None, None))  # type: ignore[arg-type,func-returns-value]
+
+
+def request_by_wsgi(endpoint: Endpoint, **more: Any) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        getMetric('orders', 'counter').runtime(1)
+        return []
+
+    wsgi.Exporter(app, **{**exporter_of_process(endpoint), **more})({}, print)
+
+
+@pytest.mark.parametrize('request_by', [request_by_asgi, request_by_wsgi], ids=lambda each: each.__name__[-4:])
+def test_a_request_does_not_wait_for_the_start(request_by: Any, endpoint: Endpoint) -> None:
+    """The first request of a process starts the exporter beside itself, also where no lifespan has."""
+    go_on = threading.Event()
+
+    def client() -> Any:
+        assert go_on.wait(DEADLINE)
+        return endpoint.client()
+
+    request_by(endpoint, client_factory=client)
+    assert not process.is_running()
+    go_on.set()
+    wait_for(lambda: endpoint.named('orders'), 'the export', DEADLINE)
+
+
+@pytest.mark.parametrize('wrapper', [asgi.Exporter, wsgi.Exporter], ids=lambda each: each.__module__[-4:])
+def test_a_mistake_is_found_when_the_application_is_wrapped(wrapper: Any) -> None:
+    """It would otherwise break the first request."""
+    with pytest.raises(aws_satella.ArgumentError, match='interval'):
+        wrapper(None, 'Shop', interval=-1)
+    with pytest.raises(aws_satella.ArgumentTypeError, match='namespace'):
+        wrapper(None)
