@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.complaints import say
-from aws_satella.effects.process import is_running
+from aws_satella.effects.process import is_running, note_export_at_stop
 from aws_satella.pure.arguments import bind, document, wrapper_takes_arguments
 
 Message = MutableMapping[str, Any]
@@ -87,6 +87,7 @@ class _Lifespan:
         message = await self._receive()
         if message['type'] == 'lifespan.startup':
             self._begun = True
+            note_export_at_stop()
             self._background.start()
         self._ends = self._ends or message['type'] == 'lifespan.shutdown'
         return message

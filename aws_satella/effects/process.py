@@ -36,6 +36,8 @@ class _Process:
         """The counts at the fork, which are the parent's to export."""
         self.deliveries: dict[Hashable, Delivery] = {}
         """The deliveries of :func:`export_once`, by namespace and root."""
+        self.exports_at_stop = False
+        """Whether a wrapper exports when the server stops."""
 
 
 _processes: dict[int, _Process] = {}
@@ -136,6 +138,16 @@ def is_running() -> bool:
     """
     process = _processes.get(os.getpid())
     return process is not None and process.exporter is not None and process.exporter.exporting
+
+
+def note_export_at_stop() -> None:
+    """Note that a wrapper exports when the server stops, so that it may leave without exit hooks."""
+    _this_process().exports_at_stop = True
+
+
+def exports_at_stop() -> bool:
+    """Whether a wrapper exports when the server stops."""
+    return _this_process().exports_at_stop
 
 
 def _runs(exporter: AWSSatellaExporterThread | None) -> bool:

@@ -133,6 +133,17 @@ def test_every_request_is_counted_once_by_asynchronous_servers(server: str, moto
         answers[running.stop_during('/async/slow/20/')] += 1
         assert by_worker(moto, 'shop.hits') == answers, running.log
         assert 'adapted' not in running.log
+        assert 'LOG aws_satella WARNING' not in running.log
+
+
+def test_a_server_that_ends_without_exit_handlers_is_told_of(moto: Moto, tmp_path: Path) -> None:
+    """Each worker of uvicorn says once what to add, where nothing exports when it stops."""
+    command = [*ASYNC['uvicorn'][:-1], 'shop.asgi:application']
+    with serve(command, moto.url, tmp_path / 'log', SHOP_MIDDLEWARE=EXPORT) as running:
+        workers = running.visit_all_workers('/async/{}/', WORKERS, REQUESTS)
+        wait_for(lambda: running.log.count('aws_satella.contrib.asgi.Exporter') >= len(workers), 'what it says')
+        running.stop()
+        assert running.log.count('uvicorn ends processes') == len(workers)
 
 
 RECYCLING = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -11,8 +14,9 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from aws_satella.effects.background import BackgroundStart
+from aws_satella.effects.complaints import say
 from aws_satella.effects.django.checks import SETTING, faults, is_test_request, is_test_run
-from aws_satella.effects.process import is_running
+from aws_satella.effects.process import exports_at_stop, is_running
 
 Response = HttpResponseBase | Awaitable[HttpResponseBase]
 
@@ -39,12 +43,26 @@ class AWSSatellaMiddleware:
             raise ImproperlyConfigured(' '.join(f'{fault.what} {fault.hint}' for fault in found))
         self._get_response = get_response
         self._background = BackgroundStart(arguments)
-        if iscoroutinefunction(get_response):
+        self._is_asynchronous = iscoroutinefunction(get_response)
+        if self._is_asynchronous:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Response:
         """Serve the request."""
         if not is_running() and not is_test_request(request):
             self._background.start()
+            if self._is_asynchronous and 'uvicorn.protocols' in sys.modules and not exports_at_stop():
+                _warn_of_uvicorn(os.getpid())
         # An asynchronous get_response gives an awaitable, which is what Django expects of this method then.
         return self._get_response(request)
+
+
+@cache
+def _warn_of_uvicorn(_pid: int) -> None:
+    """Say once a process that its last interval is lost."""
+    say(
+        'WARNING',
+        'uvicorn ends processes without exit handlers, so what is recorded last is lost; in asgi.py, wrap the '
+        'application: aws_satella.contrib.asgi.Exporter(get_asgi_application(), **settings.%s)',
+        SETTING,
+    )
