@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterable
 
+from aws_satella.effects import signals
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.destinations.cloudwatch import PutMetricData, UnusableBodyError, describe
 from aws_satella.effects.pacing import Pace
@@ -226,7 +227,8 @@ class Delivery:
     def _post(self, destination: PutMetricData, request: Batch, replies: list[object]) -> None:
         """Make the call, and note its reply in the same step, so that no exception comes in between."""
         if self.send_metrics is None:
-            destination.send(request, replies)
+            with signals.blocked():
+                destination.send(request, replies)
         else:
             self.sending = request.envelope
             try:

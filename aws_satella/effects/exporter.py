@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from satella.coding.concurrent import IntervalTerminableThread
 
-from aws_satella.effects import exits, uwsgi
+from aws_satella.effects import exits, signals, uwsgi
 from aws_satella.effects.delivery import Delivery
 from aws_satella.effects.destinations.cloudwatch import make_client
 from aws_satella.effects.loop import ExportLoop
@@ -122,6 +122,9 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             self._phase = Phase.NEW
             raise
         exits.at_exit(self._exit)
+        if self._delivery.arguments.handle_sigterm:
+            signals.handle_sigterm()
+        signals.warn_of_container(self.add_pid)
         return self
 
     def succeed(self, predecessor: AWSSatellaExporterThread) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from aws_satella.effects import signals
 from aws_satella.effects.delivery import Delivery
 from aws_satella.pure.schedule import backoff, next_slot, phase
 
@@ -125,7 +126,8 @@ class ExportLoop:
     def _receive(self, timeout: float) -> _Flush | None:
         """A request that arrives within the timeout. None for none, and for a message that only wakes the thread."""
         try:
-            return self._mailbox.get(timeout=min(max(0.0, timeout), MAX_WAIT_SECONDS))
+            with signals.blocked():
+                return self._mailbox.get(timeout=min(max(0.0, timeout), MAX_WAIT_SECONDS))
         except queue.Empty:
             return None
 

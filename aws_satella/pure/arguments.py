@@ -131,6 +131,14 @@ class Arguments:
     exit_timeout: float = field(
         default=2.0, metadata=_argument(checks.seconds, 'seconds that the end of the process waits for the last export')
     )
+    handle_sigterm: bool = field(
+        default=False,
+        metadata=_argument(
+            checks.yes_or_no,
+            'whether SIGTERM ends the process as ``sys.exit(143)`` does, with the last export; only where the program '
+            'does not handle it, and where the exporter is started in the main thread',
+        ),
+    )
     client_factory: ClientFactory | None = field(
         default=None,
         metadata=_argument(

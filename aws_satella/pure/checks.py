@@ -231,6 +231,13 @@ def seconds(argument: str, value: Any) -> float:
     return float(value)
 
 
+def yes_or_no(argument: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ArgumentTypeError(argument, value, 'True or False')
+    return value
+
+
 def timestamp(argument: str, value: Any) -> datetime | None:
     """UNIX seconds, or a datetime that knows its time zone."""
     allowed = 'UNIX seconds, an aware datetime, or None'

@@ -45,6 +45,7 @@ EXPECTED: dict[str, Any] = {
     'exclude': (),
     'max_buffered': 20_000,
     'exit_timeout': 2.0,
+    'handle_sigterm': False,
     'client_factory': None,
     'root': None,
 }
@@ -68,6 +69,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     'exclude': st.lists(plain, max_size=3),
     'max_buffered': st.integers(0, 10**6),
     'exit_timeout': st.floats(0, 1e6),
+    'handle_sigterm': st.booleans(),
     'client_factory': st.sampled_from((None, dict)),
     'root': st.none(),
 }
@@ -416,6 +418,7 @@ WRONG: list[tuple[str, Any]] = [
     ('exclude', 'a'),
     ('max_buffered', -1),
     ('exit_timeout', -1),
+    ('handle_sigterm', 1),
     ('client_factory', 7),
     ('root', 7),
 ]

@@ -1,0 +1,88 @@
+"""Signals: those that the threads of this package leave to the program, and SIGTERM where nobody handles it.
+
+Python runs the handlers of a program in its main thread. But the system may deliver a signal to any thread that has not
+blocked it, and a signal that has no handler ends the process. So a thread of ours would take a SIGTERM that the program
+has blocked in order to collect it by ``sigwait``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, NoReturn
+
+from aws_satella.effects.complaints import say
+
+FAULTS: Final = frozenset({'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'SIGTRAP'})
+"""What the running instruction itself brings about. It ends the process whether it is blocked or not."""
+
+BLOCKED: Final = {number for number in signal.valid_signals() if getattr(number, 'name', '') not in FAULTS}
+
+INIT_PID: Final = 1
+"""The process id of the first process of a container. The system sends it no signal for which it has no handler."""
+
+EXIT_STATUS: Final = 128 + signal.SIGTERM
+"""What a shell says of a process that was ended by SIGTERM."""
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Take no signal during the block. The thread has the mask that it was born with before and after.
+
+    Whatever starts a program must be outside, since that would inherit the mask. Where greenlets run in the main
+    thread, blocking would make the whole process deaf, so nothing is blocked there.
+    """
+    if not hasattr(signal, 'pthread_sigmask') or _is_main_thread():
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _is_main_thread() -> bool:
+    """Whether the thread of the system is the main one, whatever greenlet runs in it."""
+    return threading.get_native_id() in (os.getpid(), threading.main_thread().native_id)
+
+
+def handle_sigterm() -> None:
+    """Have SIGTERM end the process as ``sys.exit()`` does, unless the program handles it itself."""
+    if not _is_unhandled():
+        return
+    if threading.current_thread() is not threading.main_thread():
+        say('WARNING', 'handle_sigterm has no effect: the exporter was not started in the main thread')
+        return
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(EXIT_STATUS)
+
+
+def _is_unhandled() -> bool:
+    return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def warn_of_container(add_pid: str | None) -> None:
+    """Say what the first process of a container lacks."""
+    if os.getpid() != INIT_PID:
+        return
+    if _is_unhandled():
+        say(
+            'WARNING',
+            'This process has the process id 1 and no handler for SIGTERM, so it ignores that, and is killed when its '
+            'container stops: what is recorded last is lost. handle_sigterm=True helps, and so does an init process',
+        )
+    if add_pid is not None:
+        say(
+            'WARNING',
+            'add_pid=%r adds the process id 1, as in every container; a host name is different in each: '
+            "extra_dimensions={'host': socket.gethostname()}",
+            add_pid,
+        )
