@@ -49,6 +49,7 @@ class Snapshot:
 
     def __init__(self, plan: Plan, root: Any, pace: Pace, complaints: Complaints) -> None:
         self._plan = plan
+        self._root = root
         self._pace = pace
         self._complaints = complaints
         self._now = int(time.time())
@@ -63,7 +64,7 @@ class Snapshot:
 
         :return: it, and the next baseline; None where an error broke off the reading
         """
-        rebased = self._plan.rebase(self._walk.kept(), baseline, self._tolerance)
+        rebased = self._plan.rebase(self._walk.kept(), baseline, self._tolerance, self._root)
         part = self._part(rebased)
         return part and (part, rebased.baseline if isinstance(rebased, Delta) else baseline)
 

@@ -47,9 +47,14 @@ class Plan:
         extra = dict(self.extra_dimensions)
         return {**extra, self.add_pid: str(pid)} if self.add_pid and pid is not None else extra
 
-    def rebase(self, readings: Readings, baseline: Baseline, tolerance: Tolerance = STRICT) -> Delta | Readings:
-        """Readings as they are; in delta what came since the baseline, with the next baseline."""
-        return Delta(readings, baseline, tolerance) if self.temporality == 'delta' else readings
+    def rebase(
+        self, readings: Readings, baseline: Baseline, tolerance: Tolerance = STRICT, root: Any = None
+    ) -> Delta | Readings:
+        """Readings as they are; in delta what came since the baseline, with the next baseline.
+
+        :param root: as for :class:`Delta`
+        """
+        return Delta(readings, baseline, tolerance, root) if self.temporality == 'delta' else readings
 
     def encoding(
         self, timestamp: float | None = None, pid: int | None = None, tolerance: Tolerance = STRICT

@@ -33,7 +33,7 @@ from satella.instrumentation.metrics.metric_types import (
 from aws_satella.pure.histograms import HistogramReading
 from aws_satella.pure.points import CounterReading, DataPoint, Labels, new_counter
 from aws_satella.pure.summaries import NewSamples, SummaryReading, SummaryTotalReading, in_window
-from aws_satella.pure.tree import join, visible_children
+from aws_satella.pure.tree import join
 
 Reading = DataPoint | CounterReading | HistogramReading | SummaryReading | SummaryTotalReading | NewSamples
 """What reading a tree gives, and what rebasing makes of it."""
@@ -55,11 +55,6 @@ def foreign(prefix: str, metric: Any, _name: str) -> list[Reading]:
 
 def _itself(metric: Any) -> Iterable[Any]:
     return (metric,)
-
-
-def _children_or_itself(metric: Any) -> Iterable[Any]:
-    """Once recorded with labels, a metric exports its children instead of its own value."""
-    return visible_children(metric) if metric.embedded_submetrics_enabled else (metric,)
 
 
 def _level(metric: Any, name: str) -> list[Reading]:
@@ -198,6 +193,8 @@ class Reader(NamedTuple):
     """What one part of the metric says, given its full name."""
     parts: Callable[[Any], Iterable[Any]] = _itself
     """What the metric consists of. Each part is read by itself, and fails by itself."""
+    takes_labels: bool = False
+    """Whether it exports its children instead of its own value, once it was recorded with labels."""
     total: ReadOne | None = None
     """What the metric says of all its labelled children together."""
     settled: Callable[[Any], bool] | None = None
@@ -210,15 +207,15 @@ class Reader(NamedTuple):
 
 READERS: Final[Mapping[type, Reader]] = {
     CallableMetric: Reader(_called, _callables, runs_user_code=True),
-    ClicksPerTimeUnitMetric: Reader(_clicks, _children_or_itself, _clicks_total),
-    CounterMetric: Reader(_counter, _children_or_itself, _counter_total, grows=True),
+    ClicksPerTimeUnitMetric: Reader(_clicks, takes_labels=True, total=_clicks_total),
+    CounterMetric: Reader(_counter, takes_labels=True, total=_counter_total, grows=True),
     EmptyMetric: Reader(_nothing),
-    FloatMetric: Reader(_level, _children_or_itself),
-    HistogramMetric: Reader(_histogram, _children_or_itself, _histogram_total, settled=_adds_up, grows=True),
-    IntegerMetric: Reader(_level, _children_or_itself),
+    FloatMetric: Reader(_level, takes_labels=True),
+    HistogramMetric: Reader(_histogram, takes_labels=True, total=_histogram_total, settled=_adds_up, grows=True),
+    IntegerMetric: Reader(_level, takes_labels=True),
     LinkfailMetric: Reader(_link),
-    QuantileMetric: Reader(_summary, _children_or_itself, _summary_total, grows=True),
-    SummaryMetric: Reader(_summary, _children_or_itself, _summary_total, grows=True),
+    QuantileMetric: Reader(_summary, takes_labels=True, total=_summary_total, grows=True),
+    SummaryMetric: Reader(_summary, takes_labels=True, total=_summary_total, grows=True),
     UptimeMetric: Reader(_uptime, runs_user_code=True),
 }
 """The classes that satella ships. Only the exact class counts: a subclass may do anything."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aws_satella.pure.points import STRICT, Discarded, Tolerance, raised
 from aws_satella.pure.readers import GROWING, QUIET, READERS, Reader, Reading, ReadOne, foreign
-from aws_satella.pure.tree import Leaf, join, leaves
+from aws_satella.pure.tree import Leaf, join, leaves, visible_children
 
 Readings = Iterable[Reading | Discarded]
 """Readings on their way, with what is discarded in between."""
@@ -119,8 +119,11 @@ def _contents(leaf: Any, reader: Reader) -> tuple[Iterable[Any], ReadOne | None]
     """What a metric consists of, and how to read its total: nothing of an internal metric, no total without labels."""
     if type(leaf) in READERS and leaf.internal:
         return (), None
-    total = reader.total if reader.total and leaf.embedded_submetrics_enabled else None
-    return reader.parts(leaf), total
+    # Asked once: between two questions another thread may record the first labels, and neither the metric itself nor
+    # its total would be read.
+    if reader.takes_labels and leaf.embedded_submetrics_enabled:
+        return visible_children(leaf), reader.total
+    return reader.parts(leaf), None
 
 
 def _attempt(read_one: ReadOne, subject: Any, name: str, tolerance: Tolerance) -> Iterable[Reading | Discarded]:

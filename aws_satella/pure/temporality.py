@@ -12,7 +12,8 @@ processes. A distribution without observations is given too: its series exists, 
 
 The baseline maps a metric object to its state when it was last exported. The key is an object instead of a name and
 labels: a series that was removed and made again is another object and starts at its own value, and no key has to be
-computed for each series.
+computed for each series. A metric that a reading did not meet keeps its state as long as it is in the tree: a level may
+hide it, or another thread may have moved its neighbors meanwhile. Only what is gone from the tree is forgotten.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from aws_satella.pure.points import (
     keeper,
     raised,
 )
-from aws_satella.pure.readers import GROWING, Reading
+from aws_satella.pure.readers import GROWING, READERS, Reading
 from aws_satella.pure.reading import Readings, read
 from aws_satella.pure.summaries import NewSamples, SummaryTotalReading
+from aws_satella.pure.tree import all_leaves, children_of, membership, top
 
 Baseline = Mapping[Hashable, Any]
 """Metric object, or ``(metric, field)`` → the state up to which it was exported. As large as the live tree."""
@@ -105,13 +107,15 @@ class Delta:
     :param readings: what :func:`~aws_satella.pure.read` gave
     :param baseline: that of the previous cycle; empty to begin with
     :param tolerance: what odd values may raise at the cost of one metric alone
+    :param root: the tree that was read, in which to look for what was not met in it; by default the trees that those
+        metrics were made in
     """
 
-    def __init__(self, readings: Readings, baseline: Baseline, tolerance: Tolerance = STRICT) -> None:
+    def __init__(self, readings: Readings, baseline: Baseline, tolerance: Tolerance = STRICT, root: Any = None) -> None:
         self._readings = readings
         self._old = baseline
         self._new: dict[Hashable, Any] = {}
-        self._missed: set[Hashable] = set()
+        self._root = root
         self._last: Hashable = None
         self._complete = False
         self._tolerance = tolerance
@@ -122,7 +126,7 @@ class Delta:
     def baseline(self) -> Baseline:
         """How far everything has been exported.
 
-        Series that are gone have dropped out once the iteration is complete.
+        Series that are gone from the tree have dropped out once the iteration is complete.
         """
         return self._new if self._complete else {**self._old, **self._new}
 
@@ -137,11 +141,10 @@ class Delta:
                 self._last = None
                 yield reading
             elif isinstance(reading, Discarded):
-                self._missed.add(reading.source)
                 yield reading
             elif (each := self._increase(reading)) is not None:
                 yield each
-        self._keep_missed()
+        self._keep_unread()
         self._complete = True
 
     def _increase(self, reading: Any) -> Reading | Discarded | None:
@@ -150,7 +153,6 @@ class Delta:
         try:
             increase, state = reading.since(self._old.get(source), self._parts_of(reading))
         except self._tolerance.errors as error:
-            self._missed.add(source)
             return raised(reading.name, reading.labels, error, source)
         if state is not None:
             self._new[source] = state
@@ -161,7 +163,6 @@ class Delta:
     def give_back(self) -> None:
         """Leave the increase that was given last to a later cycle: it could not be expanded or encoded."""
         if self._last is not None:
-            self._missed.add(keeper(self._last))
             self._new.pop(self._last, None)
 
     def _parts_of(self, reading: Any) -> list[NewSamples]:
@@ -171,24 +172,31 @@ class Delta:
         parts, self._parts = self._parts, []
         return [part for part in parts if getattr(part.source, 'root_metric', None) is reading.source]
 
-    def _keep_missed(self) -> None:
-        """Keep the states of a metric that raised this once, and of its children: the next increase counts from
-        them."""
-        missed = self._missed - {None}
-        if missed:
-            for key, state in self._old.items():
-                metric = keeper(key)
-                if metric in missed or getattr(metric, 'root_metric', None) in missed:
-                    self._new.setdefault(key, state)
+    def _keep_unread(self) -> None:
+        """Keep the states of metrics that were hidden, missed or raised: the next increase counts from them."""
+        unread = [key for key in self._old if key not in self._new]
+        if not unread:
+            return
+        metrics = [keeper(key) for key in unread]
+        roots = {id(root): root for root in ([self._root] if self._root is not None else map(top, metrics))}
+        in_any = [membership(root, GROWING) for root in roots.values()]
+        for key, metric in zip(unread, metrics, strict=True):
+            if any(is_in(metric) for is_in in in_any):
+                self._new[key] = self._old[key]
 
 
 def note(root: Any) -> Baseline:
     """Take the baseline of a tree as it stands: what comes later is an increase, what is in it is not.
 
-    A fork waits for this, so it computes nothing of what was observed, and calls no user code.
+    It has what levels hide, too, since they may show it later. A fork waits for this, so it computes nothing of what
+    was observed, and calls no user code.
     """
     states: dict[Hashable, Any] = {}
-    for reading in read(root, only=GROWING):
-        if not isinstance(reading, (DataPoint, Discarded, NewSamples)) and reading.state is not None:
-            states[reading.source] = reading.state
+    for leaf in all_leaves(root, GROWING):
+        for metric in (leaf, *(children_of(leaf) or ())):
+            try:
+                readings = READERS[type(metric)].own(metric, '')
+                states.update((each.source, each.state) for each in readings if each.state is not None)
+            except Exception:  # noqa: S112  # a metric that cannot be read costs itself alone
+                continue
     return states

@@ -1,11 +1,11 @@
-"""The tree that satella keeps its metrics in: its leaves, and what its levels show.
+"""The tree that satella keeps its metrics in: its leaves, what its levels show of them, and what is hidden.
 
 What may live here: knowledge of how satella links and names metrics. What may not: what a metric says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,51 @@ def leaves(root: Any) -> Iterator[Leaf]:
             stack.extend((child, inner) for child in reversed(list(visible_children(metric))))
         else:
             yield metric, prefix
+
+
+def all_leaves(root: Any, only: Container[type]) -> Iterator[Any]:
+    """Every leaf of these classes, whatever the levels show, in no order."""
+    stack = [] if root is None else [root]
+    while stack:
+        metric = stack.pop()
+        if type(metric) is Metric:
+            stack.extend(list(metric.children))
+        elif type(metric) in only:
+            yield metric
+
+
+def children_of(leaf: Any) -> list[Any] | None:
+    """The labelled children of a leaf as they are now, hidden ones included; None where it cannot list them.
+
+    They are copied in one step of the interpreter, so that none is missed while another thread removes some.
+    """
+    try:
+        return list(leaf.children)
+    except Exception:
+        return None
+
+
+def membership(root: Any, only: Container[type]) -> Callable[[Any], bool]:
+    """Tell of any metric whether it is in the tree now, hidden or not: a leaf of these classes, or a child of one.
+
+    A leaf that does not even list its children is taken to have all that ever were below it.
+    """
+    known: set[int] = set()
+    unlisted: set[int] = set()
+    for leaf in all_leaves(root, only):
+        known.add(id(leaf))
+        if (children := children_of(leaf)) is None:
+            unlisted.add(id(leaf))
+        else:
+            known.update(map(id, children))
+    return lambda metric: id(metric) in known or id(getattr(metric, 'root_metric', None)) in unlisted
+
+
+def top(metric: Any) -> Any:
+    """The root of the tree that a metric was made in."""
+    while (above := getattr(metric, 'root_metric', None)) is not None:
+        metric = above
+    return metric
 
 
 def join(prefix: str, name: str) -> str:

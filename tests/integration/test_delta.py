@@ -17,8 +17,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from satella.instrumentation.metrics import getMetric
+from satella.instrumentation.metrics import DEBUG, MetricLevel, getMetric
 from satella.instrumentation.metrics.metric_types import CounterMetric
+from satella.instrumentation.metrics.metric_types.base import EmbeddedSubmetrics
 from support import scripts
 from support.endpoint import OK, RESET, Behaviour, Endpoint, dimensions, error
 from support.moto import Moto
@@ -239,6 +240,101 @@ def test_a_series_may_return_within_one_cycle(endpoint: Endpoint, exporter: AWSS
     orders.runtime(4, country='pl')
     exporter.loop()
     assert values(endpoint.named('orders')) == [10, 4]
+
+
+def test_what_is_hidden_for_a_cycle_is_sent_once(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+    """What a level hides for some cycles, or another thread removes its neighbors of, goes on where it was; and what
+    was recorded while it was hidden is sent when it is shown again."""
+    root = getMetric()
+    root.level = MetricLevel.DEBUG
+    recorded = {'counter': 100.0, 'histogram': 0.25, 'summary': 0.75}
+    plain, labelled = (
+        [getMetric(f'{name}.{kind}', kind, DEBUG) for kind in recorded] for name in ('plain', 'labelled')
+    )
+    for one, other, value in zip(plain, labelled, recorded.values(), strict=True):
+        one.runtime(value)
+        other.runtime(value, n=1)
+    exporter.loop()
+    assert len(endpoint.data) == 9
+    root.level = MetricLevel.RUNTIME
+    exporter.loop()
+    plain[0].runtime(1)
+    exporter.loop()
+    assert len(endpoint.data) == 9
+    root.level = MetricLevel.DEBUG
+    exporter.loop()
+    assert values(endpoint.named('plain.counter')) == [100, 1]
+    assert values(endpoint.named('labelled.counter')) == values(endpoint.named('labelled.counter.sum')) == [100, 0]
+    for name in ('plain.histogram', 'labelled.histogram', 'labelled.histogram.total'):
+        assert len(observations(endpoint.named(name))) == 1
+    for name in ('plain.summary', 'labelled.summary', 'labelled.summary.total'):
+        assert observations(endpoint.named(name)) == [0.75]
+
+
+class Label:
+    """The value of a label that acts when it is read."""
+
+    def __init__(self, number: int, act: Callable[[int], object]) -> None:
+        self._number = number
+        self._act = act
+
+    def __str__(self) -> str:
+        self._act(self._number)
+        return str(self._number)
+
+
+def test_label_sets_that_are_removed_while_they_are_read_cost_no_others(
+    endpoint: Endpoint, exporter: AWSSatellaExporterThread
+) -> None:
+    """A removal in place moves the others, so that the reading misses some: they are sent once all the same."""
+    orders = getMetric('orders', 'counter', sum_children=False)
+    removing: list[bool] = []
+
+    def remove(number: int) -> None:
+        if removing:
+            forget(orders, n=made[number])
+
+    made = [Label(number, remove) for number in range(200)]
+    for label in made:
+        orders.runtime(1, n=label)
+    exporter.loop()
+    removing.append(True)
+    exporter.loop()
+    removing.clear()
+    assert len(orders.children) == 100
+    for _ in range(2):
+        exporter.loop()
+    assert len(exporter.delivery.ledger.baseline) == 100
+    assert sum(values(endpoint.named('orders'))) == 200
+
+
+def test_the_first_labels_between_two_reads_are_sent_once(
+    endpoint: Endpoint, exporter: AWSSatellaExporterThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A counter that another thread records its first labels with in the midst of a reading goes on where it was."""
+    orders = getMetric('orders', 'counter')
+    orders.runtime(5)
+    exporter.loop()
+    labelled = EmbeddedSubmetrics.embedded_submetrics_enabled
+    asked: list[bool] = []
+
+    def ask(metric: CounterMetric) -> bool:
+        answer = bool(labelled.__get__(metric))
+        if metric is orders and not asked:
+            asked.append(answer)
+            orders.runtime(1, country='pl')
+        return answer
+
+    monkeypatch.setattr(CounterMetric, 'embedded_submetrics_enabled', property(ask, labelled.__set__), raising=False)
+    for _ in range(3):
+        exporter.loop()
+    assert asked == [False]
+    assert (
+        sum(values(endpoint.named('orders.sum')))
+        + sum(datum['Value'] for datum in endpoint.named('orders') if not dimensions(datum))
+        == 6
+    )
+    assert sum(datum['Value'] for datum in endpoint.named('orders') if dimensions(datum)) == 1
 
 
 def test_a_series_that_raises_once_goes_on_where_it_was(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:

@@ -202,6 +202,26 @@ flush()
     assert counted(endpoint) == {'parent': 2, 'os.fork': 1}
 
 
+def test_what_is_hidden_at_the_fork_is_not_its_childs(endpoint: Endpoint) -> None:
+    """A level that hides a metric while its process forks, and shows it in the child, makes no count arrive twice."""
+    run(
+        EXPORTING
+        + """
+def child(how):
+    work.level = satella_metrics.INHERIT
+    count_and_flush(how)
+
+work.level = satella_metrics.DEBUG
+wait(fork(child))
+work.level = satella_metrics.INHERIT
+flush()
+""",
+        endpoint,
+    )
+
+    assert counted(endpoint) == {'parent': 2, 'os.fork': 1}
+
+
 def test_what_a_parent_counted_that_does_not_export_is_its_childs(endpoint: Endpoint) -> None:
     """Where only the workers export, the first request that one serves counts, and so does what was counted before."""
     run(
