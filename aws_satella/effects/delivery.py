@@ -6,6 +6,7 @@ calls :meth:`Delivery.cycle` and :meth:`Delivery.attempt`, one at a time.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
 
@@ -29,6 +30,16 @@ from aws_satella.pure.temporality import Baseline, note
 
 SendMetrics = Callable[[list[MetricDatum]], object]
 
+
+def key_of(arguments: Arguments) -> Hashable:
+    """The plan and the root: what a baseline belongs to."""
+    return arguments.plan.identity, place_of(arguments)
+
+
+def place_of(arguments: Arguments) -> Hashable:
+    """The namespace and the root. All metrics are the same root, whether it was given or not."""
+    root = arguments.root
+    return arguments.namespace, None if root is None or root is tree(None) else id(root)
 
 
 class Delivery:
@@ -56,6 +67,10 @@ class Delivery:
         """Whether the last cycle saw all metrics; False where an unforeseen error broke off the reading."""
         self.send_metrics: SendMetrics | None = None
         """Sends the data of one request, as dictionaries, in place of the client."""
+        self.handed_over = False
+        """Whether another delivery goes on with the ledger."""
+        self.handing_over = threading.Lock()
+        """Held for a moment, while another delivery takes over."""
         self.sending: str | None = None
         """The namespace of the request in flight."""
         self._destination: PutMetricData | None = None
@@ -81,8 +96,8 @@ class Delivery:
 
     @property
     def key(self) -> Hashable:
-        """What it delivers, and where to."""
-        return self.arguments.namespace, self.arguments.root
+        """What it delivers: what its baseline belongs to."""
+        return key_of(self.arguments)
 
     def note(self) -> Baseline:
         """The counts as they stand, for a forked child, to which they do not belong.
@@ -94,18 +109,6 @@ class Delivery:
             return note(root) if root is not None and self.arguments.temporality == 'delta' else {}
         except Exception:
             return self.ledger.baseline
-
-    def forked(self) -> Delivery:
-        """The same for a forked child: it has nothing to send, and the counts so far are not its own."""
-        child = Delivery(self.arguments, self.client)
-        child.ledger = Ledger(self.note())
-        return child
-
-    def take_over(self, other: Delivery) -> None:
-        """Go on where another has stopped, whose owner is gone."""
-        self.ledger, _ = other.ledger.settled(time.time())
-        tolerate, self.complaints = self.complaints.tolerate, other.complaints
-        self.complaints.tolerate = tolerate
 
     def cycle(self) -> ExportStats:
         """Take a snapshot of all metrics, then send it.

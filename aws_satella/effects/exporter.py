@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,12 +17,16 @@ from aws_satella.effects.destinations.cloudwatch import make_client
 from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
 from aws_satella.effects.stats import ExportStats
+from aws_satella.effects.succession import Holder, inherit, lives
 from aws_satella.effects.user_code import UserCode
 from aws_satella.pure.arguments import bind, document, method_takes_arguments
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 
 PREDECESSOR_POLL_SECONDS: Final = 0.05
 PREDECESSOR_PATIENCE_SECONDS: Final = 15.0
+
+at_start: Final[list[Callable[[AWSSatellaExporterThread], object]]] = []
+"""Called with each exporter that is about to start."""
 
 
 def _assignable(name: str) -> Any:
@@ -67,7 +72,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         self._loop = ExportLoop(self._delivery, self.seconds, self._cycle, lambda: self._terminating)
         self._phase = Phase.NEW
         self._sent_before_end = 0
-        self._predecessor: AWSSatellaExporterThread | None = None
+        self.predecessors: Sequence[Holder] = ()
+        """Whose ledgers it takes over as soon as they have ended."""
 
     @property
     def cloudwatch(self) -> CloudWatchClient:
@@ -87,6 +93,11 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     def delivery(self) -> Delivery:
         """What the thread delivers, and has delivered."""
         return self._delivery
+
+    @property
+    def serving(self) -> bool:
+        """Whether the thread may still export, in this process."""
+        return self.is_alive() and self._phase is not Phase.GIVEN_UP
 
     @property
     def exporting(self) -> bool:
@@ -115,6 +126,8 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             self._adopt()
         if uwsgi.threads_stand_still():
             uwsgi.warn_of_standstill(os.getpid())
+        for each in at_start:
+            each(self)
         self._advance(Phase.EXPORTING)
         try:
             super().start()
@@ -127,27 +140,11 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         signals.warn_of_container(self.add_pid)
         return self
 
-    def succeed(self, predecessor: AWSSatellaExporterThread) -> None:
-        """Take over the baseline and the outbox of another exporter, as soon as that one has ended."""
-        self._predecessor = predecessor
-        if self._running_predecessor() is None:
-            self._inherit()
-
-    def _running_predecessor(self) -> AWSSatellaExporterThread | None:
-        """The exporter to wait for. A predecessor that ended while it waited itself has taken nothing over."""
-        exporter = self._predecessor
-        while exporter is not None and not exporter.is_alive():
-            exporter = exporter._predecessor
-        return exporter
-
-    def _inherit(self) -> None:
-        """Take over from the first exporter in the line that has not handed over yet."""
-        exporter = self
-        while exporter._predecessor is not None:
-            exporter = exporter._predecessor
-        if exporter is not self:
-            self._delivery.take_over(exporter.delivery)
-        self._predecessor = None
+    def succeed(self, *predecessors: Holder) -> None:
+        """Take over the baseline and the outbox of others, as soon as they have ended."""
+        self.predecessors = predecessors
+        if not any(map(lives, predecessors)):
+            inherit(self)
 
     def _adopt(self) -> None:
         """Take over what was made before a fork."""
@@ -247,7 +244,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     def _take_over(self) -> bool:
         """Wait for the predecessor to end, then take over its ledger. False if this exporter must end before that."""
         began = time.monotonic()
-        while self._running_predecessor() is not None:
+        while any(map(lives, self.predecessors)):
             # Not join(): if SystemExit is raised in it, Python takes the thread that it waits for as ended.
             time.sleep(PREDECESSOR_POLL_SECONDS)
             if self._phase is Phase.FORCED:
@@ -255,7 +252,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             if time.monotonic() - began > PREDECESSOR_PATIENCE_SECONDS:
                 message = 'Nothing is exported yet: the exporter before this one has not ended its last request'
                 self._delivery.complaints.say_once('predecessor', 'WARNING', message)
-        self._inherit()
+        inherit(self)
         return True
 
     def _export_last(self) -> None:

@@ -14,11 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from aws_satella.effects import uwsgi
-from aws_satella.effects.delivery import Delivery
+from aws_satella.effects.delivery import Delivery, key_of, place_of
 from aws_satella.effects.destinations.cloudwatch import InitializationError, make_client
-from aws_satella.effects.exporter import AWSSatellaExporterThread
+from aws_satella.effects.exporter import AWSSatellaExporterThread, at_start
 from aws_satella.effects.stats import ExportStats
-from aws_satella.pure.arguments import bind, takes_arguments
+from aws_satella.effects.succession import Call, Holders, inherit, waits_for_this_thread
+from aws_satella.pure.arguments import Arguments, bind, takes_arguments
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.temporality import Baseline
 
@@ -34,10 +35,19 @@ class _Process:
         """An exporter that ends without a last export, and whose baseline and outbox the next one takes over."""
         self.baseline: Baseline = {}
         """The counts at the fork, which are the parent's to export."""
-        self.deliveries: dict[Hashable, Delivery] = {}
-        """The deliveries of :func:`export_once`, by namespace and root."""
         self.exports_at_stop = False
         """Whether a wrapper exports when the server stops."""
+        self.noted: dict[Hashable, Baseline] = {}
+        """The same where the parent exports without ``start_if_not_started``, by namespace and root."""
+        self.holders = Holders()
+        """The exporters, and the calls of :func:`export_once`, that hold the ledger of a plan."""
+
+    def first_ledger(self, arguments: Arguments) -> Ledger:
+        """The ledger of a plan that this process has not exported yet.
+
+        What the parent exports is not its own, even if it is to have other dimensions, such as a number of the process.
+        """
+        return Ledger(self.noted.get(place_of(arguments), self.baseline))
 
 
 _processes: dict[int, _Process] = {}
@@ -60,14 +70,15 @@ def _child_of(ancestors: list[_Process]) -> _Process:
     child = _Process()
     for parent in ancestors:
         child.baseline = _exported_by(parent)
-        child.deliveries = {key: delivery.forked() for key, delivery in parent.deliveries.items()}
+        child.noted = dict(parent.noted)
+        child.noted.update(parent.holders.noted(parent.exporter or parent.abandoned))
     return child
 
 
 def _exported_by(parent: _Process) -> Baseline:
     """The counts that are not a child's: all so far where the parent exports, otherwise what was exported before."""
     exporter = parent.exporter or parent.abandoned
-    if exporter is None:
+    if exporter is None or exporter.delivery.handed_over:
         return parent.baseline
     # What an abandoned exporter has not exported is its successor's to export, in the parent.
     exports = exporter.exporting or exporter is parent.abandoned
@@ -155,17 +166,33 @@ def _runs(exporter: AWSSatellaExporterThread | None) -> bool:
 
 
 def _start(process: _Process, exporter: AWSSatellaExporterThread) -> None:
-    predecessor = process.exporter or process.abandoned
-    if predecessor is not None:
-        exporter.succeed(predecessor)
-    else:
-        exporter.delivery.ledger = Ledger(process.baseline)
-    process.exporter = exporter  # before it exports anything: from then on, a fork has to know of it
-    process.abandoned = None
-    try:
-        exporter.start()
-    except RuntimeError as error:
-        raise InitializationError(f'The thread of the exporter could not be started: {error}') from error
+    with process.holders.lock:
+        exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
+        before = (process.holders.of(exporter.delivery.key), process.exporter or process.abandoned)
+        exporter.succeed(*(each for each in before if each is not None))
+        process.exporter = exporter  # before it exports anything: from then on, a fork has to know of it
+        process.abandoned = None
+        process.holders.add(exporter)
+        try:
+            exporter.start()
+        except RuntimeError as error:
+            raise InitializationError(f'The thread of the exporter could not be started: {error}') from error
+
+
+def _enter(exporter: AWSSatellaExporterThread) -> None:
+    """Let an exporter that the program starts itself go on from where calls of ``export_once`` have come to."""
+    process = _this_process()
+    with process.holders.lock:
+        if exporter in process.holders:
+            return
+        if not exporter.stats.cycles:
+            exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
+            previous = process.holders.of(exporter.delivery.key)
+            exporter.succeed(*([previous] if isinstance(previous, Call) else []))
+        process.holders.add(exporter)
+
+
+at_start.append(_enter)
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -184,7 +211,9 @@ def flush(timeout: float | None = None) -> bool:
         return False
     process.starting.release()
     exporter = process.exporter
-    return exporter is not None and exporter.flush(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    if exporter is None or waits_for_this_thread(exporter):
+        return False
+    return exporter.flush(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
 @takes_arguments
@@ -193,8 +222,13 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
 
     An error of CloudWatch raises nothing, since a job that has done its work has not failed because of metrics. Look at
     the result, or give a ``call_on_metric_upload_fails`` that raises the alarm. What could not be sent stays buffered,
-    and the next call of this process for the same namespace sends it first. With ``temporality='delta'`` each call
-    exports what has come since the last. ``interval`` and ``exit_timeout`` mean nothing here.
+    and the next call of this process for the same plan sends it first. With ``temporality='delta'`` each call exports
+    what has come since the last. The plan is the root, the namespace, and all other arguments that decide which data
+    are sent; ``interval``, ``max_send_at_once``, ``max_buffered``, ``exit_timeout``, ``client_factory`` and both
+    callbacks do not belong to it.
+
+    Where an exporter of the same plan runs in this process, the call asks it to export, and waits for that. Its client,
+    its bounds and its callbacks count then. ``interval`` and ``exit_timeout`` mean nothing here.
 
     :arguments:
     :return: what became of the metric data of this call, and how many wait to be sent
@@ -203,17 +237,55 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
     arguments = bind(*args, **kwargs)
-    delivery = Delivery(arguments, make_client(arguments.client_factory))
     process = _this_process()
+    before: ExportStats | None = None
+    while True:
+        exporter = _serving(arguments)
+        if exporter is None:
+            after = _export_here(process, arguments, before)
+            if after is not None:
+                return after
+            continue
+        before = before or exporter.stats
+        if threading.current_thread() is not exporter and not waits_for_this_thread(exporter):
+            exporter.flush()
+        if exporter.serving:
+            return _since(before, exporter.stats)
+
+
+def _serving(arguments: Arguments) -> AWSSatellaExporterThread | None:
+    """An exporter of this process that exports just this."""
+    key = key_of(arguments)
+    for thread in threading.enumerate():
+        if isinstance(thread, AWSSatellaExporterThread) and thread.serving and thread.delivery.key == key:
+            return thread
+    return None
+
+
+def _export_here(process: _Process, arguments: Arguments, before: ExportStats | None) -> ExportStats | None:
+    """Export in this thread. None where an exporter of the same plan was started meanwhile.
+
+    :param before: the statistics before the call, where an exporter that has ended since was asked first
+    """
+    delivery = Delivery(arguments, make_client(arguments.client_factory))
+    delivery.pace.hurry()
+    call = Call(delivery)
     with process.exporting_once:
-        previous = process.deliveries.get(delivery.key)
-        if previous is not None:
-            delivery.take_over(previous)
-        else:
-            delivery.ledger = Ledger(process.baseline)
-        process.deliveries[delivery.key] = delivery
-        delivery.pace.hurry()
-        return _since(delivery.stats, delivery.cycle())
+        try:
+            with process.holders.lock:
+                if _serving(arguments) is not None:
+                    return None
+                previous = process.holders.of(delivery.key)
+                if previous is not None and waits_for_this_thread(previous):  # in one of its callbacks
+                    return _since(previous.delivery.stats, previous.delivery.stats)
+                delivery.ledger = process.first_ledger(arguments)
+                call.predecessors = () if previous is None else (previous,)
+                inherit(call)
+                call.running = True
+                process.holders.add(call)
+            return _since(before or delivery.stats, delivery.cycle())
+        finally:
+            call.running = False
 
 
 def _since(before: ExportStats, after: ExportStats) -> ExportStats:

@@ -193,8 +193,7 @@ class Ledger:
         if self.returning or not (returned or self.levels):
             return after, []
         message = (
-            'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; '
-            '%d levels are dropped'
+            'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
         )
         return replace(after, returning=True), [Saying('WARNING', message, (returned, self.levels))]
 
@@ -206,6 +205,14 @@ class Ledger:
         message = 'Metric data are dropped, the oldest first: %d that are %s'
         said = [] if self.dropping else [Saying('WARNING', message, (number, why))]
         return replace(self, outbox=outbox, dropping=True), said
+
+    def joined(self, other: Ledger) -> Ledger:
+        """Take what another ledger has not sent, each item in its own envelope. The baselines stay where they are."""
+        return replace(self, outbox=self.outbox.joined(other.outbox), in_flight=None, before_cycle=None)
+
+    def without_unsent(self) -> Ledger:
+        """What is left when another ledger was joined with this one."""
+        return replace(self, outbox=self.outbox.without_unsent(), in_flight=None, before_cycle=None)
 
     def given_up(self) -> Ledger:
         """Drop everything that is unsent: there is no more time."""

@@ -76,6 +76,26 @@ class Outbox(NamedTuple):
             discarded=self.discarded + discarded,
         )
 
+    def joined(self, other: Outbox) -> Outbox:
+        """With what another outbox has not sent, in the order of their timestamps. Its other counts stay its own."""
+        return self._replace(
+            pieces=(*other.pieces, *self.pieces),
+            batches=tuple(sorted((*other._whole(), *self._whole()), key=lambda batch: batch.timestamp)),
+            gone=0,
+            recorded=self.recorded + other.buffered,
+        )
+
+    def without_unsent(self) -> Outbox:
+        """What is left when another outbox was joined with this one."""
+        return self._replace(pieces=(), batches=(), gone=0, recorded=self.recorded - self.buffered)
+
+    def _whole(self) -> tuple[Batch, ...]:
+        """The batches, without the items that are no longer in the outbox."""
+        if not self.gone:
+            return self.batches
+        first = self.batches[0]
+        return (first._replace(items=first.items[self.gone :]), *self.batches[1:])
+
     def next(self, room: Room) -> Batch | None:
         """The request to send first: a piece, or as many of the oldest items of one envelope as there is room for."""
         if self.pieces:

@@ -10,8 +10,9 @@ leaves out what is not wanted, and :class:`~aws_satella.pure.formats.putmetricda
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -42,6 +43,12 @@ class Plan:
     max_series: int | None
     exclude: tuple[str, ...]
 
+    @property
+    def identity(self) -> Hashable:
+        """What decides which data are sent: a baseline belongs to it. How many go into a request does not matter."""
+        names = (each.name for each in fields(self) if each.name != 'max_send_at_once')
+        return tuple((name, meaning(getattr(self, name))) for name in names)
+
     def common_dimensions(self, pid: int | None) -> dict[str, str]:
         """What every series gets: the extra dimensions, and the pid, which overrides them."""
         extra = dict(self.extra_dimensions)
@@ -66,6 +73,36 @@ class Plan:
         :param tolerance: what user code may raise at the cost of one metric alone
         """
         return Encoding(self, timestamp, pid, tolerance)
+
+
+def meaning(argument: object) -> Hashable:
+    """A value that is equal for two arguments of the same meaning.
+
+    Mappings are compared by what they hold, and functions by their code and the variables around them, since a lambda
+    is a new object each time that its line runs.
+    """
+    if isinstance(argument, Mapping):
+        return tuple(argument.items())
+    if inspect.isfunction(argument):
+        around = map(_content, argument.__closure__ or ())
+        return argument.__code__, (*around, *map(_token, argument.__defaults__ or ()))
+    return _token(argument)
+
+
+def _content(cell: Any) -> Hashable:
+    try:
+        return _token(cell.cell_contents)
+    except ValueError:  # the variable has no value yet
+        return None
+
+
+def _token(value: Any) -> Hashable:
+    """The value where it can be hashed, and otherwise what tells it from all others."""
+    try:
+        hash(value)
+    except Exception:
+        return id(value)
+    return value  # type: ignore[no-any-return]  # it has just been hashed
 
 
 class Encoding:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
+from support import scripts
 from support.endpoint import OK, RESET, Endpoint, dimensions, error
-from support.exporters import fast_clock
+from support.exporters import DEADLINE, end, fast_clock
+from support.waiting import wait_for
 
 import aws_satella
-from aws_satella import ExportStats, InitializationError, export_once
-from aws_satella.effects import process
+from aws_satella import AWSSatellaExporterThread, ExportStats, InitializationError, export_once
+from aws_satella.effects import loop as loop_module
+from aws_satella.effects import process, succession
 
 pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
 
@@ -258,3 +263,255 @@ def test_a_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> No
     for request in endpoint.accepted:
         by_namespace[request.namespace] += [datum['Value'] for datum in request.data]
     assert {namespace: sum(sent) for namespace, sent in by_namespace.items()} == {'Shop': 2, 'Jobs': 2}
+
+
+# --- in a process that has an exporter
+
+
+@pytest.fixture
+def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread]]:
+    """``start_if_not_started`` with the namespace of ``once``; the exporter ends with the test."""
+
+    def begin(namespace: str = 'Jobs', **kwargs: Any) -> AWSSatellaExporterThread:
+        arguments = {'interval': 3_600, 'client_factory': endpoint.client, 'temporality': 'delta', **kwargs}
+        aws_satella.start_if_not_started(namespace, **arguments)
+        exporter = process._this_process().exporter
+        assert exporter is not None
+        return exporter
+
+    yield begin
+    exporter = process._this_process().exporter
+    if exporter is not None:
+        end(exporter)
+
+
+def test_a_call_asks_the_exporter_that_sends_the_same(
+    endpoint: Endpoint, once: Any, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent twice where an exporter of the same plan runs: it exports, and the result says what."""
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    rows, latency = getMetric('rows', 'counter'), getMetric('latency', 'summary')
+    rows.runtime(5)
+    latency.runtime(0.5)
+    exporter = start(units={'rows': 'Count'})
+    assert aws_satella.flush(DEADLINE)
+    rows.runtime(2)
+    stats = once(temporality='delta', units={'rows': 'Count'}, client_factory=None, max_send_at_once=7)
+    assert (stats.sent, stats.buffered, stats.failed_requests, stats.cycles) == (1, 0, 0, 1)
+    assert sum(values(endpoint, 'rows')) == 7
+    assert len(endpoint.named('latency')) == 1
+
+    endpoint.behave = lambda _: RESET
+    rows.runtime(1)
+    stats = once(temporality='delta', units={'rows': 'Count'})
+    assert (stats.sent, stats.buffered, stats.failed_requests) == (0, 1, 1)
+    assert exporter.stats.buffered == 1
+    endpoint.behave = lambda _: OK
+    end(exporter)
+    rows.runtime(3)
+    stats = once(temporality='delta', units={'rows': 'Count'})
+    assert (stats.sent, stats.buffered, stats.cycles) == (1, 0, 1)
+    assert sum(values(endpoint, 'rows')) == 11
+
+
+def test_an_exporter_goes_on_where_a_call_has_come_to(endpoint: Endpoint, once: Any, start: Any) -> None:
+    """Started after a call of the same plan, an exporter takes over its baseline and what it could not send."""
+    rows = getMetric('rows', 'counter')
+    rows.runtime(5)
+    once(temporality='delta')
+    endpoint.behave = lambda _: RESET
+    rows.runtime(2)
+    assert once(temporality='delta').buffered == 1
+    endpoint.behave = lambda _: OK
+    rows.runtime(1)
+    exporter = start()
+    assert aws_satella.flush(DEADLINE)
+    assert values(endpoint, 'rows')[:3] == [5, 2, 1]
+    assert (exporter.stats.sent, exporter.stats.buffered) == (len(values(endpoint, 'rows')), 0)
+    end(exporter)
+    assert once(temporality='delta').sent == 1
+    start()
+    assert aws_satella.flush(DEADLINE)
+    assert sum(values(endpoint, 'rows')) == 8
+
+
+def test_an_exporter_of_the_programs_own_is_asked_as_well(endpoint: Endpoint, once: Any) -> None:
+    """Whoever started the exporter, and whichever comes first, each increase of a plan is sent once."""
+    rows = getMetric('rows', 'counter')
+    rows.runtime(5)
+    once(temporality='delta')
+    own = AWSSatellaExporterThread('Jobs', interval=3_600, temporality='delta', client_factory=endpoint.client)
+    rows.runtime(2)
+    own.start()
+    rows.runtime(1)
+    try:
+        once(temporality='delta')
+    finally:
+        end(own)
+    rows.runtime(1)
+    once(temporality='delta')
+    assert sum(values(endpoint, 'rows')) == 9
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        {'namespace': 'Other'},
+        {'extra_dimensions': {'job': 'nightly'}},
+        {'temporality': 'cumulative'},
+        {'add_pid': 'pid'},
+        {'exclude': ['x*']},
+        {'units': {'rows': 'Count'}},
+        {'units': {'*': 'Count'}},
+        {'storage_resolution': 1},
+        {'max_series': 100},
+        {'max_dimensions': 30},
+    ],
+    ids=str,
+)
+def test_what_has_another_plan_is_sent_by_each(
+    other: dict[str, Any], endpoint: Endpoint, once: Any, start: Any
+) -> None:
+    """An exporter and a call whose plans differ each send everything, in either order."""
+    rows = getMetric('rows', 'counter')
+    rows.runtime(5)
+    start()
+    assert aws_satella.flush(DEADLINE)
+    arguments = {'temporality': 'delta', **other}
+    once(**arguments)
+    rows.runtime(2)
+    assert aws_satella.flush(DEADLINE)
+    once(**arguments)
+    sent = values(endpoint, 'rows')
+    assert sum(sent) == (5 + 7 if other.get('temporality') else 7) + 7
+
+
+def test_functions_that_are_made_anew_are_the_same_plan(endpoint: Endpoint, once: Any) -> None:
+    """A lambda is another object each time that its line runs. What it refers to tells whether it means the same."""
+    rows = getMetric('rows', 'counter')
+
+    def call(unit: str) -> None:
+        rows.runtime(1)
+        once(temporality='delta', units=lambda _name: unit)
+        once(temporality='delta', exclude=['x*'], units=lambda _name, unit=unit: unit)
+
+    for unit in ('Count', 'Count', 'Seconds'):
+        call(unit)
+    sent = [(datum['Unit'], datum['Value']) for datum in endpoint.named('rows')]
+    assert sent == [('Count', 1)] * 4 + [('Seconds', 3)] * 2
+
+
+def test_a_call_from_a_callback_of_the_exporter_waits_for_nobody(endpoint: Endpoint, once: Any, start: Any) -> None:
+    """In the thread of the exporter, or in the midst of a call that an exporter waits for, it returns at once."""
+    rows = getMetric('rows', 'counter')
+    rows.runtime(5)
+    endpoint.behave = lambda _: RESET
+    seen: list[ExportStats] = []
+
+    def call(_error: Exception) -> None:
+        seen.append(once(temporality='delta'))
+
+    def start_and_call(_error: Exception) -> None:
+        start(call_on_metric_upload_fails=call)
+        seen.append(once(temporality='delta'))
+        assert not aws_satella.flush()
+
+    once(temporality='delta', call_on_metric_upload_fails=start_and_call)
+    wait_for(lambda: len(seen) >= 2, 'the callback of the exporter', DEADLINE)
+    endpoint.behave = lambda _: OK
+    while not aws_satella.flush(DEADLINE):
+        pass
+    assert [(each.sent, each.cycles) for each in seen[:2]] == [(0, 0)] * 2
+    assert sum(values(endpoint, 'rows')) == 5
+
+
+def test_an_exporter_waits_for_a_call_that_is_under_way(endpoint: Endpoint, once: Any, start: Any) -> None:
+    """Started while a call sends, an exporter sends nothing before the call has ended, and nothing again."""
+    rows = getMetric('rows', 'counter')
+    rows.runtime(5)
+    sending, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def put_metric_data(self, **payload: Any) -> object:
+            sending.set()
+            assert go_on.wait(DEADLINE)
+            return endpoint.client().put_metric_data(**payload)
+
+    caller = threading.Thread(target=once, kwargs={'temporality': 'delta', 'client_factory': Slow})
+    caller.start()
+    assert sending.wait(DEADLINE)
+    rows.runtime(2)
+    start()
+    go_on.set()
+    assert aws_satella.flush(DEADLINE)
+    caller.join(DEADLINE)
+    assert sum(values(endpoint, 'rows')) == 7
+
+
+def test_plans_that_are_never_used_again_are_forgotten(endpoint: Endpoint, once: Any) -> None:
+    """A process that exports ever other plans remembers a bounded number of them, and what is unsent."""
+    getMetric('rows', 'counter').runtime(5)
+    client = endpoint.client()
+    endpoint.behave = lambda request: RESET if request.namespace == 'Failing' else OK
+    once('Failing', temporality='delta')
+    for number in range(succession.MAX_IDLE_HOLDERS + 20):
+        once(extra_dimensions={'number': number}, temporality='delta', client_factory=lambda: client)
+    held = list(process._this_process().holders)
+    assert len(held) <= succession.MAX_IDLE_HOLDERS + 2
+    endpoint.behave = lambda _: OK
+    assert once('Failing', temporality='delta').sent == 2
+
+
+BOTH = """
+import os, time
+import aws_satella
+from satella.instrumentation.metrics import getMetric
+
+arguments = dict(temporality='delta', extra_dimensions={'job': 'nightly'})
+rows = getMetric('rows', 'counter')
+latency = getMetric('latency', 'histogram')
+
+def start():
+    aws_satella.start_if_not_started('Jobs', interval=3600, exit_timeout=20, **arguments)
+    assert aws_satella.flush(20)
+
+def once():
+    assert not aws_satella.export_once('Jobs', **arguments).buffered
+
+def work():
+    rows.runtime(1)
+    latency.runtime(0.3)
+
+for act in (ACTS):
+    work()
+    act()
+child = os.fork()
+if not child:
+    code = 1
+    try:
+        arguments['extra_dimensions'] = {'job': 'child'}
+        for act in (ACTS):
+            work()
+            act()
+        code = 0
+    finally:
+        os._exit(code)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+work()
+"""
+
+
+@pytest.mark.parametrize('acts', ['start, once, start, once', 'once, start, once, once'])
+def test_in_a_real_process_each_increase_is_sent_once(acts: str, endpoint: Endpoint) -> None:
+    """Whichever comes first, a call or the exporter, in the process and in a fork of it, and when the process ends."""
+    ended = scripts.run(BOTH.replace('ACTS', acts), endpoint.url)
+    assert ended.returncode == 0, ended.stderr
+    sums: Counter[tuple[str, str]] = Counter()
+    for datum in endpoint.data:
+        sums[datum['MetricName'], dimensions(datum)['job']] += datum.get('Value', sum(datum.get('Counts', ())))
+    assert sums == {
+        ('rows', 'nightly'): 5,
+        ('latency', 'nightly'): 5,
+        ('rows', 'child'): 4,
+        ('latency', 'child'): 4,
+    }

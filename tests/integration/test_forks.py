@@ -202,6 +202,32 @@ flush()
     assert counted(endpoint) == {'parent': 2, 'os.fork': 1}
 
 
+@pytest.mark.parametrize('plan', ['', "extra_dimensions={'child': 'yes'}"], ids=['same plan', 'other dimensions'])
+def test_what_its_parents_own_exporter_counted_is_not_its_childs(plan: str, endpoint: Endpoint) -> None:
+    """Exporters that programs start themselves, without ``start_if_not_started``, count for themselves too."""
+    run(
+        """
+def begin(**more):
+    settings = dict(interval=3600, temporality='delta', client_factory=client, exit_timeout=20, add_pid='pid')
+    exporter = aws_satella.AWSSatellaExporterThread('Forks', **{**settings, **more}).start()
+    assert exporter.flush()
+    return exporter
+
+def child(how):
+    work.runtime(1, who=how)
+    begin(PLAN)
+
+exporter = begin()
+work.runtime(2, who='parent')
+wait(fork(child))
+assert exporter.flush()
+""".replace('PLAN', plan),
+        endpoint,
+    )
+
+    assert counted(endpoint) == {'parent': 2, 'os.fork': 1}
+
+
 def test_what_is_hidden_at_the_fork_is_not_its_childs(endpoint: Endpoint) -> None:
     """A level that hides a metric while its process forks, and shows it in the child, makes no count arrive twice."""
     run(

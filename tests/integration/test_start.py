@@ -103,6 +103,62 @@ def test_a_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Mon
     assert (stats.sent, stats.buffered, stats.dropped, stats.failed_requests) == (4, 0, 0, 1)
 
 
+def test_a_dead_exporter_of_another_plan_leaves_what_is_unsent(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outbox goes where it belongs, by the next exporter; that one counts for itself, and so does the next of the
+    old plan."""
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    counter = getMetric('counter', 'counter')
+    counter.runtime(1)
+    _start(endpoint, temporality='delta')
+    first = _current()
+    wait_for(lambda: first.stats.cycles, 'the first cycle', DEADLINE)
+    endpoint.behave = lambda _request: RESET
+    counter.runtime(10)
+    assert not first.flush(DEADLINE)
+    kill(first)
+    endpoint.behave = lambda _request: OK
+    counter.runtime(100)
+    aws_satella.start_if_not_started('Another', None, 3600, temporality='delta', client_factory=endpoint.client)
+    second = _current()
+    assert second.flush(DEADLINE)
+    second.terminate().join(DEADLINE)
+    assert (second.stats.sent, second.stats.buffered, first.stats.buffered) == (len(endpoint.data) - 1, 0, 0)
+    counter.runtime(1000)
+    _start(endpoint, temporality='delta')
+    assert aws_satella.flush(DEADLINE)
+    sums = {'Test': 0.0, 'Another': 0.0}
+    for request in endpoint.accepted:
+        sums[request.namespace] += sum(datum['Value'] for datum in request.data)
+    assert sums == {'Test': 1111, 'Another': 111}
+
+
+def test_what_another_client_is_needed_for_waits_for_it(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outbox of one account is no matter of the exporter of another, whose plan differs."""
+    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    counter = getMetric('counter', 'counter')
+    counter.runtime(1)
+    endpoint.behave = lambda request: RESET if request.namespace == 'Test' else OK
+    _start(endpoint, temporality='delta')
+    first = _current()
+    wait_for(lambda: first.stats.cycles, 'the first cycle', DEADLINE)
+    kill(first)
+    client = endpoint.client()
+    aws_satella.start_if_not_started('Another', None, 3600, temporality='delta', client_factory=lambda: client)
+    assert aws_satella.flush(DEADLINE)
+    end(_current())
+    assert {request.namespace for request in endpoint.received} == {'Test', 'Another'}
+    endpoint.behave = lambda _request: OK
+    received = len(endpoint.received)
+    _start(endpoint, temporality='delta')
+    assert aws_satella.flush(DEADLINE)
+    assert {request.namespace for request in endpoint.received[received:]} == {'Test'}
+    assert (first.stats.sent, first.stats.buffered) == (0, 1)
+    sent = [datum['Value'] for request in endpoint.accepted if request.namespace == 'Test' for datum in request.data]
+    assert sum(sent) == 1
+
+
 def test_an_exporter_that_was_terminated_is_replaced(endpoint: Endpoint) -> None:
     """The next call starts another after an orderly end, too."""
     Ticks()

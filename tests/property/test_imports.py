@@ -29,7 +29,7 @@ ALLOWED = {
     'enum': None,
     'fnmatch': {'fnmatchcase'},
     'functools': {'partial'},
-    'inspect': {'Parameter', 'Signature', 'signature'},
+    'inspect': {'Parameter', 'Signature', 'isfunction', 'signature'},
     'itertools': None,
     'json': {'loads'},
     'json.encoder': {'encode_basestring_ascii'},

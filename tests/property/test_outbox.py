@@ -147,6 +147,32 @@ class OutboxMachine(RuleBasedStateMachine):
         self.rest = [each for each in self.rest if each.timestamp >= self.now - age]
         self.dropped += before - len(self.waiting)
 
+    @rule(numbers=st.lists(st.integers(1, 5), max_size=3), age=st.integers(0, 4), sent=st.integers(0, 4))
+    def joined(self, numbers: list[int], age: int, sent: int) -> None:
+        other = Outbox(sent=7, recorded=7)
+        theirs: list[Waiting] = []
+        for number in numbers:
+            items = [f'item {self.put_so_far + index} of another' for index in range(number)]
+            self.put_so_far += number
+            other = other.put(Batch('C', self.now - age, items), discarded=1)
+            theirs += [Waiting(self.now - age, 'C', item) for item in items]
+        pieces: list[list[Waiting]] = []
+        if sent and (request := other.next(Room(sent, NO_BOUND))) is not None:
+            other = other.accepted(request)
+            theirs = theirs[len(request.items) :]
+        elif (request := other.next(Room(3, NO_BOUND))) is not None and len(request.items) > 1:
+            other, _ = other.refused(request)
+            taken, theirs = theirs[: len(request.items)], theirs[len(request.items) :]
+            pieces = [taken[: len(taken) // 2], taken[len(taken) // 2 :]]
+        waiting = len(theirs) + sum(map(len, pieces))
+        self.outbox, left = self.outbox.joined(other), other.without_unsent()
+        assert (left.buffered, list(left.waiting()), left.next(Room(1, 1))) == (0, [], None)
+        assert left.recorded + waiting == other.recorded
+        assert (left.sent, left.discarded, left.dropped) == (other.sent, other.discarded, other.dropped)
+        self.recorded += waiting
+        self.pieces[:0] = pieces
+        self.rest = sorted([*theirs, *self.rest], key=lambda each: each.timestamp)
+
     @rule()
     def emptied(self) -> None:
         request = self.outbox.next(Room(1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from typing import Any
@@ -106,6 +107,71 @@ def test_a_name_that_is_no_text_does_not_stop_the_others(name: Any) -> None:
 
 
 # --- the plan as a value
+
+
+class _Unhashable:
+    """A callable that is equal to others, and so has no hash."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unhashable)
+
+    __hash__ = None  # type: ignore[assignment]  # as Python itself has it
+
+    def __call__(self, _name: str) -> str:
+        return 'Count'
+
+
+def _units(unit: str) -> Any:
+    return lambda _name: unit
+
+
+ALIKE = _Unhashable()
+MEANINGS: dict[str, tuple[Any, ...]] = {
+    'extra_dimensions': ({}, {'a': '1'}, {'a': '2'}, {'a': '1', 'b': '1'}),
+    'add_pid': (None, 'pid'),
+    'temporality': ('cumulative', 'delta'),
+    'units': (
+        None,
+        {'a': 'Count'},
+        {'a': 'Seconds'},
+        _units('Count'),
+        _units('Seconds'),
+        str.title,
+        ALIKE,
+        _Unhashable(),
+    ),
+    'storage_resolution': (60, 1),
+    'max_dimensions': (10, 30),
+    'max_series': (None, 1, 2),
+    'exclude': ((), ('a',), ('a', 'b')),
+}
+"""Argument → values that mean different things."""
+
+chosen = st.fixed_dictionaries({name: st.integers(0, len(values) - 1) for name, values in MEANINGS.items()})
+
+
+@given(chosen, chosen, st.integers(1, 1000))
+def test_a_plan_is_what_its_arguments_mean(one: dict[str, int], other: dict[str, int], most: int) -> None:
+    """Two plans are the same just where all arguments mean the same that decide which data are sent."""
+    made = [_plan(**{name: MEANINGS[name][index] for name, index in each.items()}) for each in (one, other)]
+    assert (made[0].identity == made[1].identity) == (one == other)
+    assert (hash(made[0].identity) == hash(made[1].identity)) or one != other
+    assert replace(made[0], max_send_at_once=most).identity == made[0].identity
+    assert replace(made[0], namespace='M').identity != made[0].identity
+
+
+def test_a_function_that_is_made_anew_means_the_same() -> None:
+    """A lambda is another object each time that its line runs."""
+    assert _plan(units=_units('Count')).identity == _plan(units=_units('Count')).identity
+
+    def early() -> list[Any]:
+        made = [lambda name: late(name) or None for _ in range(2)]
+        identities = [_plan(units=each).identity for each in made]
+        late = _units('Count')
+        return [*identities, *(_plan(units=each).identity for each in made)]
+
+    before, same_before, after, same_after = early()
+    assert before == same_before != after == same_after
 
 
 def test_a_plan_does_not_change_with_what_it_was_made_of() -> None:

@@ -1,0 +1,147 @@
+"""Who goes on with the ledger of whom.
+
+What may live here: the order in which ledgers pass from one holder to the next. What may not: processes, schedules.
+
+A ledger has one holder at a time: an exporter, or a call of ``export_once``. A successor waits for its predecessors to
+end. A predecessor that ended while it waited itself has taken nothing over, so that its own predecessors are waited
+for, and taken over from, in its place.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Final, Protocol
+
+from aws_satella.effects.delivery import Delivery, place_of
+from aws_satella.pure.plan import meaning
+from aws_satella.pure.temporality import Baseline
+
+MAX_IDLE_HOLDERS: Final = 100
+"""How many plans a process remembers that are not being exported, besides those that have something unsent."""
+
+
+class Holder(Protocol):
+    """Who holds a ledger."""
+
+    predecessors: Sequence[Holder]
+    """Whose ledgers it has not taken over yet."""
+
+    @property
+    def delivery(self) -> Delivery:
+        """What has the ledger."""
+        ...
+
+    @property
+    def exporting(self) -> bool:
+        """Whether it is to export what is counted now."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Whether the ledger may still change."""
+        ...
+
+
+class Call:
+    """A call of ``export_once``, and the ledger that it leaves to the next one.
+
+    :param delivery: what it delivers
+    """
+
+    exporting = True
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.predecessors: Sequence[Holder] = ()
+        self.running = False
+        self.thread = threading.get_ident()
+
+    def is_alive(self) -> bool:
+        """Whether the call has not returned."""
+        return self.running
+
+
+class Holders:
+    """The holders of the ledgers of one process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        """Held for a moment, while a ledger gets another holder."""
+        self._holders: list[Holder] = []
+
+    def __iter__(self) -> Iterator[Holder]:
+        return iter(self._holders)
+
+    def of(self, key: Hashable) -> Holder | None:
+        """Who holds the ledger of a plan."""
+        return next((each for each in reversed(self._holders) if each.delivery.key == key), None)
+
+    def add(self, holder: Holder) -> None:
+        """Remember a holder, and forget those that have handed over, and the oldest ones."""
+        holders = [each for each in self._holders if each is not holder and not each.delivery.handed_over]
+        idle = [each for each in holders if not (each.is_alive() or each.delivery.outbox.buffered)]
+        forgotten = set(map(id, idle[: max(0, len(idle) - MAX_IDLE_HOLDERS)]))
+        self._holders = [*(each for each in holders if id(each) not in forgotten), holder]
+
+    def noted(self, but_for: Holder | None) -> dict[Hashable, Baseline]:
+        """The counts that are not a forked child's, by namespace and root: what the holders export of them.
+
+        Each root is read once, since the fork waits for it.
+        """
+        noted: dict[Hashable, Baseline] = {}
+        now: dict[int, Baseline] = {}
+        for each in sorted(self._holders, key=lambda holder: holder.exporting):
+            delivery = each.delivery
+            if each is not but_for and delivery.arguments.temporality == 'delta':
+                root = id(delivery.arguments.root)
+                if each.exporting and root not in now:
+                    now[root] = delivery.note()
+                noted[place_of(delivery.arguments)] = now[root] if each.exporting else delivery.ledger.baseline
+        return noted
+
+
+def lives(holder: Holder) -> bool:
+    """Whether a holder, or one that it waits for, is alive."""
+    return holder.is_alive() or any(map(lives, holder.predecessors))
+
+
+def waits_for_this_thread(holder: Holder) -> bool:
+    """Whether a holder waits for a call that this thread is in the midst of, as it is in a callback."""
+    if isinstance(holder, Call) and holder.running and holder.thread == threading.get_ident():
+        return True
+    return any(map(waits_for_this_thread, holder.predecessors))
+
+
+def inherit(successor: Holder) -> None:
+    """Take over from each predecessor: first the ledger of the same plan, then what others have not sent."""
+    delivery = successor.delivery
+    found = [each.delivery for holder in successor.predecessors for each in _sources(holder)]
+    for each in sorted(found, key=lambda other: other.key != delivery.key):
+        _take_over(delivery, each)
+    successor.predecessors = ()
+
+
+def _sources(holder: Holder) -> list[Holder]:
+    """The holders whose ledgers would come to this one."""
+    if not holder.predecessors:
+        return [holder]
+    return [each for predecessor in holder.predecessors for each in _sources(predecessor)]
+
+
+def _take_over(delivery: Delivery, other: Delivery) -> None:
+    """Go on where another has stopped.
+
+    The baseline of another plan means nothing here. What that has not sent is sent all the same, in its own namespace,
+    unless another client is needed for it.
+    """
+    with other.handing_over:  # for two successors at once
+        if other.handed_over:
+            return
+        ledger, _ = other.ledger.settled(time.time())
+        if other.key == delivery.key:
+            delivery.ledger, other.handed_over = ledger, True
+            tolerate, delivery.complaints = delivery.complaints.tolerate, other.complaints
+            delivery.complaints.tolerate = tolerate
+        elif meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory):
+            delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()
