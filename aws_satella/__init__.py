@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_satella.effects.destinations.cloudwatch import InitializationError
+from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.process import export_once, flush, start_if_not_started
 from aws_satella.effects.stats import ExportStats

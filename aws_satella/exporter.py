@@ -11,7 +11,7 @@ from threading import RLock
 from types import ModuleType
 
 from aws_satella.effects.complaints import logger
-from aws_satella.effects.destinations.cloudwatch import InitializationError
+from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.process import exporter_of_process, replace_exporter, start_if_not_started, starting_lock
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Hashable, Iterable
 
 from aws_satella.effects import signals
 from aws_satella.effects.complaints import Complaints
+from aws_satella.effects.destinations.clients import MadeClient
 from aws_satella.effects.destinations.cloudwatch import PutMetricData, UnusableBodyError, describe
 from aws_satella.effects.pacing import Pace
 from aws_satella.effects.snapshot import Part, Snapshot, tree
-from aws_satella.effects.stats import ExportStats
+from aws_satella.effects.stats import ExportStats, stats_of
 from aws_satella.effects.user_code import UserCode
 from aws_satella.pure import limits
 from aws_satella.pure.arguments import DEFAULTS, Arguments
@@ -24,7 +25,7 @@ from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Item, Metri
 from aws_satella.pure.ledger import Ledger, Saying
 from aws_satella.pure.outbox import Batch, Outbox
 from aws_satella.pure.points import Discarded, Reason
-from aws_satella.pure.replies import Verdict, verdict
+from aws_satella.pure.replies import Verdict, asks_for_new_client, verdict
 from aws_satella.pure.schedule import outlasts
 from aws_satella.pure.temporality import Baseline, note
 
@@ -46,7 +47,7 @@ class Delivery:
     """Takes snapshots of the metrics of one exporter, and sends them to CloudWatch.
 
     :param arguments: what is to be sent, and how
-    :param client: what sends it
+    :param client: what sends it; made by the factory in the arguments, so that it can be made again
     """
 
     def __init__(self, arguments: Arguments, client: CloudWatchClient) -> None:
@@ -55,6 +56,7 @@ class Delivery:
         self._used = arguments
         """The arguments of the present cycle."""
         self.client = client
+        self._made_client = MadeClient(client)
         self.ledger = Ledger()
         self.complaints = Complaints()
         self.pace = Pace()
@@ -83,16 +85,7 @@ class Delivery:
     @property
     def stats(self) -> ExportStats:
         """A snapshot."""
-        ledger, outbox = self.ledger, self.ledger.outbox
-        return ExportStats(
-            sent=outbox.sent,
-            discarded=outbox.discarded,
-            dropped=outbox.dropped,
-            buffered=outbox.buffered,
-            failed_requests=ledger.failed_requests,
-            cycles=ledger.cycles,
-            last_success=ledger.last_success,
-        )
+        return stats_of(self.ledger)
 
     @property
     def key(self) -> Hashable:
@@ -171,6 +164,9 @@ class Delivery:
         """Send what is in the outbox, oldest first, until all is sent or a send fails."""
         self._settle()
         self._apply(self.ledger.aged(time.time()))
+        if self._made_client.lacks_credentials:
+            factory = self.arguments.client_factory
+            self.client = self._made_client.with_credentials(self.client, factory, self.complaints)
         destination = self._current_destination()
         fill = self.ledger.failures > 0
         began, requests, buffered = time.monotonic(), 0, self.outbox.buffered
@@ -186,6 +182,13 @@ class Delivery:
             if request is None or not self._send(destination, request):
                 break
             requests += 1
+
+    def make_client_again(self) -> None:
+        """Make another client, unless user code has replaced the one that was made.
+
+        :raises aws_satella.InitializationError: it cannot be made; the one before stays
+        """
+        self.client = self._made_client.again(self.client, self.arguments.client_factory)
 
     def _current_destination(self) -> PutMetricData:
         """The destination for the client, which may have been replaced."""
@@ -235,7 +238,8 @@ class Delivery:
         else:
             self.sending = request.envelope
             try:
-                replies.append(self.send_metrics(putmetricdata.decode(request.items)))
+                # In a tuple, because any reply of user code counts as sent.
+                replies.append((self.send_metrics(putmetricdata.decode(request.items)),))
             finally:
                 self.sending = None
 
@@ -243,6 +247,7 @@ class Delivery:
         """Act on a failed send, and tell. False where nothing more can be sent for now."""
         self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', self.complaints.shown(error))
         failure = describe(error)
+        self._made_client.lacks_credentials = asks_for_new_client(failure)
         refused = verdict(failure) is Verdict.SPLIT
         rejected: list[Item] = []
         if refused:

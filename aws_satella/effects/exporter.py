@@ -13,7 +13,8 @@ from satella.coding.concurrent import IntervalTerminableThread
 
 from aws_satella.effects import exits, signals, uwsgi
 from aws_satella.effects.delivery import Delivery
-from aws_satella.effects.destinations.cloudwatch import make_client
+from aws_satella.effects.destinations.clients import make_client
+from aws_satella.effects.destinations.cloudwatch import expect_success
 from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
 from aws_satella.effects.stats import ExportStats
@@ -64,8 +65,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(*args, **kwargs)
         super().__init__(float(arguments.interval), name='aws-satella-metrics', daemon=True)
-        self._made_client = make_client(arguments.client_factory)
-        self._delivery = Delivery(arguments, self._made_client)
+        self._delivery = Delivery(arguments, make_client(arguments.client_factory))
         if getattr(self.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics:  # overridden
             self._delivery.send_metrics = self.send_metrics
         self._pid = os.getpid()
@@ -77,7 +77,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
     @property
     def cloudwatch(self) -> CloudWatchClient:
-        """The boto3 client. It may be replaced before the thread is started."""
+        """The boto3 client, which is made again while it has no credentials. It may be replaced before the start."""
         return self._delivery.client
 
     @cloudwatch.setter
@@ -111,7 +111,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         :raises Exception: anything that the client raises
         """
         namespace = self._delivery.sending or self._delivery.arguments.namespace
-        self.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+        expect_success(self.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data))
 
     def start(self) -> AWSSatellaExporterThread:
         """Start the thread; in another process than it was made in, with a client of that process.
@@ -148,8 +148,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
     def _adopt(self) -> None:
         """Take over what was made before a fork."""
-        if self.cloudwatch is self._made_client:
-            self.cloudwatch = make_client(self._delivery.arguments.client_factory)
+        self._delivery.make_client_again()
         # The interpreter considers all threads of the parent ended, even those that were never started.
         super().__init__(self.seconds, name=self.name, daemon=self.daemon)
         self._pid = os.getpid()

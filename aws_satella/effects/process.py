@@ -15,7 +15,7 @@ from typing import Any
 
 from aws_satella.effects import uwsgi
 from aws_satella.effects.delivery import Delivery, key_of, place_of
-from aws_satella.effects.destinations.cloudwatch import InitializationError, make_client
+from aws_satella.effects.destinations.clients import InitializationError, make_client
 from aws_satella.effects.exporter import AWSSatellaExporterThread, at_start
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Call, Holders, inherit, waits_for_this_thread

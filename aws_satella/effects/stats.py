@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aws_satella.pure.ledger import Ledger
+
 
 @dataclass(frozen=True)
 class ExportStats:
@@ -23,3 +25,17 @@ class ExportStats:
     """How often the metrics were read."""
     last_success: float | None = None
     """When CloudWatch last took data, UNIX seconds."""
+
+
+def stats_of(ledger: Ledger) -> ExportStats:
+    """What a ledger counts."""
+    outbox = ledger.outbox
+    return ExportStats(
+        sent=outbox.sent,
+        discarded=outbox.discarded,
+        dropped=outbox.dropped,
+        buffered=outbox.buffered,
+        failed_requests=ledger.failed_requests,
+        cycles=ledger.cycles,
+        last_success=ledger.last_success,
+    )

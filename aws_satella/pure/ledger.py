@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
 from aws_satella.pure.outbox import Batch, Outbox
+from aws_satella.pure.replies import is_success
 from aws_satella.pure.temporality import Baseline
 
 MAX_BUFFERED_BYTES: Final = 64_000_000
@@ -89,14 +90,14 @@ class Ledger:
         return replace(self, in_flight=InFlight(request, replies))
 
     def settled(self, now: float) -> tuple[Ledger, list[Saying]]:
-        """Count the request in flight as sent if there is a reply to it.
+        """Count the request in flight as sent if there is a reply to it that means success.
 
         :param now: UNIX seconds
         """
         if self.in_flight is None:
             return self, []
         request, replies = self.in_flight
-        if not replies or not self.outbox.holds(request):
+        if not replies or not is_success(replies[0]) or not self.outbox.holds(request):
             return replace(self, in_flight=None), []
         after = replace(
             self,

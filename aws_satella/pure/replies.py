@@ -1,6 +1,6 @@
-"""What a failed send means: one table from the reply to what is to be done.
+"""What a reply means: whether it counts as sent, and one table from a failed send to what is to be done.
 
-What may live here: knowledge of CloudWatch errors. What may not: exceptions of botocore, which the effects layer
+What may live here: knowledge of CloudWatch replies. What may not: exceptions of botocore, which the effects layer
 describes as a :class:`Failure`; retries and queues, which act on the :class:`Verdict`.
 
 Temporary errors lose nothing: a network that is down, a fault of the server, throttling, but also credentials that are
@@ -30,11 +30,73 @@ class Failure(NamedTuple):
     """A failed send, as plain values."""
 
     code: str = ''
-    """The error code of the reply; empty where there was no reply that could be understood."""
+    """The error code of the reply, or the class of an error of botocore; empty where there is neither."""
     status: int = 0
     """The HTTP status of the reply; 0 where there was none."""
     message: str = ''
     """What the reply says."""
+
+
+CONTENT_TYPES: Final = ('application/x-amz-json-', 'text/xml', 'application/cbor')
+"""Prefixes of the content types of AWS protocols: JSON, Query, and RPC v2 CBOR."""
+
+
+def is_success(reply: object) -> bool:
+    """Whether what the client returned counts as sent.
+
+    The page of a captive portal or of a proxy has the status 200 too, and botocore takes it for an empty reply. So a
+    reply of the network must have a request id, or a content type of AWS. What has no headers at all never was in a
+    network: it comes from a stub, a mock or a wrapper, and counts.
+
+    Only plain dictionaries are looked at, as botocore makes them: others may run user code.
+    """
+    metadata = _value(reply, 'ResponseMetadata')
+    headers = _value(metadata, 'HTTPHeaders')
+    if type(headers) is not dict or _value(metadata, 'RequestId'):
+        return True
+    return content_type(reply).lower().startswith(CONTENT_TYPES)
+
+
+def content_type(reply: object) -> str:
+    """The content type of what botocore returned; empty where there is none."""
+    found = _value(_value(_value(reply, 'ResponseMetadata'), 'HTTPHeaders'), 'content-type')
+    return found.strip() if type(found) is str else ''
+
+
+def status(reply: object) -> int:
+    """The HTTP status of what botocore returned; 0 where there is none."""
+    found = _value(_value(reply, 'ResponseMetadata'), 'HTTPStatusCode')
+    return found if type(found) is int else 0
+
+
+def _value(mapping: object, key: str) -> object:
+    return mapping.get(key) if type(mapping) is dict else None
+
+
+MISSING_CREDENTIALS: Final = {
+    'CredentialRetrievalError',
+    'LoginError',
+    'LoginInsufficientPermissions',
+    'LoginRefreshRequired',
+    'LoginTokenLoadError',
+    'MetadataRetrievalError',
+    'NoAuthTokenError',
+    'NoCredentialsError',
+    'PartialCredentialsError',
+    'SSOError',
+    'SSOTokenLoadError',
+    'TokenRetrievalError',
+    'UnauthorizedSSOTokenError',
+}
+"""Errors of botocore by which a client says that it has no credentials, before anything is sent."""
+
+
+def asks_for_new_client(failure: Failure) -> bool:
+    """Whether the client should be made again before the next attempt.
+
+    A client that found no credentials when it was made never looks for them again. A new one does.
+    """
+    return not failure.status and failure.code in MISSING_CREDENTIALS
 
 
 VERDICTS: Mapping[str, Verdict] = {

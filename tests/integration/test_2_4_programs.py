@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support import scripts
-from support.endpoint import HANG, OK, RESET, Endpoint, error
+from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, error
 from support.exporters import DEADLINE, assert_conserved, end
 from support.waiting import wait_for
 
@@ -355,6 +355,21 @@ def test_what_does_not_raise_counts_as_sent(endpoint: Endpoint) -> None:
     exporter = _Swallowing('Test', client_factory=endpoint.client)
     exporter.loop()
     assert (exporter.stats.sent, exporter.stats.failed_requests, exporter.stats.buffered) == (1, 0, 0)
+
+
+class _Returning(AWSSatellaExporterThread):
+    def send_metrics(self, data: Any) -> Any:
+        return self.cloudwatch.put_metric_data(Namespace=self.namespace, MetricData=data)
+
+
+@pytest.mark.parametrize(('kind', 'sent'), [(_Tagging, 0), (_Returning, 1)])
+def test_the_page_of_a_portal_is_an_error_for_a_subclass_too(kind: Any, sent: int, endpoint: Endpoint) -> None:
+    """The method of the base class raises. What an overriding method returns is not looked at."""
+    getMetric('orders', 'counter').runtime(1)
+    endpoint.behave = lambda _request: PORTAL
+    exporter = kind('Test', client_factory=endpoint.client)
+    exporter.loop()
+    assert (exporter.stats.sent, exporter.stats.buffered, exporter.stats.failed_requests) == (sent, 1 - sent, 1 - sent)
 
 
 def test_send_metrics_raises_what_the_client_raises(endpoint: Endpoint) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import OK, RESET, Endpoint, error
+from support.endpoint import OK, PORTAL, RESET, Endpoint, error
 from support.exporters import DEADLINE, Raiser, assert_conserved, exporting
 from support.waiting import wait_for
 
@@ -88,6 +88,21 @@ def test_an_outage_is_told_at_its_beginning_and_at_its_end(
             assert int(line.getMessage().split('; ')[1].split()[0]) >= 1
     debug = [record for record in _records(caplog) if record.levelno == logging.DEBUG]
     assert len(debug) == exporter.stats.failed_requests + len(endpoint.accepted)
+
+
+def test_the_page_of_a_portal_is_told_as_such(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    """The log and the callback say what came instead of a reply of CloudWatch."""
+    getMetric('counter', 'counter').runtime(1)
+    failures: list[Exception] = []
+    exporter = AWSSatellaExporterThread(
+        'Test', client_factory=endpoint.client, call_on_metric_upload_fails=failures.append
+    )
+    endpoint.behave = lambda _request: PORTAL
+    exporter.loop()
+    (line,) = _records(caplog, logging.INFO)
+    what = 'The reply did not come from CloudWatch: status 200, content type text/html; charset=utf-8'
+    assert [str(failure) for failure in failures] == [what]
+    assert what in line.getMessage()
 
 
 def test_the_line_at_the_end_counts_what_was_kept(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import HANG, OK, RESET, Endpoint, Reply, error
+from support.endpoint import EMPTY, GARBAGE, HANG, NO_CONTENT, OK, PORTAL, RESET, Endpoint, Reply, error
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock
 from support.waiting import wait_for
 
@@ -44,6 +44,10 @@ OUTAGES: dict[str, Outage] = {
     'throttling': (_behaving(THROTTLING), _heal),
     'denied': (_behaving(DENIED), _heal),
     'expired': (_behaving(error('ExpiredToken', 400, 'The security token is expired')), _heal),
+    'portal': (_behaving(PORTAL), _heal),
+    'garbage': (_behaving(GARBAGE), _heal),
+    'empty': (_behaving(EMPTY), _heal),
+    'no content': (_behaving(NO_CONTENT), _heal),
     'absent': (Endpoint.go_away, Endpoint.come_back),
 }
 each_outage = pytest.mark.parametrize('outage', OUTAGES.values(), ids=OUTAGES)

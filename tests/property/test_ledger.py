@@ -18,6 +18,8 @@ DAY = 24 * 60 * 60
 MAX_BYTES = 150
 """Bytes that a ledger of these tests keeps, so that few items are too many."""
 
+PORTAL = {'ResponseMetadata': {'HTTPStatusCode': 200, 'HTTPHeaders': {'content-type': 'text/html'}}}
+"""A reply that did not come from CloudWatch: it counts as none."""
 BEGINS = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
 ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
 DROPS = 'Metric data are dropped, the oldest first: %d that are %s'
@@ -136,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.ledger.sending(*self.flight)
 
     @precondition(lambda self: self.flight is not None)
-    @rule(reply=st.sampled_from((None, {}, 'reply')))
+    @rule(reply=st.sampled_from((None, {}, 'reply', PORTAL)))
     def reply_comes(self, reply: object) -> None:
         assert self.flight is not None
         self.flight.replies.append(reply)
@@ -146,7 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger, said = self.ledger.settled(self.now)
         expected: list[Saying] = []
         flight, self.flight = self.flight, None
-        if flight is not None and flight.replies:
+        if flight is not None and flight.replies and flight.replies[0] is not PORTAL:
             number = len(flight.request.items)
             if self.failures:
                 dropped = self.dropped - self.dropped_before_outage

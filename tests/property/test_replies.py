@@ -1,14 +1,25 @@
-"""What a failed send means."""
+"""What a reply means: what counts as sent, and what a failed send asks for."""
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock
+
+import botocore.exceptions
 import botocore.parsers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from property.cloudwatch import OPERATION, SERVICE
 
-from aws_satella.pure.replies import VERDICTS, Failure, Verdict, verdict
+from aws_satella.pure.replies import (
+    MISSING_CREDENTIALS,
+    VERDICTS,
+    Failure,
+    Verdict,
+    asks_for_new_client,
+    is_success,
+    verdict,
+)
 
 STATUSES = (0, 200, 302, 400, 401, 403, 404, 408, 413, 421, 429, 500, 502, 503, 504, 599)
 REFUSALS = {
@@ -109,6 +120,65 @@ def test_there_is_always_a_verdict(code: str, status: int, message: str) -> None
     """Any failure has a verdict, the same each time."""
     failure = Failure(code, status, message)
     assert verdict(failure) is _expected(code, status) is verdict(failure)
+
+
+class _Hostile(dict[str, object]):
+    """A mapping of user code."""
+
+    def get(self, *_: object) -> object:
+        raise RuntimeError('injected')
+
+
+AWS_TYPES = ('application/x-amz-json-1.0', 'application/x-amz-json-1.1', 'text/xml', 'application/cbor')
+OTHER_TYPES = ('text/html', 'text/plain', 'application/json', 'application/octet-stream', 'text', '', 'html/text/xml')
+content_types = st.builds(
+    lambda known, parameter: (known in AWS_TYPES, known + parameter),
+    st.sampled_from(AWS_TYPES + OTHER_TYPES),
+    st.sampled_from(('', ';charset=utf-8', '; charset=UTF-8')),
+)
+
+
+@given(
+    st.one_of(st.none(), content_types),
+    st.one_of(st.none(), st.just(''), st.uuids().map(str)),
+    st.sampled_from((200, 201, 204, 299)),
+    st.dictionaries(st.sampled_from(('server', 'date', 'content-length')), st.text(max_size=5)),
+)
+def test_a_reply_of_aws_is_a_success(
+    content: tuple[bool, str] | None, request_id: str | None, status: int, headers: dict[str, str]
+) -> None:
+    """It has a request id or a content type of AWS. What a portal or a proxy says has neither."""
+    metadata: dict[str, object] = {'HTTPStatusCode': status, 'HTTPHeaders': headers, 'RetryAttempts': 0}
+    if content is not None:
+        headers['content-type'] = content[1]
+    if request_id is not None:
+        metadata['RequestId'] = request_id
+    expected = bool(request_id) or (content is not None and content[0])
+    assert is_success({'ResponseMetadata': metadata}) is expected
+
+
+@pytest.mark.parametrize(
+    'reply',
+    [
+        *(None, {}, 'anything', MagicMock(), MagicMock(spec=dict), [], _Hostile(ResponseMetadata={})),
+        *({'ResponseMetadata': stub} for stub in (None, {}, MagicMock(), {'HTTPStatusCode': 200}, _Hostile())),
+    ],
+    ids=lambda reply: type(reply).__name__,
+)
+def test_a_stub_is_a_success(reply: object) -> None:
+    """What has no headers never was in a network: mocks, stubs and wrappers return it. Nothing raises."""
+    assert is_success(reply) is True
+
+
+def test_missing_credentials_ask_for_a_new_client() -> None:
+    """Each such error is one of botocore, may pass, and never comes from a reply."""
+    for code in MISSING_CREDENTIALS:
+        assert issubclass(getattr(botocore.exceptions, code), botocore.exceptions.BotoCoreError)
+        assert asks_for_new_client(Failure(code)) is True
+        assert asks_for_new_client(Failure(code, 400)) is False
+        assert verdict(Failure(code)) is Verdict.RETRY
+    for code in ('', 'EndpointConnectionError', 'ReadTimeoutError', 'AccessDenied', 'ExpiredToken'):
+        assert asks_for_new_client(Failure(code)) is False
 
 
 def test_the_errors_of_the_model_are_in_the_table() -> None:

@@ -34,9 +34,15 @@ class Reply:
     status: int = 200
     body: bytes = b'{}'
     headers: tuple[tuple[str, str], ...] = ()
+    content_type: str | None = 'application/x-amz-json-1.0'
 
 
 OK = Reply()
+PORTAL = Reply(200, b'<html>Please accept the terms of use</html>', content_type='text/html; charset=utf-8')
+"""What a captive portal answers to everything."""
+EMPTY = Reply(200, b'', content_type=None)
+NO_CONTENT = Reply(204, b'', content_type=None)
+GARBAGE = Reply(200, b'\x00\xff{]', content_type='application/octet-stream')
 RESET = 'reset'
 """The connection is reset after the request was read."""
 HANG = 'hang'
@@ -73,7 +79,7 @@ Behaviour = Callable[[Request], 'Reply | str']
 
 
 class Endpoint:
-    """See the module. ``received`` has all requests in order, ``accepted`` those that were answered with 200."""
+    """See the module. ``received`` has all requests in order, ``accepted`` those that CloudWatch answered with 200."""
 
     def __init__(self) -> None:
         self.behave: Behaviour = lambda _request: OK
@@ -185,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             assert isinstance(reply, Reply)
-            if reply.status == 200:
+            if reply.status == 200 and reply.content_type == OK.content_type:
                 endpoint.accepted.append(request)
             self._answer(reply)
 
@@ -203,7 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, reply: Reply) -> None:
         self.send_response(reply.status)
-        self.send_header('Content-Type', 'application/x-amz-json-1.0')
+        if reply.content_type is not None:
+            self.send_header('Content-Type', reply.content_type)
         self.send_header('Content-Length', str(len(reply.body)))
         for name, value in reply.headers:
             self.send_header(name, value)

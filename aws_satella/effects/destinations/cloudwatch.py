@@ -1,4 +1,4 @@
-"""CloudWatch by PutMetricData: the client, one send, and what its failure says.
+"""CloudWatch by PutMetricData: one send, and what its failure says.
 
 Validating and serialising metric data in botocore took nine tenths of the CPU time of an export. So the data travel
 through the user's own client as :class:`Encoded`, and event handlers on that client (:class:`_Seam`) put the ready body
@@ -13,17 +13,15 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-import boto3
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from aws_satella.effects.destinations.encoded import STUB, Encoded, stubs
-from aws_satella.pure.arguments import ClientFactory
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 from aws_satella.pure.outbox import Batch, Room
-from aws_satella.pure.replies import Failure
+from aws_satella.pure.replies import Failure, content_type, is_success, status
 
 MAX_BYTES_AS_DICTIONARIES: Final = 100_000
 """Bytes of items in a request that botocore serialises: other protocols than JSON take up to nine times as many."""
@@ -39,36 +37,24 @@ PARAMETERS: Final = {'Namespace', 'MetricData'}
 serialises."""
 
 
-class InitializationError(RuntimeError):
-    """Exception raised when the exporter cannot be set up: no region, a bad profile, no thread to be had."""
+class UnexpectedReplyError(RuntimeError):
+    """A reply with a status of success that did not come from CloudWatch, but from a captive portal or a proxy.
 
-
-InitializationError.__module__ = 'aws_satella'  # its public path, which tracebacks show
-
-
-def make_client(factory: ClientFactory | None = None) -> CloudWatchClient:
-    """Make a client by the factory; by default ``boto3.client('cloudwatch')``, so that the boto3 configuration applies.
-
-    :raises InitializationError: for anything that was raised, chained
-    :raises ArgumentTypeError: the client is asynchronous
+    :param reply: what the client returned
     """
-    try:
-        client: CloudWatchClient = boto3.client('cloudwatch') if factory is None else factory()
-    except Exception as error:
-        empty = factory is None and getattr(boto3.DEFAULT_SESSION, 'region_name', None) == ''
-        raise _not_made(EMPTY_REGION if empty else str(error)) from error
-    if inspect.iscoroutinefunction(getattr(type(client), '_make_api_call', None)):
-        raise ArgumentTypeError('client_factory', client, "a synchronous client, such as boto3.client('cloudwatch')")
-    if getattr(getattr(client, 'meta', None), 'region_name', None) == '':
-        raise _not_made(EMPTY_REGION)
-    return client
+
+    def __init__(self, reply: object) -> None:
+        what = f'status {status(reply)}, content type {content_type(reply) or "missing"}'
+        super().__init__(f'The reply did not come from CloudWatch: {what}')
 
 
-EMPTY_REGION: Final = 'the region is empty; set AWS_DEFAULT_REGION, or region in ~/.aws/config'
+def expect_success(reply: object) -> None:
+    """Raise unless what the client returned counts as sent.
 
-
-def _not_made(why: str) -> InitializationError:
-    return InitializationError(f'The CloudWatch client could not be made: {why}')
+    :raises UnexpectedReplyError: it does not
+    """
+    if not is_success(reply):
+        raise UnexpectedReplyError(reply)
 
 
 class UnusableBodyError(Exception):
@@ -227,12 +213,16 @@ class PutMetricData:
             if close is not None:
                 close()  # otherwise Python warns that the coroutine was never awaited
             raise ArgumentTypeError('client_factory', self.client, 'a client whose calls are synchronous')
+        if not is_success(replies[-1]):  # one that stays in the list is not counted either
+            raise UnexpectedReplyError(replies.pop())
 
 
 def describe(error: BaseException) -> Failure:
-    """What a failed send says, as plain values. An error that is no reply of CloudWatch says nothing."""
+    """What a failed send says, as plain values. An error that is neither a reply nor of botocore says nothing."""
     if isinstance(error, ParamValidationError):
         return Failure('ParamValidationError', message=str(error))
+    if isinstance(error, BotoCoreError):
+        return Failure(type(error).__name__, message=str(error))
     if not isinstance(error, ClientError):
         return Failure()
     try:

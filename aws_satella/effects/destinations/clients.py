@@ -1,0 +1,87 @@
+"""The client of an exporter: how it is made, and when it is made again."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Final
+
+import boto3
+
+from aws_satella.effects.complaints import Complaints
+from aws_satella.pure.arguments import ClientFactory
+from aws_satella.pure.checks import ArgumentTypeError
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+
+
+class InitializationError(RuntimeError):
+    """Exception raised when the exporter cannot be set up: no region, a bad profile, no thread to be had."""
+
+
+InitializationError.__module__ = 'aws_satella'  # its public path, which tracebacks show
+
+
+def make_client(factory: ClientFactory | None = None) -> CloudWatchClient:
+    """Make a client by the factory; by default ``boto3.client('cloudwatch')``, so that the boto3 configuration applies.
+
+    :raises InitializationError: for anything that was raised, chained
+    :raises ArgumentTypeError: the client is asynchronous
+    """
+    try:
+        client: CloudWatchClient = boto3.client('cloudwatch') if factory is None else factory()
+    except Exception as error:
+        empty = factory is None and getattr(boto3.DEFAULT_SESSION, 'region_name', None) == ''
+        raise _not_made(EMPTY_REGION if empty else str(error)) from error
+    if inspect.iscoroutinefunction(getattr(type(client), '_make_api_call', None)):
+        raise ArgumentTypeError('client_factory', client, "a synchronous client, such as boto3.client('cloudwatch')")
+    if getattr(getattr(client, 'meta', None), 'region_name', None) == '':
+        raise _not_made(EMPTY_REGION)
+    return client
+
+
+EMPTY_REGION: Final = 'the region is empty; set AWS_DEFAULT_REGION, or region in ~/.aws/config'
+
+
+def _not_made(why: str) -> InitializationError:
+    return InitializationError(f'The CloudWatch client could not be made: {why}')
+
+
+class MadeClient:
+    """What became of a client that a factory has made. User code may have replaced it since.
+
+    A client of boto3 looks for credentials while it is made. If it finds none, it never looks again.
+
+    :param client: what the factory has made
+    """
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._client = client
+        self.lacks_credentials = False
+        """Whether it had none for the last request."""
+
+    def again(self, used: CloudWatchClient, factory: ClientFactory | None) -> CloudWatchClient:
+        """Make another client, unless the one in use is of user code.
+
+        :return: the client to use
+        :raises InitializationError: it cannot be made
+        """
+        if used is self._client:
+            self._client = make_client(factory)
+            return self._client
+        return used
+
+    def with_credentials(
+        self, used: CloudWatchClient, factory: ClientFactory | None, complaints: Complaints
+    ) -> CloudWatchClient:
+        """Make another client, because the one before had no credentials. If that fails, that one stays in use.
+
+        :return: the client to use
+        """
+        try:
+            client = self.again(used, factory)
+        except complaints.tolerate as error:
+            message = 'The client has no credentials, and could not be made again: %s'
+            complaints.say_once('no client', 'WARNING', message, complaints.shown(error))
+            return used
+        self.lacks_credentials = False
+        complaints.forget('no client')
+        return client
