@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from aws_satella.effects.background import BackgroundStart
-from aws_satella.effects.complaints import say
+from aws_satella.effects.complaints import say, shown
 from aws_satella.effects.process import is_running, note_export_at_stop
 from aws_satella.pure.arguments import bind, document, wrapper_takes_arguments
 
@@ -78,7 +78,7 @@ class _Lifespan:
             if self._answered:
                 await self._end()
                 raise
-            say('INFO', 'The application does not take part in the lifespan of the server: %r', error)
+            say('INFO', 'The application does not take part in the lifespan of the server: %s', shown(error))
         if not self._answered:
             await self._stand_in()
 

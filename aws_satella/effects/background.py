@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from aws_satella.effects.complaints import say
+from aws_satella.effects.complaints import say, shown
 from aws_satella.effects.exits import at_exit
 from aws_satella.effects.process import export_once, flush, note_fork, start_if_not_started
 from aws_satella.pure.arguments import DEFAULTS
@@ -134,5 +134,5 @@ class BackgroundStart:
         level = 'DEBUG' if self._complained else 'ERROR'
         self._complained = error is not None
         if error is not None:
-            message = 'Metrics are not exported; the next attempt comes in a minute at the earliest: %r'
-            say(level, message, error, exc_info=error)
+            message = 'Metrics are not exported; the next attempt comes in a minute at the earliest: %s'
+            say(level, message, shown(error), exc_info=error)

@@ -1,4 +1,4 @@
-"""What is said in the log: once, and without raising.
+"""What is said in the log: once, without raising, and without secrets.
 
 What may live here: the logger, and how user code in log handlers, callbacks and ``repr()`` is kept from doing harm.
 What may not: the decision what to log.
@@ -6,9 +6,13 @@ What may not: the decision what to log.
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Callable, Hashable
+import sys
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Final
+
+from aws_satella.pure.redaction import cleaned, masked
 
 logger = logging.getLogger('aws_satella')
 
@@ -23,11 +27,81 @@ def say(
     exc_info: BaseException | bool = False,
     tolerate: type[BaseException] = Exception,
 ) -> None:
-    """Log. A handler or a filter of the program may raise, which cannot be logged."""
+    """Log. A handler or a filter of the program may raise, which cannot be logged.
+
+    :param exc_info: the exception whose traceback goes with it; True for the one that is being handled
+    """
     try:
-        logger.log(logging.getLevelName(level), message, *values, exc_info=exc_info, stacklevel=2)
+        error = sys.exc_info()[1] if exc_info is True else exc_info or None
+        kept = None if error is None else _without_secrets(error)
+        logger.log(logging.getLevelName(level), message, *values, exc_info=kept, stacklevel=2)
     except tolerate:
         pass
+
+
+def shown(subject: object, tolerate: type[BaseException] = Exception) -> str:
+    """The ``repr()`` of an object of user code or of an error, for a log. It may raise, and may show secrets."""
+    try:
+        return cleaned(repr(subject))
+    except tolerate:
+        return f'<{type(subject).__name__}>'
+
+
+def name_of(callback: Callable[..., object], tolerate: type[BaseException] = Exception) -> str:
+    """Module and name of a callback, or of its class. Its ``repr()`` would show the arguments that are bound to it."""
+    try:
+        while isinstance(callback, functools.partial):
+            callback = callback.func
+        name = getattr(callback, '__qualname__', None)
+        module = getattr(callback, '__module__', None)
+        if isinstance(name, str):
+            return f'{module}.{name}' if module else name
+    except tolerate:
+        pass
+    return object.__repr__(callback)
+
+
+def _without_secrets(error: BaseException) -> BaseException:
+    """The error for a traceback: itself, or where a message in its chain shows secrets, the chain with masked ones."""
+    chain = list(_chain(error))
+    texts = {id(each): _text(each) for each in chain}
+    if all(masked(text) == text for text in texts.values()):
+        return error
+    copies = {id(each): _copy(each, masked(texts[id(each)])) for each in chain}
+    for each in chain:
+        copy = copies[id(each)]
+        copy.__cause__, copy.__context__ = copies.get(id(each.__cause__)), copies.get(id(each.__context__))
+        copy.__suppress_context__ = each.__suppress_context__
+    return copies[id(error)]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, its causes and contexts, the members of groups, each once."""
+    found, waiting = set[int](), [error]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found.add(id(each))
+            yield each
+            members = getattr(each, 'exceptions', ())
+            more = (each.__cause__, each.__context__, *(members if isinstance(members, tuple) else ()))
+            waiting += [other for other in more if isinstance(other, BaseException)]
+
+
+def _text(error: BaseException) -> str:
+    """What a traceback shows of an error beside its frames: its message, and its notes."""
+    try:
+        notes = getattr(error, '__notes__', None)
+        return '\n'.join([str(error), *map(str, notes if isinstance(notes, list) else ())])
+    except BaseException:  # the traceback module tolerates the same
+        return '<exception str() failed>'
+
+
+def _copy(error: BaseException, text: str) -> BaseException:
+    """An error of the same name at the same place, which says this text."""
+    kind = type(error)
+    copied = type(kind.__name__, (Exception,), {'__module__': kind.__module__, '__qualname__': kind.__qualname__})
+    return copied(text).with_traceback(error.__traceback__)  # type: ignore[no-any-return]
 
 
 class Complaints:
@@ -56,14 +130,12 @@ class Complaints:
         try:
             callback(argument)
         except self.tolerate:
-            self.say_once(id(callback), 'ERROR', 'The callback %s failed', self.shown(callback), exc_info=True)
+            name = name_of(callback, self.tolerate)
+            self.say_once(id(callback), 'ERROR', 'The callback %s failed', name, exc_info=True)
 
     def shown(self, subject: object) -> str:
-        """The ``repr()`` of an object of user code, for a log: it may raise."""
-        try:
-            return repr(subject)
-        except self.tolerate:
-            return f'<{type(subject).__name__}>'
+        """The ``repr()`` of an object of user code or of an error, for a log: see :func:`shown`."""
+        return shown(subject, self.tolerate)
 
     def _is_new(self, topic: Hashable) -> bool:
         if topic in self._said or len(self._said) >= MAX_REMEMBERED:

@@ -245,8 +245,9 @@ class Delivery:
 
     def _failed(self, request: Batch, error: BaseException) -> bool:
         """Act on a failed send, and tell. False where nothing more can be sent for now."""
-        self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', self.complaints.shown(error))
         failure = describe(error)
+        why = self.complaints.shown(error) + (f', status {failure.status}' if failure.status else '')
+        self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', why)
         self._made_client.lacks_credentials = asks_for_new_client(failure)
         refused = verdict(failure) is Verdict.SPLIT
         rejected: list[Item] = []
@@ -255,7 +256,7 @@ class Delivery:
             culprits = putmetricdata.culprits(failure.message) if self.send_metrics is None else frozenset[int]()
             self.ledger, rejected = self.ledger.refused(request, culprits)
         else:
-            self._apply(self.ledger.failed(self.complaints.shown(error)))
+            self._apply(self.ledger.failed(why))
         self.complaints.call(self._used.call_on_metric_upload_fails, error)
         self._report([Discarded(putmetricdata.metric_data(item), Reason.REJECTED, error) for item in rejected])
         return refused

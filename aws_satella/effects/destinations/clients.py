@@ -11,6 +11,7 @@ from aws_satella.effects.complaints import Complaints
 from aws_satella.pure.arguments import ClientFactory
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.redaction import masked
 
 
 class InitializationError(RuntimeError):
@@ -42,7 +43,7 @@ EMPTY_REGION: Final = 'the region is empty; set AWS_DEFAULT_REGION, or region in
 
 
 def _not_made(why: str) -> InitializationError:
-    return InitializationError(f'The CloudWatch client could not be made: {why}')
+    return InitializationError(f'The CloudWatch client could not be made: {masked(why)}')
 
 
 class MadeClient:

@@ -1,0 +1,71 @@
+"""What a log may show of a text that others have written: no key, no token, no password, and one line at most.
+
+What may live here: how secrets look. What may not: exceptions and logs. To add a kind of secret: if it has a name that
+comes before it, add that name to :data:`ECHO`; otherwise give it a row in :data:`MASKS`.
+
+CloudWatch answers a wrong signature with the headers that it was computed from, the session token among them. botocore
+names the endpoint as it was configured, with its user and password.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_CHARACTERS: Final = 300
+"""Of a text in a log."""
+
+MAX_READ_CHARACTERS: Final = 4_000
+"""Of a text that is looked through, since an error may quote the whole body of a reply."""
+
+ECHO: Final = re.compile(
+    r"""
+    The\ Canonical\ String | The\ String-to-Sign            # AWS quotes the request that it got
+    | x-amz-security-token | (?:credential|signature)=
+    | (?: authorization | cookie ) [\\"']{0,8} (?:\ header)? \s* [:=,>]
+    | (?: secret_?access_?key | session_?token | password ) [\\"']{0,8} \s* [:=,>]
+    | token (?: [\\"']{1,8} \s* [:,] | = )
+    | cast\ to\ integer\ value                              # of a port, which may be a part of a password
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Where the quotation of a secret begins. Nothing is shown from there on: where it ends depends on who quotes."""
+
+MASKS: Final = (
+    # The user and the password of a URL: in quotes, then up to a blank, then without a scheme. No ARN is a URL.
+    (
+        re.compile(
+            r"""
+            ("[^"\s]*?//) [^"]*@ | (//) [^\s"<>]*@
+            | (?<![^\s"'(=,]) (?!arn:) [^\s"'/@:]+ : (?!//) [^\s"]+ @ (?=[\w\[])
+            """,
+            re.VERBOSE,
+        ),
+        r'\1\2',
+    ),
+    # Access key ids, of AWS accounts and of roles.
+    (re.compile(r'(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}'), r'\1...'),
+    # Session tokens begin so; whatever is longer than the ARN of a role may be one; signatures are 64 digits.
+    (re.compile(r'(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=%]{8,}'), '...'),
+    (re.compile(r'[A-Za-z0-9+/=_%-]{160,}'), '...'),
+    (re.compile(r'(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])'), '...'),
+)
+"""What is replaced, one after the other."""
+
+
+def masked(text: str) -> str:
+    """The text without secrets. A text that has none, and is not very long, stays as it is."""
+    if len(text) > MAX_READ_CHARACTERS:  # without its last word, which may be a part of a secret
+        text = ' '.join(text[:MAX_READ_CHARACTERS].split(' ')[:-1]) + '...'
+    echo = ECHO.search(text)
+    if echo is not None:
+        text = text[: echo.start()] + '...'
+    for pattern, replacement in MASKS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def cleaned(text: str) -> str:
+    """The text without secrets, on one line, and cut."""
+    text = ' '.join(masked(text).split())
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 3] + '...'

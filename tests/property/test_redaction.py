@@ -1,0 +1,127 @@
+"""No secret gets into a log, whoever quotes it, and in whatever form."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from property.texts import odd
+
+from aws_satella.pure.redaction import MAX_CHARACTERS, MAX_READ_CHARACTERS, cleaned, masked
+
+BASE64 = string.ascii_letters + string.digits + '+/'
+LOWEST_SECRET_LENGTH = 8
+
+words = st.text(string.ascii_lowercase + ' .,\n', max_size=40)
+tokens = st.text(BASE64, min_size=20, max_size=400).map('IQoJ'.__add__)
+secret_keys = st.text(BASE64, min_size=40, max_size=40)
+key_ids = st.builds(
+    str.__add__,
+    st.sampled_from(('AKIA', 'ASIA')),
+    st.text(string.ascii_uppercase + '234567', min_size=16, max_size=16),
+)
+passwords = st.text(
+    string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@/?#%", min_size=LOWEST_SECRET_LENGTH, max_size=30
+)
+secret_texts = st.text(BASE64, min_size=170, max_size=400)
+signatures = st.text('0123456789abcdef', min_size=64, max_size=64)
+
+ROLE = (
+    'arn:aws:sts::123456789012:assumed-role/Production-Telemetry-EcsTaskRole-1A2B3C4D5E6F/'
+    '0123456789abcdef0123456789abcdef'
+)
+URLS = (
+    'Could not connect to the endpoint URL: "https://somebody:{secret}@host.example.com/"',
+    'Could not connect to the endpoint URL: "https://somebody:{secret} {secret}@host.example.com/path"',
+    'Failed to connect to proxy URL: "//{secret}@host.example.com:3128"',
+    'Invalid endpoint: somebody:{secret}@host.example.com',
+    "{{'https': 'http://somebody:{secret}@host.example.com:8080'}}",
+    'port: http://host.example.com:8080,//{secret}@host.example.com',
+)
+QUOTED = (
+    "The signature does not match.\n\nThe Canonical String for this request should have been\n'POST\n/\n{secret}\n'",
+    "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20260101T000000Z\n{secret}'\n",
+    'host: x\r\nx-amz-security-token: {secret}\r\nhost: x',
+    "{{'X-Amz-Security-Token': b'{secret}'}}",
+    'https://host.example.com/?X-Amz-Signature={secret}&x=y',
+    'AWS4-HMAC-SHA256 Credential={secret}/20260101/us-east-1',
+    "{{'Authorization': 'AWS4-HMAC-SHA256 {secret}'}}",
+    "[('Proxy-Authorization', 'Basic {secret}')]",
+    "not a valid key=value pair in Authorization header: '{secret}'",
+    'Set-Cookie: {secret}',
+    'aws_secret_access_key = {secret}',
+    '{{"SecretAccessKey" : "{secret}"}}',
+    '{{"Token" : "{secret}"}}',
+    'token={secret}',
+    '<SessionToken>{secret}</SessionToken>',
+    'aws_session_token={secret}',
+    'password={secret}',
+)
+SHAPES = {
+    **dict.fromkeys(URLS, passwords),
+    **dict.fromkeys(QUOTED, secret_keys),
+    'The token {secret} is too old': tokens,
+    'The key {secret} is unknown': key_ids,
+    'got {secret}, expected another': signatures,
+    'got  {secret} instead of XML': secret_texts,
+}
+
+
+def _leaks(text: str, secret: str) -> bool:
+    """Whether the text has eight characters of the secret, one after the other."""
+    parts = {secret[start : start + 8] for start in range(len(secret) - 7)}
+    return any(part in text for part in parts if not part.startswith(('AKIA', 'ASIA')))
+
+
+@pytest.mark.parametrize('template', SHAPES)
+@given(st.data(), words, words, st.sampled_from(('{}', 'repr', 'json', 'nested')))
+def test_no_secret_is_shown(template: str, data: st.DataObject, before: str, after: str, form: str) -> None:
+    """A quoted header, a URL with a password, a key: plainly, in a ``repr()``, in JSON, or in one within another."""
+    secret = data.draw(SHAPES[template], 'secret')
+    assume(not _leaks(before + after, secret))
+    text = f'{before} {template.format(secret=secret)} {after}'
+    text = {'{}': text, 'repr': repr(ValueError(text)), 'json': json.dumps(text), 'nested': repr(repr(text))}[form]
+    for shown in (masked(text), cleaned(text)):
+        assert not _leaks(shown, secret)
+
+
+@given(st.one_of(words, odd, st.text(), st.text('/@:"\'= ', max_size=300)))
+def test_a_cleaned_text_is_one_short_line(text: str) -> None:
+    """It is never longer than a line may be, has no line break, and cleaning it again changes nothing more."""
+    shown = cleaned(text)
+    assert len(shown) <= MAX_CHARACTERS
+    assert len(shown.splitlines()) <= 1
+    assert cleaned(shown) == shown
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        "NoCredentialsError('Unable to locate credentials')",
+        (
+            f'An error occurred (AccessDenied) when calling the PutMetricData operation: User: {ROLE} is not '
+            'authorized to perform: cloudwatch:PutMetricData because no identity-based policy allows it'
+        ),
+        'User: arn:aws:sts::123456789012:assumed-role/Admin/jane@example.com is not authorized',
+        'Could not connect to the endpoint URL: "https://monitoring.us-east-1.amazonaws.com/"',
+        'Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY',
+        'The security token included in the request is invalid.',
+        'Error when retrieving token from sso: Token has expired and refresh failed',
+        "ValueError('could not convert string to float: x@y')",
+        'The reply did not come from CloudWatch: status 200, content type text/html; charset=utf-8',
+    ],
+)
+def test_what_helps_is_shown(text: str) -> None:
+    """The role, the endpoint, the reason: what an operator needs stays as it is."""
+    assert cleaned(text) == masked(text) == text
+
+
+def test_a_page_is_cut_before_it_is_looked_through() -> None:
+    """A reply of megabytes costs no more than a short one, and a secret at the cut does not get through by halves."""
+    page = 'x ' * (MAX_READ_CHARACTERS // 2 - 20) + 'https://somebody:password@host ' + '//' * 1_000_000
+    assert 'password' not in masked(page)
+    straddling = 'https://somebody:password' + 'p' * MAX_READ_CHARACTERS + '@host'
+    assert 'password' not in cleaned(straddling)
