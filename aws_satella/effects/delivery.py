@@ -20,12 +20,13 @@ from aws_satella.effects.stats import ExportStats, stats_of
 from aws_satella.effects.user_code import UserCode
 from aws_satella.pure import limits
 from aws_satella.pure.arguments import DEFAULTS, Arguments
+from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Item, MetricDatum
 from aws_satella.pure.ledger import Ledger, Saying
-from aws_satella.pure.outbox import Batch, Outbox
+from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.points import Discarded, Reason
-from aws_satella.pure.replies import Verdict, asks_for_new_client, verdict
+from aws_satella.pure.replies import Verdict, asks_for_new_client, is_too_large, verdict
 from aws_satella.pure.schedule import outlasts
 from aws_satella.pure.temporality import Baseline, note
 
@@ -161,12 +162,13 @@ class Delivery:
         return False
 
     def attempt(self) -> None:
-        """Send what is in the outbox, oldest first, until all is sent or a send fails."""
+        """Send what is in the outbox, oldest first, until all is sent, a send fails, or everything is refused."""
         self._settle()
         self._apply(self.ledger.aged(time.time()))
         if self._made_client.lacks_credentials:
             factory = self.arguments.client_factory
             self.client = self._made_client.with_credentials(self.client, factory, self.complaints)
+        self.ledger = self.ledger.begun()
         destination = self._current_destination()
         fill = self.ledger.failures > 0
         began, requests, buffered = time.monotonic(), 0, self.outbox.buffered
@@ -178,7 +180,8 @@ class Delivery:
                 or self._is_slow(time.monotonic() - began, requests, buffered - self.outbox.buffered)
             )
             by_user = self.send_metrics is not None
-            request = self.outbox.next(destination.room(self._max_items(fill), self.outbox.envelope, by_user=by_user))
+            room = destination.room(self._max_items(fill), self.outbox.envelope, by_user=by_user)
+            request = self.outbox.next(room, putmetricdata.metric)
             if request is None or not self._send(destination, request):
                 break
             requests += 1
@@ -249,17 +252,19 @@ class Delivery:
         why = self.complaints.shown(error) + (f', status {failure.status}' if failure.status else '')
         self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', why)
         self._made_client.lacks_credentials = asks_for_new_client(failure)
-        refused = verdict(failure) is Verdict.SPLIT
+        goes_on = verdict(failure) is Verdict.SPLIT
         rejected: list[Item] = []
-        if refused:
+        if goes_on:
             # A subclass that sends the data itself may have changed their order, so that positions say nothing.
             culprits = putmetricdata.culprits(failure.message) if self.send_metrics is None else frozenset[int]()
-            self.ledger, rejected = self.ledger.refused(request, culprits)
+            ledger, rejected, said = self.ledger.refused(request, culprits, why, too_large=is_too_large(failure))
+            self._apply((ledger, said))
+            goes_on = not self.outbox.evidence.refuses_everything
         else:
             self._apply(self.ledger.failed(why))
         self.complaints.call(self._used.call_on_metric_upload_fails, error)
         self._report([Discarded(putmetricdata.metric_data(item), Reason.REJECTED, error) for item in rejected])
-        return refused
+        return goes_on
 
     def _settle(self) -> None:
         """Count a reply that is not counted yet."""

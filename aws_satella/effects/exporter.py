@@ -263,7 +263,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
     def _give_up(self) -> None:
         """Count as dropped what is unsent at the end, and say how much that is."""
-        failures = self._delivery.ledger.failures
+        is_refused = self._delivery.ledger.is_refused
         dropped = self._delivery.give_up()
         if not dropped:
             return
@@ -275,7 +275,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
             sent,
             sent + dropped,
             dropped,
-            'CloudWatch did not take them' if failures else f'the process ends; {advice}',
+            'CloudWatch did not take them' if is_refused else f'the process ends; {advice}',
         )
 
     def _exit(self) -> None:

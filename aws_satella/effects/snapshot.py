@@ -14,8 +14,8 @@ from satella.instrumentation import metrics as satella_metrics
 
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.pacing import Pace
+from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats.putmetricdata import Item
-from aws_satella.pure.outbox import Batch
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.points import Discarded, Tolerance
 from aws_satella.pure.reading import Readings, Walk

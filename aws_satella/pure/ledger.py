@@ -10,12 +10,14 @@ that a reply is counted even where an exception came between the reply and the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
-from aws_satella.pure.outbox import Batch, Outbox
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.replies import is_success
 from aws_satella.pure.temporality import Baseline
 
@@ -39,6 +41,28 @@ class InFlight(NamedTuple):
     """Empty until there is a reply."""
 
 
+class Cycle(NamedTuple):
+    """A cycle in delta, for as long as all its items are unsent, so that its increases can stay in the tree."""
+
+    baseline: Baseline
+    """That of the cycle before."""
+    increases: Sequence[str]
+    """Its items that come back with the next cycle, given that baseline."""
+    levels: tuple[str, ...] = ()
+    """Its items that do not: the next cycle reads other ones."""
+    is_alone: bool = False
+    """Whether nothing else was unsent when it was recorded."""
+
+    def items(self) -> Iterator[str]:
+        """All of its items."""
+        yield from self.increases
+        yield from self.levels
+
+    def has_any(self, items: Collection[str]) -> bool:
+        """Whether some items, which were unsent, are of this cycle."""
+        return self.is_alone or not set(self.items()).isdisjoint(items)
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What an exporter remembers."""
@@ -56,10 +80,13 @@ class Ledger:
     returning: bool = False
     """Whether it was said in this outage that increases stay in the tree."""
     in_flight: InFlight | None = None
-    before_cycle: Ledger | None = None
-    """The ledger before the last cycle in delta was recorded, for as long as nothing of that cycle has been sent."""
-    levels: int = 0
-    """Items of the last cycle that do not stay in the tree: levels, which the next cycle reads anew."""
+    last_cycle: Cycle | None = None
+    """The last cycle in delta, for as long as nothing of it has been sent, discarded or dropped."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether CloudWatch did not take what it was sent last, or some of it."""
+        return self.failures > 0 or bool(self.outbox.suspects)
 
     def recorded(self, batch: Batch, discarded: int, baseline: Baseline, *, returnable: bool) -> Ledger:
         """Take the items of a cycle, and the baseline that goes with them.
@@ -73,17 +100,23 @@ class Ledger:
             self,
             baseline=baseline,
             outbox=self.outbox.put(batch, discarded),
-            before_cycle=replace(self, in_flight=None, before_cycle=None) if returnable else None,
-            levels=0,
+            last_cycle=Cycle(self.baseline, batch.items, is_alone=not self.outbox.buffered) if returnable else None,
         )
 
     def added(self, batch: Batch, discarded: int) -> Ledger:
         """Take more items of the same cycle: levels, which have no baseline."""
-        return replace(self, outbox=self.outbox.put(batch, discarded), levels=self.levels + len(batch.items))
+        cycle = self.last_cycle
+        if cycle is not None:
+            cycle = cycle._replace(levels=(*cycle.levels, *batch.items))
+        return replace(self, outbox=self.outbox.put(batch, discarded), last_cycle=cycle)
 
     def cycle_ended(self) -> Ledger:
         """Count a cycle. What it took from the tree can no longer be given back."""
-        return replace(self, cycles=self.cycles + 1, before_cycle=None)
+        return replace(self, cycles=self.cycles + 1, last_cycle=None)
+
+    def begun(self) -> Ledger:
+        """An attempt begins."""
+        return replace(self, outbox=self.outbox.begun())
 
     def sending(self, request: Batch, replies: list[object]) -> Ledger:
         """Note a request before it is sent."""
@@ -107,17 +140,15 @@ class Ledger:
             returning=False,
             last_success=now,
             in_flight=None,
-            before_cycle=self._before(request, lambda outbox: outbox.accepted(request)),
+            last_cycle=self._cycle_without(request.items),
         )
         sent = Saying('DEBUG', 'Sent %d metric data to %s', (len(request.items), request.envelope))
         return after, [*self._recovered(), sent]
 
-    def _before(self, request: Batch, change: Callable[[Outbox], Outbox]) -> Ledger | None:
-        """The ledger before the last cycle, with what has become since of a request that is older than the cycle."""
-        before = self.before_cycle
-        if before is None or len(request.items) > before.outbox.buffered:
-            return None
-        return replace(before, outbox=change(before.outbox))
+    def _cycle_without(self, items: Collection[str]) -> Cycle | None:
+        """The last cycle, unless some of these items are of it."""
+        cycle = self.last_cycle
+        return None if cycle is None or (items and cycle.has_any(items)) else cycle
 
     def _recovered(self) -> list[Saying]:
         if not self.failures:
@@ -126,17 +157,24 @@ class Ledger:
         message = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
         return [Saying('INFO', message, (self.failures, self.outbox.buffered, dropped))]
 
-    def refused(self, request: Batch, culprits: Collection[int]) -> tuple[Ledger, list[str]]:
-        """The destination refused a request for what is in it.
+    def refused(
+        self, request: Batch, culprits: Collection[int], why: str = '', *, too_large: bool = False
+    ) -> tuple[Ledger, list[str], list[Saying]]:
+        """The destination refused a request, for what is in it or because it refuses everything.
 
-        :return: the ledger, and the items that are discarded
+        :param why: the reason, for the log
+        :param too_large: whether it was refused for its size
+        :return: the ledger, the items that are discarded, and what is to be said
         """
-        after = replace(self, failed_requests=self.failed_requests + 1, in_flight=None)
         if not self.outbox.holds(request):
-            return after, []
-        before = self._before(request, lambda outbox: outbox.refused(request, culprits)[0])
-        outbox, rejected = self.outbox.refused(request, culprits)
-        return replace(after, outbox=outbox, before_cycle=before), rejected
+            return replace(self, failed_requests=self.failed_requests + 1, in_flight=None), [], []
+        outbox, rejected = self.outbox.refused(request, culprits, too_large=too_large)
+        after = replace(self, outbox=outbox, last_cycle=self._cycle_without(rejected))
+        if not outbox.evidence.refuses_everything:
+            return replace(after, failed_requests=self.failed_requests + 1, in_flight=None), rejected, []
+        message = 'CloudWatch refuses everything: %s; metric data are kept until it takes some'
+        is_new = not self.outbox.evidence.refuses_everything
+        return after.failed(why)[0], rejected, [Saying('WARNING', message, (why,))] if is_new else []
 
     def failed(self, why: str) -> tuple[Ledger, list[Saying]]:
         """A request failed for a reason that may pass. What is unsent is kept.
@@ -154,11 +192,11 @@ class Ledger:
 
         A cycle that has lost items cannot be returned to the tree any more.
         """
-        before = self.before_cycle and self.before_cycle.aged(now)[0]
         outbox = self.outbox.without_older_than(now - limits.MAX_AGE_SECONDS)
-        if before is not None and before.outbox.dropped != outbox.dropped:
-            before = None
-        return replace(self, before_cycle=before)._dropped(outbox, 'older than two weeks')
+        cycle = self.last_cycle
+        if cycle is not None and outbox.dropped != self.outbox.dropped:
+            cycle = cycle if Counter(cycle.items()) <= Counter(outbox.waiting()) else None
+        return replace(self, last_cycle=cycle)._dropped(outbox, 'older than two weeks')
 
     def bounded(self, max_buffered: int) -> tuple[Ledger, list[Saying]]:
         """Keep as much as there is room for, after a failed attempt.
@@ -168,35 +206,31 @@ class Ledger:
         """
         surplus = self.outbox.surplus(max_buffered, MAX_BUFFERED_BYTES)
         if not surplus:
-            return replace(self, before_cycle=None), []
-        if self.before_cycle is None:
+            return replace(self, last_cycle=None), []
+        if self.last_cycle is None:
             return self._dropped(
                 self.outbox.without_oldest(surplus),
                 f'beyond max_buffered={max_buffered} or {MAX_BUFFERED_BYTES:,} bytes',
             )
-        returned, said = self._returned(self.before_cycle)
+        returned, said = self._returned(self.last_cycle)
         after, said_of_the_rest = returned.bounded(max_buffered)
         return after, [*said, *said_of_the_rest]
 
-    def _returned(self, before: Ledger) -> tuple[Ledger, list[Saying]]:
+    def _returned(self, cycle: Cycle) -> tuple[Ledger, list[Saying]]:
         """The ledger without the items of the last cycle: its levels are dropped, its increases never were recorded.
 
         Its discards stay counted, since the callback has received them.
         """
-        discarded = self.outbox.discarded - before.outbox.discarded
-        returned = self.outbox.buffered - before.outbox.buffered - self.levels
-        outbox = before.outbox._replace(
-            recorded=before.outbox.recorded + discarded + self.levels,
-            discarded=self.outbox.discarded,
-            dropped=before.outbox.dropped + self.levels,
-        )
-        after = replace(self, baseline=before.baseline, outbox=outbox, before_cycle=None, levels=0)
-        if self.returning or not (returned or self.levels):
+        increases, levels = len(cycle.increases), len(cycle.levels)
+        outbox = self.outbox.without(cycle.items())
+        outbox = outbox._replace(recorded=outbox.recorded + levels, dropped=outbox.dropped + levels)
+        after = replace(self, baseline=cycle.baseline, outbox=outbox, last_cycle=None)
+        if self.returning or not (increases or levels):
             return after, []
         message = (
             'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
         )
-        return replace(after, returning=True), [Saying('WARNING', message, (returned, self.levels))]
+        return replace(after, returning=True), [Saying('WARNING', message, (increases, levels))]
 
     def _dropped(self, outbox: Outbox, why: str) -> tuple[Ledger, list[Saying]]:
         """Say once an outage that data are dropped. How many there were in all is said at its end."""
@@ -209,12 +243,12 @@ class Ledger:
 
     def joined(self, other: Ledger) -> Ledger:
         """Take what another ledger has not sent, each item in its own envelope. The baselines stay where they are."""
-        return replace(self, outbox=self.outbox.joined(other.outbox), in_flight=None, before_cycle=None)
+        return replace(self, outbox=self.outbox.joined(other.outbox), in_flight=None, last_cycle=None)
 
     def without_unsent(self) -> Ledger:
         """What is left when another ledger was joined with this one."""
-        return replace(self, outbox=self.outbox.without_unsent(), in_flight=None, before_cycle=None)
+        return replace(self, outbox=self.outbox.without_unsent(), in_flight=None, last_cycle=None)
 
     def given_up(self) -> Ledger:
         """Drop everything that is unsent: there is no more time."""
-        return replace(self, outbox=self.outbox.emptied(), in_flight=None, before_cycle=None)
+        return replace(self, outbox=self.outbox.emptied(), in_flight=None, last_cycle=None)

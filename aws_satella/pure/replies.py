@@ -6,7 +6,7 @@ describes as a :class:`Failure`; retries and queues, which act on the :class:`Ve
 Temporary errors lose nothing: a network that is down, a fault of the server, throttling, but also credentials that are
 missing or expired and permissions that are not granted (yet). What CloudWatch refuses for the data in it would be
 refused for ever, so such a request is split until the culprit is alone. To add an error code: give it a row in
-:data:`VERDICTS`.
+:data:`VERDICTS`. What botocore itself sends again has a row.
 
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html (Errors) and
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.html
@@ -120,6 +120,8 @@ VERDICTS: Mapping[str, Verdict] = {
     # Common to all services: the data are not at fault, though the status may be 400.
     'AccessDenied': Verdict.RETRY,
     'AccessDeniedException': Verdict.RETRY,
+    'BandwidthLimitExceeded': Verdict.RETRY,
+    'EC2ThrottledException': Verdict.RETRY,
     'ExpiredToken': Verdict.RETRY,
     'ExpiredTokenException': Verdict.RETRY,
     'IncompleteSignature': Verdict.RETRY,
@@ -132,23 +134,44 @@ VERDICTS: Mapping[str, Verdict] = {
     'LimitExceeded': Verdict.RETRY,
     'LimitExceededException': Verdict.RETRY,
     'MissingAuthenticationToken': Verdict.RETRY,
+    'MissingAuthenticationTokenException': Verdict.RETRY,
     'NotAuthorized': Verdict.RETRY,
     'OptInRequired': Verdict.RETRY,
+    'PriorRequestNotComplete': Verdict.RETRY,
+    'ProvisionedThroughputExceededException': Verdict.RETRY,
+    'RequestAbortedException': Verdict.RETRY,
     'RequestExpired': Verdict.RETRY,
     'RequestLimitExceeded': Verdict.RETRY,
-    'RequestTimeout': Verdict.RETRY,
+    'RequestThrottled': Verdict.RETRY,
+    'RequestThrottledException': Verdict.RETRY,
     'RequestTimeTooSkewed': Verdict.RETRY,
+    'RequestTimeout': Verdict.RETRY,
+    'RequestTimeoutException': Verdict.RETRY,
     'ServiceUnavailable': Verdict.RETRY,
     'SignatureDoesNotMatch': Verdict.RETRY,
+    'SlowDown': Verdict.RETRY,
+    'SubscriptionRequiredException': Verdict.RETRY,
+    'ThrottledException': Verdict.RETRY,
     'Throttling': Verdict.RETRY,
     'ThrottlingException': Verdict.RETRY,
     'TooManyRequestsException': Verdict.RETRY,
+    'TransactionInProgressException': Verdict.RETRY,
+    'UnknownOperationException': Verdict.RETRY,
     'UnrecognizedClientException': Verdict.RETRY,
 }
 """Error code → verdict, where the status says no more."""
 
 CONTENT_TOO_LARGE: Final = 413
 """The HTTP status of a request that is too large. A proxy may give it too, with any code."""
+
+
+TOO_LARGE: Final = frozenset({'RequestEntityTooLarge', 'RequestEntityTooLargeException'})
+"""The codes of the same."""
+
+
+def is_too_large(failure: Failure) -> bool:
+    """Whether a request was refused for its size, so that no datum in it need be at fault."""
+    return failure.status == CONTENT_TOO_LARGE or failure.code in TOO_LARGE
 
 
 def verdict(failure: Failure) -> Verdict:

@@ -16,6 +16,7 @@ from support.endpoint import EMPTY, GARBAGE, HANG, NO_CONTENT, OK, PORTAL, RESET
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock
 from support.waiting import wait_for
 
+from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects import delivery, snapshot
 from aws_satella.effects import loop as loop_module
 
@@ -302,3 +303,27 @@ def test_data_older_than_two_weeks_are_dropped(
     assert exporter.stats.dropped == first
     assert all(datum['Timestamp'] > time.time() + ahead[0] - 14 * 24 * 60 * 60 for datum in endpoint.data)
     assert_conserved(exporter, endpoint, exporter.stats.cycles)
+
+
+@pytest.mark.parametrize(
+    'code',
+    [
+        'SlowDown',
+        'ThrottledException',
+        'RequestThrottled',
+        'RequestAbortedException',
+        'MissingAuthenticationTokenException',
+    ],
+)
+def test_throttling_in_other_words_costs_no_data(code: str, endpoint: Endpoint) -> None:
+    """Whatever the code says that may pass, with the status 400 as well, one request is made, and the data are kept."""
+    for index in range(40):
+        getMetric(f'kept.m{index}', 'int').runtime(index)
+    endpoint.behave = lambda _request: error(code, 400, 'Come back later')
+    exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
+    exporter.loop()
+    assert (exporter.stats.buffered, len(endpoint.received)) == (40, 1)
+    _heal(endpoint)
+    exporter.delivery.attempt()
+    assert [datum['Value'] for datum in endpoint.data] == list(range(40))
+    assert_conserved(exporter, endpoint, 40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aws_satella.pure import ledger as ledger_module
 from aws_satella.pure import limits
+from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.ledger import Ledger, Saying
-from aws_satella.pure.outbox import Batch, Room
 
 DAY = 24 * 60 * 60
 MAX_BYTES = 150
@@ -25,6 +26,7 @@ ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric dat
 DROPS = 'Metric data are dropped, the oldest first: %d that are %s'
 RETURNS = 'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
 SENT = 'Sent %d metric data to %s'
+REFUSED = 'CloudWatch refuses everything: %s; metric data are kept until it takes some'
 
 
 class Waiting(NamedTuple):
@@ -53,7 +55,10 @@ class Flight(NamedTuple):
 
 class LedgerMachine(RuleBasedStateMachine):
     """Every transition of a ledger, beside lists and counts. A request is settled before anything else is decided about
-    the items in it, as in an exporter."""
+    the items in it, as in an exporter.
+
+    What is sent next, and what a refusal means for it, is the matter of the outbox: the ledger is believed here.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,17 +128,32 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- sending
 
-    def touched(self, request: Batch) -> None:
-        """Once a request with items of the last cycle was taken or refused, the cycle no longer stays in the tree."""
-        if self.cycle is not None and not self.cycle.items.isdisjoint(request.items):
+    @rule()
+    def begun(self) -> None:
+        self.ledger = self.ledger.begun()
+
+    def touched(self, items: Sequence[str]) -> None:
+        """Once items of the last cycle were taken or discarded, the cycle no longer stays in the tree."""
+        if self.cycle is not None and not self.cycle.items.isdisjoint(items):
             self.cycle = None
 
-    @precondition(lambda self: self.waiting and self.flight is None)
+    def take_out(self, items: Sequence[str]) -> None:
+        """Some items are sent or discarded. What is left may have another order."""
+        left = [each for each in self.waiting if each.item not in items]
+        order = list(self.ledger.outbox.waiting())
+        assert sorted(order) == sorted(each.item for each in left)
+        self.waiting = sorted(left, key=lambda each: order.index(each.item))
+
+    @property
+    def has_request(self) -> bool:
+        return self.ledger.outbox.next(Room(1, MAX_BYTES)) is not None
+
+    @precondition(lambda self: self.has_request and self.flight is None)
     @rule(most=st.integers(1, 6))
     def sending(self, most: int) -> None:
         request = self.ledger.outbox.next(Room(most, MAX_BYTES))
         assert request is not None
-        assert list(request.items) == [each.item for each in self.waiting[: len(request.items)]]
+        assert {each.item for each in self.waiting}.issuperset(request.items)
         self.flight = Flight(request, [])
         self.ledger = self.ledger.sending(*self.flight)
 
@@ -154,11 +174,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 dropped = self.dropped - self.dropped_before_outage
                 expected.append(Saying('INFO', ENDS, (self.failures, len(self.waiting), dropped)))
             expected.append(Saying('DEBUG', SENT, (number, self.envelope)))
-            self.waiting = self.waiting[number:]
+            self.take_out(flight.request.items)
             self.sent += number
             self.failures, self.last_success = 0, self.now
             self.drop_was_said = self.return_was_said = False
-            self.touched(flight.request)
+            self.touched(flight.request.items)
         assert said == expected
 
     @precondition(lambda self: self.flight is not None and not self.flight.replies)
@@ -166,16 +186,25 @@ class LedgerMachine(RuleBasedStateMachine):
     def refused(self, culprits: frozenset[int]) -> None:
         assert self.flight is not None
         request = self.flight.request
-        number = len(request.items)
-        named = sorted(index for index in culprits if 0 <= index < number) if number > 1 else [0]
-        self.ledger, rejected = self.ledger.refused(request, culprits)
-        assert rejected == [request.items[index] for index in named]
-        kept = [Waiting(request.timestamp, item) for index, item in enumerate(request.items) if index not in named]
-        self.waiting[:number] = kept
-        self.discarded += len(named)
+        before = self.ledger.outbox.evidence.refuses_everything
+        self.ledger, rejected, said = self.ledger.refused(request, culprits, 'no')
+        assert rejected in ([], list(request.items))
+        # The age of a part is that of the request, whose items CloudWatch took or refused together.
+        self.waiting = [
+            each._replace(timestamp=request.timestamp) if each.item in request.items else each for each in self.waiting
+        ]
+        self.take_out(rejected)
+        self.discarded += len(rejected)
         self.failed_requests += 1
         self.flight = None
-        self.touched(request)
+        self.touched(rejected)
+        expected: list[Saying] = []
+        if self.ledger.outbox.evidence.refuses_everything:
+            if not self.failures:
+                self.dropped_before_outage = self.dropped
+            self.failures += 1
+            expected = [] if before else [Saying('WARNING', REFUSED, ('no',))]
+        assert said == expected
 
     @precondition(lambda self: self.flight is not None and not self.flight.replies)
     @rule(why=st.sampled_from(('timeout', 'throttled')))
@@ -188,7 +217,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.failed_requests += 1
         self.flight = None
 
-    @precondition(lambda self: self.waiting and self.flight is None)
+    @precondition(lambda self: self.has_request and self.flight is None)
     @rule(most=st.integers(1, 6), outcome=st.sampled_from(('accepted', 'failed', 'refused', 'named')))
     def request(self, most: int, outcome: str) -> None:
         """One request from its start to its end."""
@@ -216,9 +245,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.recorded(lengths, discarded, returnable=True)
         self.aged()
         for outcome in outcomes:
-            if self.waiting:
+            if self.has_request:
                 self.request(most, outcome)
-        if self.waiting:
+        if self.has_request:
             self.request(most, 'failed')
         self.bounded(max_buffered)
         self.cycle_ended()
@@ -290,8 +319,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.lost and self.flight is None)
     @rule(culprits=st.frozensets(st.integers(0, 2), max_size=1))
     def a_refusal_comes_too_late(self, culprits: frozenset[int]) -> None:
-        self.ledger, rejected = self.ledger.refused(self.lost[-1].request, culprits)
-        assert rejected == []
+        self.ledger, rejected, said = self.ledger.refused(self.lost[-1].request, culprits)
+        assert (rejected, said) == ([], [])
         self.failed_requests += 1
 
     # --- what is always true
@@ -372,11 +401,11 @@ def test_a_late_reply_counts_nothing() -> None:
     assert following.settled(3.0) == (following, [])
 
 
-@pytest.mark.parametrize('between', ['nothing', 'accepted', 'refused', 'halved', 'aged'])
+@pytest.mark.parametrize('between', ['nothing', 'accepted', 'named', 'discarded', 'halved', 'everything', 'aged'])
 def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
     """In delta the items of a cycle for which there is no room go, its baseline is the one before, and its discards
-    stay counted, also where older items were accepted, refused or dropped in between. Its levels are dropped, since the
-    next cycle reads other ones."""
+    stay counted, also where older items were accepted, refused, discarded or dropped in between. Its levels are
+    dropped, since the next cycle reads other ones."""
     older = Ledger({'cycle': 0}).recorded(Batch('N', 1.0, ['a 1', 'a 2', 'a 3']), 1, {'cycle': 1}, returnable=True)
     older, _ = older.bounded(10)
     later = 1.0 + limits.MAX_AGE_SECONDS
@@ -385,8 +414,15 @@ def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
     left = ['a 1', 'a 2', 'a 3']
     if between == 'accepted':
         ledger, left = _sent(ledger, 2), ['a 3']
-    elif between == 'refused':
-        ledger, left = ledger.refused(_request(ledger, 3), {1})[0], ['a 1', 'a 3']
+    elif between == 'named':
+        ledger, left = ledger.refused(_request(ledger, 3), {1})[0], ['a 2', 'a 1', 'a 3']
+    elif between == 'discarded':
+        ledger, left = _sent(ledger.refused(_request(ledger, 3), {1})[0]), []
+        ledger, rejected, _ = ledger.refused(_request(ledger, 3), ())
+        assert rejected == ['a 2']
+    elif between == 'everything':
+        while not ledger.outbox.evidence.refuses_everything:
+            ledger = ledger.refused(_request(ledger), ())[0]
     elif between == 'halved':
         ledger = ledger.refused(_request(ledger, 3), ())[0]
     elif between == 'aged':
@@ -407,17 +443,22 @@ def test_a_cycle_stays_in_the_tree_as_a_whole() -> None:
     assert (list(ledger.outbox.waiting()), ledger.baseline) == ([], {'cycle': 0})
 
 
-@pytest.mark.parametrize('touch', ['accepted', 'refused', 'kept', 'ended', 'cumulative'])
+@pytest.mark.parametrize('touch', ['accepted', 'discarded', 'kept', 'ended', 'cumulative'])
 def test_a_cycle_that_left_the_tree_loses_its_oldest(touch: str) -> None:
-    """Once some of a cycle was sent or refused, or there was room for all of it, or it has ended, the oldest items go
+    """Once some of a cycle was sent or discarded, or there was room for all of it, or it has ended, the oldest items go
     instead. So they do for running totals, which bring the same value again."""
-    ledger = Ledger({'cycle': 0}).recorded(
+    ledger = Ledger({'cycle': 0}).recorded(Batch('N', 0.0, ['older']), 0, {'cycle': 0}, returnable=False)
+    ledger = ledger.recorded(
         Batch('N', 1.0, ['a 1', 'a 2', 'a 3', 'a 4']), 0, {'cycle': 1}, returnable=touch != 'cumulative'
     )
+    if touch == 'discarded':  # the first is named, and the one from before taken
+        ledger = _sent(ledger.refused(_request(ledger, 2), {1})[0])
+        ledger, rejected, _ = ledger.refused(_request(ledger), ())
+        assert rejected == ['a 1']
+    else:
+        ledger = _sent(ledger, 1)
     if touch == 'accepted':
         ledger = _sent(ledger, 1)
-    elif touch == 'refused':
-        ledger, _ = ledger.refused(_request(ledger, 1), ())
     elif touch == 'kept':
         ledger, _ = ledger.bounded(4)
     elif touch == 'ended':
@@ -425,8 +466,22 @@ def test_a_cycle_that_left_the_tree_loses_its_oldest(touch: str) -> None:
     ledger, said = ledger.bounded(2)
     assert list(ledger.outbox.waiting()) == ['a 3', 'a 4']
     assert ledger.baseline == {'cycle': 1}
-    assert ledger.outbox.dropped == (1 if touch in ('accepted', 'refused') else 2)
+    assert ledger.outbox.dropped == (1 if touch in ('accepted', 'discarded') else 2)
     assert [saying.message for saying in said] == [DROPS]
+
+
+@pytest.mark.parametrize('requests', range(1, 8))
+def test_a_cycle_that_is_refused_stays_in_the_tree(requests: int) -> None:
+    """A cycle that is refused in part or in whole, but of which nothing was taken or discarded, can still stay in the
+    tree, whether it is in pieces, set aside, or back in the queue."""
+    ledger = _recorded(Ledger({'cycle': 0}), 'a 1', 'a 2', 'a 3', 'a 4', 'a 5', baseline={'cycle': 1})
+    for _ in range(requests):
+        ledger, rejected, _ = ledger.refused(_request(ledger), ())
+        assert rejected == []
+    ledger, said = ledger.bounded(4)
+    assert (list(ledger.outbox.waiting()), ledger.baseline) == ([], {'cycle': 0})
+    assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (5, 0))]
+    assert (ledger.outbox.recorded, ledger.outbox.dropped) == (0, 0)
 
 
 def test_a_request_across_two_cycles_is_of_the_later_one() -> None:

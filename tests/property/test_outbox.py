@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aws_satella.pure.outbox import Batch, Outbox, Room
+from aws_satella.pure.batches import Batch, Room
+from aws_satella.pure.outbox import Outbox
 
 
 class Waiting(NamedTuple):
@@ -30,23 +31,48 @@ rooms = st.builds(
 NO_BOUND = 10**6
 
 
+def metric(item: str) -> str:
+    """Items of three metrics, by their numbers."""
+    return str(int(item.split()[1]) % 3)
+
+
 class OutboxMachine(RuleBasedStateMachine):
     """Everything that may happen to an outbox, beside lists of items and counts.
 
-    The pieces are a list for each part of a request that was refused; the rest is one list, in order.
+    The suspects are a list of items, and the pieces a list for each part of a request that was refused; the rest is one
+    list, in order.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.outbox = Outbox()
+        self.suspects: list[Waiting] = []
         self.pieces: list[list[Waiting]] = []
         self.rest: list[Waiting] = []
         self.put_so_far = self.recorded = self.sent = self.discarded = self.dropped = 0
+        self.due = self.unproven = self.probes = 0
+        self.took_some = self.refuses_everything = self.halved = False
         self.now = 0.0
 
     @property
-    def waiting(self) -> list[Waiting]:
+    def queue(self) -> list[Waiting]:
         return [each for piece in self.pieces for each in piece] + self.rest
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        return self.suspects + self.queue
+
+    @property
+    def sends_suspect(self) -> bool:
+        return bool(self.suspects) and (self.due > 0 or (self.took_some and not self.queue))
+
+    @property
+    def sends_probe(self) -> bool:
+        return not self.sends_suspect and (self.refuses_everything or self.unproven >= 3)
+
+    @property
+    def sends_something(self) -> bool:
+        return self.sends_suspect or bool(self.queue)
 
     def first(self, room: Room) -> list[Waiting]:
         """The items of the request that is to be sent first."""
@@ -59,31 +85,43 @@ class OutboxMachine(RuleBasedStateMachine):
             taken.append(each)
         return taken
 
+    def probe(self, request: Batch) -> list[Waiting]:
+        """The one item of the request, which must be of another metric than all suspects where there is one."""
+        (taken,) = (each for each in self.queue if [each.item] == list(request.items))
+        suspected = {metric(each.item) for each in self.suspects}
+        others = [each for each in self.queue if metric(each.item) not in suspected]
+        assert taken in (others or self.queue)
+        return [taken]
+
     def request(self, room: Room) -> tuple[Batch, list[Waiting]]:
         """The request of the outbox, which must be that of the model."""
-        taken = self.first(room)
-        request = self.outbox.next(room)
+        request = self.outbox.next(room, metric)
         assert request is not None
+        if self.sends_probe:
+            taken = self.probe(request)
+        else:
+            taken = self.suspects[:1] if self.sends_suspect else self.first(room)
+            assert self.outbox.envelope == taken[0].envelope
         assert list(request.items) == [each.item for each in taken]
-        assert request.envelope == self.outbox.envelope == taken[0].envelope
+        assert request.envelope == taken[0].envelope
         assert request.timestamp == max(each.timestamp for each in taken)
         assert self.outbox.holds(request)
         return request, taken
 
-    def remove_first(self, taken: list[Waiting]) -> None:
-        if self.pieces:
-            self.pieces[:1] = [self.pieces[0][len(taken) :]] if taken != self.pieces[0] else []
-        else:
-            self.rest = self.rest[len(taken) :]
-
-    def forget(self, number: int) -> None:
-        """Remove so many of the oldest items."""
-        kept = self.waiting[number:]
-        for piece in list(self.pieces):
-            remaining = [each for each in piece if each in kept]
-            self.pieces[self.pieces.index(piece)] = remaining
+    def remove(self, taken: list[Waiting]) -> None:
+        """Remove items; empty pieces go too."""
+        self.due = len([each for each in self.suspects[: self.due] if each not in taken])
+        self.suspects = [each for each in self.suspects if each not in taken]
+        self.unproven = min(self.unproven, len(self.suspects))
+        self.probes = self.probes if self.unproven >= 3 else 0
+        self.pieces = [[each for each in piece if each not in taken] for piece in self.pieces]
         self.pieces = [piece for piece in self.pieces if piece]
-        self.rest = [each for each in self.rest if each in kept]
+        self.rest = [each for each in self.rest if each not in taken]
+
+    @rule()
+    def begun(self) -> None:
+        self.outbox = self.outbox.begun()
+        self.took_some, self.due = False, 0
 
     @rule(
         lengths=st.lists(st.integers(0, 20), max_size=6),
@@ -100,31 +138,72 @@ class OutboxMachine(RuleBasedStateMachine):
         self.recorded += len(items) + discarded
         self.discarded += discarded
 
-    @precondition(lambda self: self.waiting)
+    @precondition(lambda self: self.sends_something)
     @rule(room=rooms)
     def accepted(self, room: Room) -> None:
+        is_piece = not self.sends_suspect and not self.sends_probe
         request, taken = self.request(room)
+        is_half = is_piece and self.halved and self.pieces[:1] == [taken]
+        probed_piece = self.sends_probe and taken[0] not in self.rest
         self.outbox = self.outbox.accepted(request)
-        assert not self.outbox.holds(request)
-        self.remove_first(taken)
+        if len(taken) == 1 and not (self.due or self.unproven):
+            assert not self.outbox.holds(request)
+        self.halved &= not (self.sends_probe or probed_piece)
+        self.remove(taken)
+        if is_half:
+            # The first half was taken, so the second would be refused.
+            self.halved = bool(self.pieces) and len(self.pieces[0]) > 1
+            if self.halved:
+                middle = len(self.pieces[0]) // 2
+                self.pieces[:1] = [self.pieces[0][:middle], self.pieces[0][middle:]]
         self.sent += len(taken)
+        self.due, self.unproven, self.probes = len(self.suspects), 0, 0
+        self.took_some, self.refuses_everything = True, False
 
-    @precondition(lambda self: self.waiting)
-    @rule(room=rooms, culprits=st.frozensets(st.integers(-2, 7), max_size=3))
-    def refused(self, room: Room, culprits: frozenset[int]) -> None:
+    @precondition(lambda self: self.sends_something)
+    @rule(room=rooms, culprits=st.frozensets(st.integers(-2, 7), max_size=3), too_large=st.booleans())
+    def refused(self, room: Room, culprits: frozenset[int], too_large: bool) -> None:
         request, taken = self.request(room)
-        named = sorted(index for index in culprits if 0 <= index < len(taken))
-        if len(taken) == 1:
-            named = [0]
-        self.outbox, rejected = self.outbox.refused(request, culprits)
-        assert rejected == [taken[index].item for index in named]
-        self.remove_first(taken)
+        self.outbox, rejected = self.outbox.refused(request, culprits, too_large=too_large)
+        if self.sends_suspect:
+            assert rejected == [taken[0].item]
+            self.discarded += 1
+            self.remove(taken)
+            return
+        assert rejected == []
+        if not self.refuses_everything:
+            self.suspect(request, taken, culprits, too_large)
+
+    def suspect(self, request: Batch, taken: list[Waiting], culprits: frozenset[int], too_large: bool) -> None:
+        """A request was refused that may have culprits."""
+        named = sorted(index for index in culprits if 0 <= index < len(taken)) if len(taken) > 1 else [0]
+        self.probes += self.sends_probe
+        probes = self.probes
+        self.remove(taken)
+        self.probes = probes
         # The age of a part is that of the request, whose items CloudWatch took or refused together.
-        left = [each._replace(timestamp=request.timestamp) for index, each in enumerate(taken) if index not in named]
+        aged = [each._replace(timestamp=request.timestamp) for each in taken]
+        left = [each for index, each in enumerate(aged) if index not in named]
         middle = len(left) // 2
         parts = [left] if named else [left[:middle], left[middle:]]
         self.pieces[:0] = [part for part in parts if part]
-        self.discarded += len(named)
+        self.suspects += [aged[index] for index in named]
+        self.unproven += len(named)
+        self.halved = not named and not too_large
+        if self.unproven >= 3 and (self.probes == 3 or not (self.queue or self.took_some)):
+            self.rest = sorted(self.waiting, key=lambda each: each.timestamp)
+            self.suspects, self.pieces, self.halved = [], [], False
+            self.due = self.unproven = self.probes = 0
+            self.refuses_everything, self.took_some = True, False
+
+    @rule(data=st.data())
+    def without(self, data: st.DataObject) -> None:
+        """Taken back, as a cycle that stays in the tree is."""
+        taken = data.draw(st.lists(st.sampled_from(self.waiting), unique=True)) if self.waiting else []
+        self.outbox = self.outbox.without(each.item for each in taken)
+        self.remove(taken)
+        self.halved = False
+        self.recorded -= len(taken)
 
     @rule(most=st.integers(0, 12), size=st.one_of(st.integers(0, 150), st.just(NO_BOUND)))
     def bounded(self, most: int, size: int) -> None:
@@ -135,17 +214,18 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.surplus(most, size) == surplus
         self.outbox = self.outbox.without_oldest(surplus)
         assert self.outbox.surplus(most, size) == 0
-        self.forget(surplus)
+        self.remove(self.waiting[:surplus])
+        self.halved = False
         self.dropped += surplus
 
     @rule(age=st.integers(0, 4), later=st.integers(0, 3))
     def without_older_than(self, age: int, later: int) -> None:
         self.now += later
-        before = len(self.waiting)
+        old = [each for each in self.waiting if each.timestamp < self.now - age]
         self.outbox = self.outbox.without_older_than(self.now - age)
-        self.pieces = [piece for piece in self.pieces if piece[0].timestamp >= self.now - age]
-        self.rest = [each for each in self.rest if each.timestamp >= self.now - age]
-        self.dropped += before - len(self.waiting)
+        self.halved &= all(each in self.rest for each in old)
+        self.remove(old)
+        self.dropped += len(old)
 
     @rule(numbers=st.lists(st.integers(1, 5), max_size=3), age=st.integers(0, 4), sent=st.integers(0, 4))
     def joined(self, numbers: list[int], age: int, sent: int) -> None:
@@ -170,8 +250,12 @@ class OutboxMachine(RuleBasedStateMachine):
         assert left.recorded + waiting == other.recorded
         assert (left.sent, left.discarded, left.dropped) == (other.sent, other.discarded, other.dropped)
         self.recorded += waiting
-        self.pieces[:0] = pieces
-        self.rest = sorted([*theirs, *self.rest], key=lambda each: each.timestamp)
+        whole = [
+            each._replace(timestamp=max(other.timestamp for other in piece))
+            for piece in (*pieces, theirs, *self.pieces, *([each] for each in self.rest))
+            for each in piece
+        ]
+        self.rest, self.pieces, self.halved = sorted(whole, key=lambda each: each.timestamp), [], False
 
     @rule()
     def emptied(self) -> None:
@@ -179,7 +263,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox = self.outbox.emptied()
         assert request is None or not self.outbox.holds(request)
         self.dropped += len(self.waiting)
-        self.pieces, self.rest = [], []
+        self.remove(self.waiting)
+        self.halved = False
 
     @invariant()
     def the_same_items_wait_in_the_same_order(self) -> None:
@@ -187,7 +272,13 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def there_is_a_request_while_items_wait(self) -> None:
-        assert (self.outbox.next(Room(1, 1)) is None) == (not self.waiting)
+        """Only suspects may wait without one."""
+        assert (self.outbox.next(Room(1, 1)) is None) == (not self.sends_something)
+
+    @invariant()
+    def everything_is_refused_where_the_model_says_so(self) -> None:
+        assert self.outbox.evidence.refuses_everything == self.refuses_everything
+        assert not (self.refuses_everything and self.suspects)
 
     @invariant()
     def the_counts_add_up(self) -> None:
@@ -215,62 +306,24 @@ def _number(item: str) -> int:
     return int(item.removeprefix('item '))
 
 
-@given(st.integers(1, 1000), st.data())
-def test_a_culprit_is_found_in_logarithmic_time(size: int, data: st.DataObject) -> None:
-    """If the replies name no culprit, it is alone after ⌈log2 n⌉ refusals, and all others are sent, in order."""
-    culprit = data.draw(st.integers(0, size - 1))
-    outbox = Outbox().put(Batch('N', 1.0, _items(size)))
-    sent: list[str] = []
-    rejected: list[str] = []
-    refusals = 0
-    while (request := outbox.next(ROOM)) is not None:
-        if f'item {culprit}' in request.items:
-            outbox, found = outbox.refused(request)
-            rejected += found
-            refusals += 1
-        else:
-            sent += request.items
-            outbox = outbox.accepted(request)
-    assert rejected == [f'item {culprit}']
-    assert sent == [item for item in _items(size) if item != f'item {culprit}']
-    assert refusals <= math.ceil(math.log2(size)) + 1
-    assert (outbox.sent, outbox.discarded, outbox.buffered) == (size - 1, 1, 0)
-
-
-@given(st.integers(1, 60), st.sets(st.integers(0, 59), min_size=1, max_size=8))
-def test_every_culprit_is_found(size: int, culprits: set[int]) -> None:
-    """Several culprits are found too, each in logarithmic time, and no other item is discarded with them."""
-    culprits = {culprit for culprit in culprits if culprit < size}
-    outbox = Outbox().put(Batch('N', 1.0, _items(size)))
-    rejected: list[str] = []
-    requests = 0
-    while (request := outbox.next(ROOM)) is not None:
-        requests += 1
-        if culprits & set(map(_number, request.items)):
-            outbox, found = outbox.refused(request)
-            rejected += found
-        else:
-            outbox = outbox.accepted(request)
-    assert rejected == [f'item {culprit}' for culprit in sorted(culprits)]
-    assert outbox.sent == size - len(culprits)
-    assert requests <= 1 + 2 * max(1, len(culprits)) * (math.ceil(math.log2(size)) + 1)
-
-
 @given(st.integers(2, 60), st.sets(st.integers(0, 59), min_size=1, max_size=5))
-def test_named_culprits_take_one_refusal(size: int, culprits: set[int]) -> None:
-    """If the reply names culprits, they are discarded at once, and the rest is one request with the same time."""
+def test_named_culprits_are_set_aside(size: int, culprits: set[int]) -> None:
+    """If the reply names culprits, they are suspects at once, and the rest is one request with the same time."""
     named = {culprit for culprit in culprits if culprit < size}
-    full = Outbox().put(Batch('N', 7.0, _items(size)))
-    request = full.next(ROOM)
+    full = Outbox().put(Batch('N', 7.0, [*_items(size), 'of another metric']))
+    request = full.next(Room(size, 10**6))
     assert request is not None
     outbox, rejected = full.refused(request, culprits)
+    assert rejected == []
     if named:
-        assert [_number(item) for item in rejected] == sorted(named)
+        assert [_number(suspect.items[0]) for suspect in outbox.suspects] == sorted(named)
         assert len(outbox.pieces) == (1 if len(named) < size else 0)
     else:
+        assert outbox.suspects == ()
         assert [len(piece.items) for piece in outbox.pieces] == [size // 2, math.ceil(size / 2)]
-    assert all((piece.envelope, piece.timestamp) == ('N', 7.0) for piece in outbox.pieces)
-    assert not outbox.batches
+    parts = (*outbox.suspects, *outbox.pieces)
+    assert all((part.envelope, part.timestamp) == ('N', 7.0) for part in parts)
+    assert (outbox.buffered, outbox.discarded) == (size + 1, 0)
 
 
 @given(st.lists(st.integers(1, 4), max_size=5), st.integers(0, 20))
@@ -357,8 +410,9 @@ def test_an_outbox_is_a_value() -> None:
     for after in (
         full.put(batch),
         full.put(Batch('N', 1.0, []), 1),
-        full.accepted(request),
+        full.begun().accepted(request),
         full.refused(request)[0],
+        full.without(request.items[:1]),
         full.without_oldest(1),
         full.without_older_than(2.0),
         full.emptied(),

@@ -46,6 +46,7 @@ from aws_satella.pure.formats.putmetricdata import (
     envelope_bytes,
     identity,
     item_bytes,
+    metric,
     metric_data,
     payload,
     size,
@@ -450,6 +451,22 @@ def test_the_culprits_that_a_reply_names(positions: list[int], rest: str) -> Non
     assert culprits(message) == {position - 1 for position in positions}
 
 
+@pytest.mark.parametrize(
+    'other',
+    [
+        'EntityMetricData.member.1.MetricData.member.7',
+        'EntityMetricData.member.1.MetricData.member.7.Value',
+        'StrictMetricData.member.2',
+        'X_MetricData.member.2',
+        'com.amazonaws.MetricData.member.3',
+    ],
+)
+def test_positions_in_other_lists_are_none_of_a_request(other: str) -> None:
+    """A position counts if the reply names the list of the request itself, and not one that ends in the same words."""
+    assert culprits(f'The value for {other} is not allowed.') == frozenset()
+    assert culprits(f'{other}, MetricData.member.5.Value and (MetricData.member.6)') == {4, 5}
+
+
 @given(st.text(st.sampled_from('MetricData.member.019٣ '), max_size=60))
 @example('MetricData.member.' + '9' * 5_000)
 @example('MetricData.member.0')
@@ -459,3 +476,18 @@ def test_the_culprits_that_a_reply_names(positions: list[int], rest: str) -> Non
 def test_any_message_can_be_read(message: str) -> None:
     """A message of any text and length names whole numbers, or nothing."""
     assert all(isinstance(each, int) for each in culprits(message))
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.booleans())
+@example('a', 'a","Unit":"None', True)
+@example('a\\', 'a', False)
+def test_items_of_one_metric_are_told_from_others(one: str, other: str, labelled: bool) -> None:
+    """Whether two items are of one metric is a matter of the name alone, as it is sent."""
+    items = [
+        item
+        for name, labels in ((one, {}), (other, {'label': 'x'} if labelled else {}))
+        for item in sent(encode(DataPoint(name, 1, labels)))
+    ]
+    if len(items) == 2:
+        names = [decoded(item)['MetricName'] for item in items]
+        assert (metric(items[0]) == metric(items[1])) == (names[0] == names[1])

@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 import botocore.exceptions
 import botocore.parsers
 import pytest
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from hypothesis import given
 from hypothesis import strategies as st
 from property.cloudwatch import OPERATION, SERVICE
@@ -18,6 +19,7 @@ from aws_satella.pure.replies import (
     Verdict,
     asks_for_new_client,
     is_success,
+    is_too_large,
     verdict,
 )
 
@@ -43,6 +45,8 @@ REFUSALS = {
 PASSING = {
     'AccessDenied',
     'AccessDeniedException',
+    'BandwidthLimitExceeded',
+    'EC2ThrottledException',
     'ExpiredToken',
     'ExpiredTokenException',
     'IncompleteSignature',
@@ -55,17 +59,29 @@ PASSING = {
     'LimitExceeded',
     'LimitExceededException',
     'MissingAuthenticationToken',
+    'MissingAuthenticationTokenException',
     'NotAuthorized',
     'OptInRequired',
+    'PriorRequestNotComplete',
+    'ProvisionedThroughputExceededException',
+    'RequestAbortedException',
     'RequestExpired',
     'RequestLimitExceeded',
+    'RequestThrottled',
+    'RequestThrottledException',
     'RequestTimeTooSkewed',
     'RequestTimeout',
+    'RequestTimeoutException',
     'ServiceUnavailable',
     'SignatureDoesNotMatch',
+    'SlowDown',
+    'SubscriptionRequiredException',
+    'ThrottledException',
     'Throttling',
     'ThrottlingException',
     'TooManyRequestsException',
+    'TransactionInProgressException',
+    'UnknownOperationException',
     'UnrecognizedClientException',
 }
 
@@ -107,6 +123,27 @@ def test_a_refusal_is_split(code: str) -> None:
 def test_what_may_pass_is_kept(code: str) -> None:
     """Credentials, permissions and throttling change; the data are kept."""
     assert verdict(Failure(code, 400)) is Verdict.RETRY
+
+
+BOTOCORE_RETRIES = {
+    *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
+    *TransientRetryableChecker._TRANSIENT_ERROR_CODES,
+}
+
+
+@pytest.mark.parametrize('code', sorted(BOTOCORE_RETRIES))
+def test_what_botocore_itself_sends_again_is_kept(code: str) -> None:
+    """Whatever botocore takes for throttling or for a passing error is no refusal here, with any status but 413. A code
+    that a later botocore adds has to get a row."""
+    assert VERDICTS.get(code) is Verdict.RETRY
+    assert {verdict(Failure(code, status)) for status in STATUSES if status != 413} == {Verdict.RETRY}
+
+
+@pytest.mark.parametrize('code', sorted({*VERDICTS, '', 'UnknownCode'}))
+def test_a_refusal_for_the_size_is_told_from_others(code: str) -> None:
+    """The status 413 says it, whatever the code, and so do the codes of the same name."""
+    assert is_too_large(Failure(code, 413))
+    assert is_too_large(Failure(code, 400)) == (code in {'RequestEntityTooLarge', 'RequestEntityTooLargeException'})
 
 
 def test_no_reply_is_no_refusal() -> None:

@@ -17,10 +17,10 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from aws_satella.effects.destinations.encoded import STUB, Encoded, stubs
+from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
-from aws_satella.pure.outbox import Batch, Room
 from aws_satella.pure.replies import Failure, content_type, is_success, status
 
 MAX_BYTES_AS_DICTIONARIES: Final = 100_000

@@ -272,11 +272,23 @@ def identity(item: Item) -> tuple[str, frozenset[tuple[str, str]]]:
     return datum['MetricName'], frozenset((each['Name'], each['Value']) for each in datum['Dimensions'])
 
 
-_CULPRIT: Final = re.compile(r'MetricData\.member\.(\d{1,9})(?!\d)')
+_AFTER_NAME: Final = ',"Unit":'
+"""What follows the name of a metric in an item, and is nowhere in the name, whose quotation marks are escaped."""
+
+
+def metric(item: Item) -> str:
+    """What tells metrics apart, whatever their dimensions: the name, as it stands in the item."""
+    return item.partition(_AFTER_NAME)[0]
+
+
+_CULPRIT: Final = re.compile(r'(?<![\w.])MetricData\.member\.(\d{1,9})(?!\d)')
 
 
 def culprits(message: str) -> frozenset[int]:
-    """The positions, from 0, of the data that the message of a reply names ('MetricData.member.7' is the one at 6)."""
+    """The positions, from 0, of the data that the message of a reply names ('MetricData.member.7' is the one at 6).
+
+    A position in another list, such as 'EntityMetricData.member.1.MetricData.member.7', is none of a request's.
+    """
     return frozenset(int(position) - 1 for position in _CULPRIT.findall(message))
 
 

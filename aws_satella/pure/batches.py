@@ -1,0 +1,100 @@
+"""Batches of encoded items: what a cycle gives, and what a request takes.
+
+What may live here: the values, and functions from batches to batches. What may not: what is sent next, and counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, groupby
+from typing import NamedTuple
+
+
+class Batch(NamedTuple):
+    """Items of one envelope: those of a cycle, or those of a request."""
+
+    envelope: str
+    """What the items are sent in: the namespace."""
+    timestamp: float
+    """When the youngest of them was read, in UNIX seconds."""
+    items: Sequence[str]
+
+
+class Room(NamedTuple):
+    """What a request may hold."""
+
+    items: int
+    bytes: int
+    size: Callable[[str], int] = len
+    """The bytes that an item takes."""
+
+
+def length(batches: Iterable[Batch]) -> int:
+    """How many items they have."""
+    return sum(len(batch.items) for batch in batches)
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """The same items as two batches.
+
+    :param batch: at least two items
+    """
+    middle = len(batch.items) // 2
+    return batch._replace(items=batch.items[:middle]), batch._replace(items=batch.items[middle:])
+
+
+def young(batches: Iterable[Batch], timestamp: float) -> tuple[Batch, ...]:
+    """Those that were not read before this time, in UNIX seconds."""
+    return tuple(batch for batch in batches if batch.timestamp >= timestamp)
+
+
+def joined(batches: Iterable[Batch]) -> tuple[Batch, ...]:
+    """The same items, oldest first, as few batches."""
+    left: list[Batch] = []
+    in_order = sorted(batches, key=lambda batch: batch.timestamp)
+    for (envelope, timestamp), group in groupby(in_order, key=lambda batch: (batch.envelope, batch.timestamp)):
+        left.append(Batch(envelope, timestamp, tuple(chain.from_iterable(batch.items for batch in group))))
+    return tuple(left)
+
+
+def without_one(batches: tuple[Batch, ...], unwanted: str) -> tuple[Batch, ...]:
+    """The same without one item, which is recognized by its identity. Its batch is cut in two."""
+    for number, batch in enumerate(batches):
+        for place, item in enumerate(batch.items):
+            if item is unwanted:
+                parts = (batch._replace(items=batch.items[:place]), batch._replace(items=batch.items[place + 1 :]))
+                cut = (part for part in parts if part.items)
+                return (*batches[:number], *cut, *batches[number + 1 :])
+    return batches
+
+
+def without_all(batches: Sequence[Batch], unwanted: Counter[str]) -> tuple[Batch, ...]:
+    """The same without these items, the youngest of equal ones.
+
+    :param unwanted: what was found is taken out of it
+    """
+    left: list[Batch] = []
+    for batch in reversed(batches):
+        items: list[str] = []
+        for item in reversed(batch.items):
+            if unwanted[item] > 0:
+                unwanted[item] -= 1
+            else:
+                items.append(item)
+        if items:
+            left.append(batch._replace(items=items[::-1]))
+    return tuple(left[::-1])
+
+
+def first_beyond(sizes: Sequence[int], max_items: int, max_bytes: int) -> int:
+    """How many of the first items have to go, so that the others are within the bounds.
+
+    :param sizes: the bytes of each item
+    """
+    beyond = max(0, len(sizes) - max_items)
+    total = sum(sizes[beyond:])
+    while total > max_bytes:
+        total -= sizes[beyond]
+        beyond += 1
+    return beyond
