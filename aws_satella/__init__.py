@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
-from aws_satella.effects.process import export_once, flush, start_if_not_started
+from aws_satella.effects.once import export_once
+from aws_satella.effects.process import flush, start_if_not_started
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
 

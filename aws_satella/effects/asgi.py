@@ -12,7 +12,8 @@ from typing import Any
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.complaints import say, shown
 from aws_satella.effects.process import is_running, note_export_at_stop
-from aws_satella.pure.arguments import bind, document, wrapper_takes_arguments
+from aws_satella.pure.arguments import bind
+from aws_satella.pure.signatures import document, wrapper_takes_arguments
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from aws_satella.effects.complaints import say, shown
 from aws_satella.effects.exits import at_exit
-from aws_satella.effects.process import export_once, flush, note_fork, start_if_not_started
+from aws_satella.effects.once import export_once
+from aws_satella.effects.process import flush, note_fork, start_if_not_started
 from aws_satella.pure.arguments import DEFAULTS
 
 RETRY_SECONDS: Final = 60.0

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final
 
+from aws_satella.pure.points import Discarded, Reason
 from aws_satella.pure.redaction import cleaned, masked
 
 logger = logging.getLogger('aws_satella')
@@ -132,6 +133,15 @@ class Complaints:
         except self.tolerate:
             name = name_of(callback, self.tolerate)
             self.say_once(id(callback), 'ERROR', 'The callback %s failed', name, exc_info=True)
+
+    def report(self, discarded: Iterable[Discarded], callback: Callable[[Any], object]) -> None:
+        """Say once a metric and reason what is discarded, and give every discard to the callback."""
+        for data, reason, error, _ in discarded:
+            name = data.name if isinstance(data.name, str) else self.shown(data.name)
+            why = f'{reason.value} ({self.shown(error)})' if error is not None else reason.value
+            topic = (reason, None if reason is Reason.TOO_MANY_SERIES else name)
+            self.say_once(topic, 'WARNING', 'Metric %s is discarded: %s', name, why)
+            self.call(callback, data)
 
     def shown(self, subject: object) -> str:
         """The ``repr()`` of an object of user code or of an error, for a log: see :func:`shown`."""

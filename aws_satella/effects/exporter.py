@@ -20,8 +20,9 @@ from aws_satella.effects.phases import Phase
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Holder, inherit, lives
 from aws_satella.effects.user_code import UserCode
-from aws_satella.pure.arguments import bind, document, method_takes_arguments
+from aws_satella.pure.arguments import bind
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
+from aws_satella.pure.signatures import document, method_takes_arguments
 
 PREDECESSOR_POLL_SECONDS: Final = 0.05
 PREDECESSOR_PATIENCE_SECONDS: Final = 15.0
@@ -65,7 +66,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(*args, **kwargs)
         super().__init__(float(arguments.interval), name='aws-satella-metrics', daemon=True)
-        self._delivery = Delivery(arguments, make_client(arguments.client_factory))
+        self._delivery = Delivery(arguments, make_client(arguments.client_factory), is_watched=True)
         if getattr(self.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics:  # overridden
             self._delivery.send_metrics = self.send_metrics
         self._pid = os.getpid()
@@ -208,7 +209,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
         :param timeout: seconds to wait; None waits as long as one attempt takes
         :return: whether everything that was recorded before the call has been sent. False after one failed attempt,
-            after the timeout, and where the thread does not run
+            after the timeout, at once for a while after that, and where the thread does not run
         """
         if not self.is_alive() or threading.current_thread() is self:
             return False

@@ -66,14 +66,20 @@ class ExportLoop:
 
         :param timeout: seconds; None for as long as one attempt takes
         :param is_alive: whether the thread of the loop is
-        :return: whether everything that was recorded before the call has been sent
+        :return: whether everything that was recorded before the call has been sent; False at once after a timeout
         """
+        delivery = self._delivery
+        if not delivery.patience.admits(timeout, delivery.ledger):
+            return False
         request = _Flush()
         self._mailbox.put(request)
         self._delivery.pace.hurry()
         deadline = float('inf') if timeout is None else time.monotonic() + timeout
         while not request.done.wait(max(0.0, min(POLL_SECONDS, deadline - time.monotonic()))):
-            if not is_alive() or time.monotonic() >= deadline:
+            if not is_alive():
+                return False
+            if time.monotonic() >= deadline:
+                delivery.patience.ran_out(timeout, delivery.ledger)
                 return False
         return request.sent
 
@@ -90,7 +96,8 @@ class ExportLoop:
     def export(self, *requests: _Flush) -> None:
         """Run one cycle, for the schedule and for all requests that have arrived by now."""
         waiting = [*requests, *self._requests()]
-        if waiting or self._has_ended():
+        self._delivery.must_try = bool(waiting) or self._has_ended()
+        if self._delivery.must_try:
             self._delivery.pace.hurry()
         else:
             self._delivery.pace.ease(self._seconds / 2)
@@ -112,6 +119,7 @@ class ExportLoop:
         while not self._has_ended() and (now := time.monotonic()) < due:
             if now >= retry:
                 self._delivery.pace.ease(due - now)
+                self._delivery.must_try = False
                 self._safely(self._delivery.attempt)
             elif (request := self._receive(min(due, retry) - now)) is not None:
                 self.export(request)
@@ -120,8 +128,10 @@ class ExportLoop:
             retry = self._next_attempt()
 
     def _next_attempt(self) -> float:
-        failures = self._delivery.ledger.failures
-        return time.monotonic() + backoff(failures, random.random()) if failures else float('inf')  # noqa: S311  # as above
+        ledger = self._delivery.ledger
+        if not ledger.failures:
+            return float('inf')
+        return max(time.monotonic() + backoff(ledger.failures, random.random()), ledger.outage.resumes)  # noqa: S311  # as above
 
     def _receive(self, timeout: float) -> _Flush | None:
         """A request that arrives within the timeout. None for none, and for a message that only wakes the thread."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from aws_satella.effects.snapshot import tree
 from aws_satella.pure import checks
-from aws_satella.pure.arguments import SIGNATURE, bind, document
+from aws_satella.pure.arguments import SIGNATURE, bind
 from aws_satella.pure.bill import Preview, Prices, preview_of
 from aws_satella.pure.reading import read
+from aws_satella.pure.signatures import document
 
 
 def preview(

@@ -10,17 +10,16 @@ import os
 import threading
 import time
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import Any
 
 from aws_satella.effects import uwsgi
-from aws_satella.effects.delivery import Delivery, key_of, place_of
-from aws_satella.effects.destinations.clients import InitializationError, make_client
+from aws_satella.effects.delivery import place_of
+from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread, at_start
-from aws_satella.effects.stats import ExportStats
-from aws_satella.effects.succession import Call, Holders, inherit, waits_for_this_thread
-from aws_satella.pure.arguments import Arguments, bind, takes_arguments
+from aws_satella.effects.succession import Call, Holders, waits_for_this_thread
+from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.signatures import takes_arguments
 from aws_satella.pure.temporality import Baseline
 
 
@@ -202,7 +201,7 @@ def flush(timeout: float | None = None) -> bool:
 
     :param timeout: seconds to wait; None waits as long as one attempt takes
     :return: True when everything that was recorded before the call has been sent. False after one failed attempt,
-        after the timeout, and where no exporter runs
+        after the timeout, for a while after a timeout at once, and where no exporter runs
     """
     process = _this_process()
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -214,80 +213,3 @@ def flush(timeout: float | None = None) -> bool:
     if exporter is None or waits_for_this_thread(exporter):
         return False
     return exporter.flush(None if deadline is None else max(0.0, deadline - time.monotonic()))
-
-
-@takes_arguments
-def export_once(*args: Any, **kwargs: Any) -> ExportStats:
-    """Export all metrics once, here and now, without a thread: for cron, Celery and Lambda.
-
-    An error of CloudWatch raises nothing, since a job that has done its work has not failed because of metrics. Look at
-    the result, or give a ``call_on_metric_upload_fails`` that raises the alarm. What could not be sent stays buffered,
-    and the next call of this process for the same plan sends it first. With ``temporality='delta'`` each call exports
-    what has come since the last. The plan is the root, the namespace, and all other arguments that decide which data
-    are sent; ``interval``, ``max_send_at_once``, ``max_buffered``, ``exit_timeout``, ``client_factory`` and both
-    callbacks do not belong to it.
-
-    Where an exporter of the same plan runs in this process, the call asks it to export, and waits for that. Its client,
-    its bounds and its callbacks count then. ``interval`` and ``exit_timeout`` mean nothing here.
-
-    :arguments:
-    :return: what became of the metric data of this call, and how many wait to be sent
-    :raises aws_satella.InitializationError: the client cannot be made
-    :raises ArgumentError: an argument has a value that is not allowed
-    :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
-    """
-    arguments = bind(*args, **kwargs)
-    process = _this_process()
-    before: ExportStats | None = None
-    while True:
-        exporter = _serving(arguments)
-        if exporter is None:
-            after = _export_here(process, arguments, before)
-            if after is not None:
-                return after
-            continue
-        before = before or exporter.stats
-        if threading.current_thread() is not exporter and not waits_for_this_thread(exporter):
-            exporter.flush()
-        if exporter.serving:
-            return _since(before, exporter.stats)
-
-
-def _serving(arguments: Arguments) -> AWSSatellaExporterThread | None:
-    """An exporter of this process that exports just this."""
-    key = key_of(arguments)
-    for thread in threading.enumerate():
-        if isinstance(thread, AWSSatellaExporterThread) and thread.serving and thread.delivery.key == key:
-            return thread
-    return None
-
-
-def _export_here(process: _Process, arguments: Arguments, before: ExportStats | None) -> ExportStats | None:
-    """Export in this thread. None where an exporter of the same plan was started meanwhile.
-
-    :param before: the statistics before the call, where an exporter that has ended since was asked first
-    """
-    delivery = Delivery(arguments, make_client(arguments.client_factory))
-    delivery.pace.hurry()
-    call = Call(delivery)
-    with process.exporting_once:
-        try:
-            with process.holders.lock:
-                if _serving(arguments) is not None:
-                    return None
-                previous = process.holders.of(delivery.key)
-                if previous is not None and waits_for_this_thread(previous):  # in one of its callbacks
-                    return _since(previous.delivery.stats, previous.delivery.stats)
-                delivery.ledger = process.first_ledger(arguments)
-                call.predecessors = () if previous is None else (previous,)
-                inherit(call)
-                call.running = True
-                process.holders.add(call)
-            return _since(before or delivery.stats, delivery.cycle())
-        finally:
-            call.running = False
-
-
-def _since(before: ExportStats, after: ExportStats) -> ExportStats:
-    counters = ('sent', 'discarded', 'dropped', 'failed_requests', 'cycles')
-    return replace(after, **{name: getattr(after, name) - getattr(before, name) for name in counters})

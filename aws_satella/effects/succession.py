@@ -138,10 +138,12 @@ def _take_over(delivery: Delivery, other: Delivery) -> None:
     with other.handing_over:  # for two successors at once
         if other.handed_over:
             return
-        ledger, _ = other.ledger.settled(time.time())
+        waits = other.patience.dispatch is not None  # its reply is counted by whoever goes on with the plan
+        ledger = other.ledger if waits else other.ledger.settled(time.time())[0]
         if other.key == delivery.key:
-            delivery.ledger, other.handed_over = ledger, True
+            delivery.patience, delivery.ledger, other.handed_over = other.patience, ledger, True
+            delivery.patience.deadline = None
             tolerate, delivery.complaints = delivery.complaints.tolerate, other.complaints
             delivery.complaints.tolerate = tolerate
-        elif meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory):
+        elif not waits and meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory):
             delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()

@@ -10,7 +10,8 @@ from typing import Any
 
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.process import is_running
-from aws_satella.pure.arguments import bind, document, wrapper_takes_arguments
+from aws_satella.pure.arguments import bind
+from aws_satella.pure.signatures import document, wrapper_takes_arguments
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

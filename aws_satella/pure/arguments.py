@@ -10,9 +10,9 @@ their arguments from here. To add one: add a field to :class:`Arguments`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from satella.instrumentation.metrics import MetricData
 
@@ -24,13 +24,12 @@ from aws_satella.pure.values import Units
 
 P = ParamSpec('P')
 R = TypeVar('R')
+A = TypeVar('A', bound='Arguments')
 
 OnFailure = Callable[[Exception], object]
 OnDiscard = Callable[[MetricData], object]
 ClientFactory = Callable[[], CloudWatchClient]
 
-PLACEHOLDER: Final = ':arguments:'
-"""The line of a docstring that :func:`takes` replaces by one line for each argument."""
 
 
 def ignore(_: Any) -> None:
@@ -186,10 +185,14 @@ def check(name: str, value: object) -> None:
     :raises ArgumentError: the value is not allowed
     :raises ArgumentTypeError: the value is of the wrong type, or there is no argument of this name
     """
-    if name not in _CHECKS:
-        allowed = f'{", ".join(_CHECKS)}. {suggestion(name, _CHECKS)}'.rstrip()
-        raise ArgumentTypeError(name, value, allowed, 'is given for an unknown argument')
+    _known(name, value, _CHECKS)
     _CHECKS[name](name, value)
+
+
+def _known(name: str, value: object, known: Iterable[str]) -> None:
+    if name not in known:
+        allowed = f'{", ".join(known)}. {suggestion(name, known)}'.rstrip()
+        raise ArgumentTypeError(name, value, allowed, 'is given for an unknown argument')
 
 
 def bind(*args: Any, **kwargs: Any) -> Arguments:
@@ -198,6 +201,11 @@ def bind(*args: Any, **kwargs: Any) -> Arguments:
     :raises ArgumentError: an argument has a value that is not allowed
     :raises ArgumentTypeError: an argument is missing, unknown, given twice, or of the wrong type
     """
+    return bind_as(Arguments, args, kwargs)
+
+
+def bind_as(kind: type[A], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> A:
+    """The same for a function with more arguments."""
     if len(args) > len(POSITIONAL):
         allowed = f'at most {len(POSITIONAL)} arguments by position; name the others'
         raise ArgumentTypeError('args', args[len(POSITIONAL)], allowed, 'is one argument by position too many')
@@ -205,81 +213,12 @@ def bind(*args: Any, **kwargs: Any) -> Arguments:
     for name, value in kwargs.items():
         if name in given:
             raise ArgumentTypeError(name, value, 'to give it once', 'is given by name and by position')
-        if name not in _CHECKS:
-            check(name, value)
+        _known(name, value, [each.name for each in fields(kind)])
     given.update(kwargs)
     if 'namespace' not in given:
         raise ArgumentTypeError('namespace', None, 'a CloudWatch namespace', 'is missing')
-    return Arguments(**given)
+    return kind(**given)
 
-
-def _lines(indentation: str, left_out: Iterable[str]) -> Iterator[str]:
-    for each in fields(Arguments):
-        if each.name not in left_out:
-            yield f'{indentation}:param {each.name}: {each.metadata["text"]}'
-
-
-def document(function: Any, left_out: Iterable[str] = ()) -> None:
-    """Replace the :data:`PLACEHOLDER` in a docstring by one line for each argument."""
-    written = function.__doc__ or ''  # python -OO leaves no docstrings
-    result: list[str] = []
-    for line in written.splitlines():
-        if line.strip() == PLACEHOLDER:
-            result += _lines(line[: len(line) - len(line.lstrip())], left_out)
-        else:
-            result.append(line)
-    function.__doc__ = '\n'.join(result)
-
-
-def _parameters(function: Callable[..., object]) -> inspect.Signature:
-    return SIGNATURE.replace(return_annotation=inspect.signature(function).return_annotation)
-
-
-def _function_like(_constructor: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Give a function the parameters of :class:`Arguments`, for type checkers, ``inspect`` and ``help()``."""
-
-    def decorate(function: Callable[..., R]) -> Callable[P, R]:
-        function.__signature__ = _parameters(function)  # type: ignore[attr-defined]  # inspect looks for it
-        document(function)
-        return function
-
-    return decorate
-
-
-def _method_like(
-    _constructor: Callable[P, object],
-) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
-    """Give a method the parameters of :class:`Arguments`."""
-    return _with_first('self')
-
-
-def _wrapper_like(
-    _constructor: Callable[P, object],
-) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, Any, P], R]]:
-    """Give the constructor of what wraps an application the parameters of :class:`Arguments` after that."""
-    return _with_first('self', 'app')
-
-
-def _with_first(*names: str) -> Callable[[Callable[..., R]], Any]:
-    def decorate(function: Callable[..., R]) -> Any:
-        first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-        signature = _parameters(function)
-        function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # inspect looks for it
-            parameters=[*first, *signature.parameters.values()]
-        )
-        return function
-
-    return decorate
-
-
-takes_arguments = _function_like(Arguments)
-"""Decorator: the function takes the arguments of an exporter."""
-
-method_takes_arguments = _method_like(Arguments)
-"""Decorator: the method takes the arguments of an exporter."""
-
-wrapper_takes_arguments = _wrapper_like(Arguments)
-"""Decorator: the method takes an application, and the arguments of an exporter."""
 
 __all__ = [
     'DEFAULTS',
@@ -287,10 +226,7 @@ __all__ = [
     'ArgumentTypeError',
     'Arguments',
     'bind',
+    'bind_as',
     'check',
-    'document',
     'ignore',
-    'method_takes_arguments',
-    'takes_arguments',
-    'wrapper_takes_arguments',
 ]

@@ -17,20 +17,13 @@ from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch
+from aws_satella.pure.outage import NO_OUTAGE, Outage, Saying
 from aws_satella.pure.outbox import Outbox
-from aws_satella.pure.replies import is_success
+from aws_satella.pure.replies import UNKNOWN, Failure, is_success
 from aws_satella.pure.temporality import Baseline
 
 MAX_BUFFERED_BYTES: Final = 64_000_000
 """Bytes of unsent items that are kept after a failed attempt, whatever ``max_buffered`` says."""
-
-
-class Saying(NamedTuple):
-    """A line for the log."""
-
-    level: str
-    message: str
-    values: tuple[object, ...] = ()
 
 
 class InFlight(NamedTuple):
@@ -39,6 +32,8 @@ class InFlight(NamedTuple):
     request: Batch
     replies: list[object]
     """Empty until there is a reply."""
+    began: float = 0.0
+    """When it was sent, on the monotonic clock."""
 
 
 class Cycle(NamedTuple):
@@ -70,11 +65,11 @@ class Ledger:
     baseline: Baseline = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     failures: int = 0
-    """Failed attempts in a row; 0 where the destination answers."""
+    """Failed requests in a row; 0 where the destination answers."""
     failed_requests: int = 0
     cycles: int = 0
     last_success: float | None = None
-    dropped_before_outage: int = 0
+    outage: Outage = NO_OUTAGE
     dropping: bool = False
     """Whether it was said since the last success that data are dropped."""
     returning: bool = False
@@ -118,9 +113,12 @@ class Ledger:
         """An attempt begins."""
         return replace(self, outbox=self.outbox.begun())
 
-    def sending(self, request: Batch, replies: list[object]) -> Ledger:
-        """Note a request before it is sent."""
-        return replace(self, in_flight=InFlight(request, replies))
+    def sending(self, request: Batch, replies: list[object], now: float = 0.0) -> Ledger:
+        """Note a request before it is sent.
+
+        :param now: monotonic seconds
+        """
+        return replace(self, in_flight=InFlight(request, replies, now))
 
     def settled(self, now: float) -> tuple[Ledger, list[Saying]]:
         """Count the request in flight as sent if there is a reply to it that means success.
@@ -129,13 +127,14 @@ class Ledger:
         """
         if self.in_flight is None:
             return self, []
-        request, replies = self.in_flight
+        request, replies, _ = self.in_flight
         if not replies or not is_success(replies[0]) or not self.outbox.holds(request):
             return replace(self, in_flight=None), []
         after = replace(
             self,
             outbox=self.outbox.accepted(request),
             failures=0,
+            outage=NO_OUTAGE,
             dropping=False,
             returning=False,
             last_success=now,
@@ -143,49 +142,54 @@ class Ledger:
             last_cycle=self._cycle_without(request.items),
         )
         sent = Saying('DEBUG', 'Sent %d metric data to %s', (len(request.items), request.envelope))
-        return after, [*self._recovered(), sent]
+        recovered = self.outage.ended(self.failures, self.outbox.buffered, self.outbox.dropped)
+        return after, [*recovered, sent]
 
     def _cycle_without(self, items: Collection[str]) -> Cycle | None:
         """The last cycle, unless some of these items are of it."""
         cycle = self.last_cycle
         return None if cycle is None or (items and cycle.has_any(items)) else cycle
 
-    def _recovered(self) -> list[Saying]:
-        if not self.failures:
-            return []
-        dropped = self.outbox.dropped - self.dropped_before_outage
-        message = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
-        return [Saying('INFO', message, (self.failures, self.outbox.buffered, dropped))]
-
     def refused(
-        self, request: Batch, culprits: Collection[int], why: str = '', *, too_large: bool = False
+        self, request: Batch, culprits: Collection[int], why: str = '', now: float = 0.0, *, too_large: bool = False
     ) -> tuple[Ledger, list[str], list[Saying]]:
         """The destination refused a request, for what is in it or because it refuses everything.
 
         :param why: the reason, for the log
+        :param now: monotonic seconds
         :param too_large: whether it was refused for its size
         :return: the ledger, the items that are discarded, and what is to be said
         """
         if not self.outbox.holds(request):
             return replace(self, failed_requests=self.failed_requests + 1, in_flight=None), [], []
         outbox, rejected = self.outbox.refused(request, culprits, too_large=too_large)
-        after = replace(self, outbox=outbox, last_cycle=self._cycle_without(rejected))
+        after = replace(
+            self,
+            outbox=outbox,
+            last_cycle=self._cycle_without(rejected),
+            failed_requests=self.failed_requests + 1,
+            in_flight=None,
+        )
         if not outbox.evidence.refuses_everything:
-            return replace(after, failed_requests=self.failed_requests + 1, in_flight=None), rejected, []
-        message = 'CloudWatch refuses everything: %s; metric data are kept until it takes some'
+            return after, rejected, []
         is_new = not self.outbox.evidence.refuses_everything
-        return after.failed(why)[0], rejected, [Saying('WARNING', message, (why,))] if is_new else []
+        outage, said = self.outage.refused(now, why, outbox.buffered, outbox.dropped, is_new=is_new)
+        return replace(after, failures=self.failures + 1, outage=outage), rejected, said
 
-    def failed(self, why: str) -> tuple[Ledger, list[Saying]]:
+    def failed(self, why: str, now: float, failure: Failure = UNKNOWN) -> tuple[Ledger, list[Saying]]:
         """A request failed for a reason that may pass. What is unsent is kept.
 
         :param why: the reason, for the log
+        :param now: monotonic seconds
+        :param failure: what the reply says
         """
+        answered = self.last_success is not None and not self.failures
+        dropped = self.outbox.dropped
+        outage, said = self.outage.failed(now, failure, answered=answered, dropped=dropped).told(
+            now, why, self.outbox.buffered, dropped
+        )
         after = replace(self, failures=self.failures + 1, failed_requests=self.failed_requests + 1, in_flight=None)
-        if self.failures:
-            return after, []
-        message = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
-        return replace(after, dropped_before_outage=self.outbox.dropped), [Saying('WARNING', message, (why,))]
+        return replace(after, outage=outage), said
 
     def aged(self, now: float) -> tuple[Ledger, list[Saying]]:
         """Drop what is older than CloudWatch takes.
@@ -205,6 +209,9 @@ class Ledger:
         cycle with room brings the increases. Elsewhere the oldest items are dropped.
         """
         surplus = self.outbox.surplus(max_buffered, MAX_BUFFERED_BYTES)
+        if surplus and self.in_flight is not None and self.outbox.holds(self.in_flight.request):
+            # A reply may still come. In part, the request would not be known by then, and its rest would go again.
+            surplus = max(surplus, len(self.in_flight.request.items))
         if not surplus:
             return replace(self, last_cycle=None), []
         if self.last_cycle is None:

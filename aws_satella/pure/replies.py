@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 
@@ -35,6 +37,14 @@ class Failure(NamedTuple):
     """The HTTP status of the reply; 0 where there was none."""
     message: str = ''
     """What the reply says."""
+    retry_after: float = 0.0
+    """For how many seconds the reply asks to send nothing."""
+    timed_out: bool = False
+    """Whether there was no reply in the time that the client waits for one."""
+
+
+UNKNOWN: Final = Failure()
+"""A failure that says nothing of itself."""
 
 
 CONTENT_TYPES: Final = ('application/x-amz-json-', 'text/xml', 'application/cbor')
@@ -188,3 +198,37 @@ def verdict(failure: Failure) -> Verdict:
         return Verdict.RETRY
     refused = failure.status == 400 and failure.code != '' and not failure.code.isdigit()
     return VERDICTS.get(failure.code, Verdict.SPLIT if refused else Verdict.RETRY)
+
+
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
+"""How much of a ``Retry-After`` is honoured. A proxy may ask for a day."""
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float:
+    """Seconds for which a reply asks to send nothing, by its ``Retry-After``: at most five minutes; 0 for none.
+
+    A date in it is compared with the date of the reply itself where that has one, since the clock of this machine may
+    be wrong.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+
+    :param headers: of the reply, with names in lower case
+    :param now: UNIX seconds
+    """
+    value = headers.get('retry-after', '').strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value[:20]), MAX_RETRY_AFTER_SECONDS))
+    until = _http_date(value)
+    if until is None:
+        return 0.0
+    date = _http_date(headers.get('date', ''))
+    return min(max(0.0, until - (now if date is None else date)), MAX_RETRY_AFTER_SECONDS)
+
+
+def _http_date(value: str) -> float | None:
+    """The UNIX seconds of a date in a header; None where it is none."""
+    try:
+        date: datetime = parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None

@@ -36,14 +36,14 @@ def next_slot(now: float, slot: float, interval: float) -> float:
 
 
 def backoff(failures: int, fraction: float) -> float:
-    """Seconds to wait after so many failed attempts in a row: a random part of 2ⁿ, at most a minute.
+    """Seconds to wait after so many failed requests in a row: a random part of 2ⁿ⁻¹, at most a minute.
 
     https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
 
     :param failures: at least 1
     :param fraction: a random number from [0, 1)
     """
-    return fraction * min(MAX_BACKOFF_SECONDS, 2.0 ** min(failures, 6))
+    return fraction * min(MAX_BACKOFF_SECONDS, 2.0 ** min(failures - 1, 6))
 
 
 def outlasts(elapsed: float, requests: int, left: float, seconds: float) -> bool:

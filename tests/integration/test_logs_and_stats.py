@@ -16,7 +16,7 @@ from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects import complaints
-from aws_satella.effects.delivery import ExportStats
+from aws_satella.effects.stats import ExportStats
 
 
 def _records(caplog: pytest.LogCaptureFixture, least: int = logging.DEBUG) -> list[logging.LogRecord]:

@@ -7,17 +7,18 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import EMPTY, GARBAGE, HANG, NO_CONTENT, OK, PORTAL, RESET, Endpoint, Reply, error
-from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock
+from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock, kill
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import delivery, snapshot
+from aws_satella.effects import attempts, snapshot
 from aws_satella.effects import loop as loop_module
 
 THROTTLING = error('ThrottlingException', 400, 'Rate exceeded')
@@ -287,7 +288,7 @@ def test_data_older_than_two_weeks_are_dropped(
     """CloudWatch would refuse them, and with them all that goes in the same request."""
     ahead, now = [0.0], time.time
     clock = SimpleNamespace(time=lambda: now() + ahead[0], monotonic=time.monotonic)
-    monkeypatch.setattr(delivery, 'time', clock)
+    monkeypatch.setattr(attempts, 'time', clock)
     monkeypatch.setattr(snapshot, 'time', clock)
     Ticks()
     endpoint.behave = lambda _request: RESET
@@ -327,3 +328,154 @@ def test_throttling_in_other_words_costs_no_data(code: str, endpoint: Endpoint) 
     exporter.delivery.attempt()
     assert [datum['Value'] for datum in endpoint.data] == list(range(40))
     assert_conserved(exporter, endpoint, 40)
+
+
+# --- partial outages
+
+
+class _EveryThird:
+    """Fails every third request."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    def __call__(self, _request: object) -> Reply:
+        self.requests += 1
+        return OK if self.requests % 3 else error('ServiceUnavailable', 503)
+
+
+def test_nothing_is_dropped_while_every_third_request_fails(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first failure after a success is tried again at once, so each cycle sends all that there is: at 2,000 series
+    a second nothing waits for long or is dropped, with one request in flight, and nothing is said of it."""
+    caplog.set_level(logging.INFO, 'aws_satella')
+    for index in range(200):
+        getMetric('orders', 'counter').runtime(1, shop=str(index))
+    endpoint.behave = _EveryThird()
+    client = _Counted(endpoint.client())
+    with exporting(endpoint, 0.1, max_buffered=500, client_factory=lambda: client) as exporter:
+        wait_for(lambda: exporter.stats.cycles >= 10, 'ten cycles', DEADLINE)
+        stats = exporter.stats
+        assert stats.dropped == 0
+        assert stats.buffered <= 201  # no more than the cycle that is being sent
+        assert stats.failed_requests >= 3
+    assert client.at_once == 0
+    assert exporter.stats.dropped == exporter.stats.buffered == 0
+    assert_conserved(exporter, endpoint, exporter.stats.cycles * 201)
+    assert not [record for record in caplog.records if 'CloudWatch' in record.getMessage()]
+
+
+def test_a_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much waits: two requests, and then the back-off for two failures."""
+    backoff = _Recorded(1e6)
+    monkeypatch.setattr(loop_module, 'backoff', backoff)
+    with exporting(endpoint, 3600, max_send_at_once=1) as exporter:
+        for index in range(50):
+            getMetric(f'm{index}', 'int').runtime(1)
+        assert exporter.flush(DEADLINE)
+        endpoint.behave = lambda _request: RESET
+        received = len(endpoint.received)
+        assert not exporter.flush(DEADLINE)
+        assert len(endpoint.received) == received + 2
+        wait_for(lambda: backoff.asked, 'the back-off', DEADLINE)
+        assert [failures for failures, _ in backoff.asked] == [2]
+        _heal(endpoint)
+
+
+# --- when the destination asks for a pause
+
+
+def _asking(value: str) -> Reply:
+    return Reply(503, b'{}', (('Retry-After', value),))
+
+
+@pytest.mark.parametrize('as_date', [False, True])
+def test_a_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two requests lies what ``Retry-After`` says, whether a back-off or a cycle would come before it. Cycles
+    take their snapshots meanwhile, and what they took arrives with the timestamps of their own."""
+    monkeypatch.setattr(loop_module, 'backoff', _Recorded(0.0))
+    ticks = Ticks()
+
+    def busy(_request: object) -> Reply:
+        asked_at.append(time.monotonic())
+        return _asking(formatdate(time.time() + 3, usegmt=True) if as_date else '2')
+
+    asked_at: list[float] = []
+    with exporting(endpoint, 0.1) as exporter:
+        wait_for(lambda: exporter.stats.sent, 'health', DEADLINE)
+        endpoint.behave = busy
+        wait_for(lambda: asked_at, 'the wish', DEADLINE)
+        _heal(endpoint)
+        cycles, arrived = exporter.stats.cycles, len(endpoint.data)
+        wait_for(lambda: exporter.stats.cycles >= cycles + 3, 'cycles meanwhile', DEADLINE)
+        wait_for(lambda: len(endpoint.data) > arrived, 'the end of the pause', DEADLINE)
+        # The date of a reply is cut to whole seconds.
+        assert next(each for each in endpoint.received if each.at > asked_at[0]).at - asked_at[0] >= 1.9
+        assert len(asked_at) == 1
+        assert exporter.stats.failed_requests == 1
+    assert [datum['Value'] for datum in endpoint.data] == list(range(len(ticks)))
+
+
+def test_only_callers_and_the_end_do_not_wait(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each flush, and the last export, tries once, whatever was asked for; cycles do not."""
+    monkeypatch.setattr(loop_module, 'backoff', _Recorded(0.0))
+    Ticks()
+    endpoint.behave = lambda _request: _asking('86400')
+    with exporting(endpoint, 0.05) as exporter:
+        wait_for(lambda: exporter.stats.cycles >= 5, 'cycles', DEADLINE)
+        assert len(endpoint.received) == 1
+        for requests in (2, 3):
+            assert not exporter.flush(DEADLINE)
+            assert len(endpoint.received) == requests
+        cycles = exporter.stats.cycles
+        wait_for(lambda: exporter.stats.cycles >= cycles + 3, 'cycles after it', DEADLINE)
+        assert len(endpoint.received) == 3
+    assert len(endpoint.received) == 4
+    stats = exporter.stats
+    assert (stats.sent, stats.buffered, stats.dropped) == (0, 0, stats.cycles)
+
+
+def test_a_successor_honours_the_same_wish(endpoint: Endpoint) -> None:
+    """It takes over the pause with the data."""
+    Ticks()
+    endpoint.behave = lambda _request: _asking('300')
+    with exporting(endpoint, 3600) as first:
+        wait_for(lambda: first.stats.failed_requests, 'the wish', DEADLINE)
+        kill(first)
+    _heal(endpoint)
+    second = AWSSatellaExporterThread('Test', interval=0.05, client_factory=endpoint.client)
+    second.succeed(first)
+    second.start()
+    try:
+        wait_for(lambda: second.stats.cycles >= 4, 'cycles', DEADLINE)
+        assert len(endpoint.received) == 1
+        assert second.flush(DEADLINE)
+    finally:
+        second.terminate().join(DEADLINE)
+    assert [datum['Value'] for datum in endpoint.data] == list(range(second.stats.cycles))
+
+
+def test_a_long_outage_is_said_again_once_an_hour(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """How long it has lasted, what is kept, and what was dropped since it began."""
+    ahead = [0.0]
+    clock = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + ahead[0])
+    monkeypatch.setattr(attempts, 'time', clock)
+    Ticks()
+    endpoint.behave = lambda _request: RESET
+    with exporting(endpoint, 0.05, max_buffered=2) as exporter:
+        wait_for(lambda: exporter.stats.dropped >= 2, 'an outage', DEADLINE)
+        assert len(_lines(caplog, 'Exports to CloudWatch')) == 1
+        for hours in (2, 5):
+            ahead[0] = hours * 3600.0 + 60
+            wait_for(lambda each=hours: _lines(caplog, f'failed for {each} h 1 min'), 'the reminder', DEADLINE)
+            failed = exporter.stats.failed_requests
+            wait_for(lambda before=failed: exporter.stats.failed_requests > before + 2, 'more failures', DEADLINE)
+        reminders = _lines(caplog, 'Exports to CloudWatch have failed')
+        assert len(reminders) == 2
+        for line in reminders:
+            assert re.search(r'; [23] metric data are kept, [1-9]\d* were dropped: \w+Error\(', line)
+        _heal(endpoint)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)

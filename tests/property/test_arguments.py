@@ -24,8 +24,9 @@ import aws_satella
 from aws_satella import AWSSatellaExporterThread, export_once, preview, start_if_not_started
 from aws_satella.contrib import asgi, wsgi
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits
-from aws_satella.pure.arguments import DEFAULTS, bind, check, document, ignore, method_takes_arguments, takes_arguments
+from aws_satella.pure.arguments import DEFAULTS, bind, check, ignore
 from aws_satella.pure.plan import Plan
+from aws_satella.pure.signatures import document, method_takes_arguments, takes_arguments
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -159,11 +160,14 @@ def test_a_property_names_every_argument(argument: str) -> None:
 )
 def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
     """Everything that takes the arguments of an exporter has exactly these keywords, kinds and defaults. What wraps an
-    application takes that first."""
+    application takes that first, and ``export_once`` a timeout last."""
     parameters = dict(inspect.signature(function).parameters)
     if function in (asgi.Exporter, wsgi.Exporter):
         assert next(iter(parameters)) == 'app'
         del parameters['app']
+    if function is export_once:
+        timeout = parameters.pop('timeout')
+        assert (timeout.default, timeout.kind) == (None, inspect.Parameter.KEYWORD_ONLY)
     assert {name: parameter.default for name, parameter in parameters.items()} == EXPECTED
     assert list(parameters) == list(EXPECTED)
     kinds = {name: parameter.kind for name, parameter in parameters.items()}
@@ -346,9 +350,29 @@ def test_a_wrong_call_says_what_is_wrong(
     """A missing, doubled, unknown or surplus argument is a ``TypeError`` that names it, as of any function."""
     with pytest.raises(ArgumentTypeError) as raised:
         function(*args, **kwargs)
-    assert str(raised.value) == said
+    assert str(raised.value).replace(', timeout.' if function is export_once else '.', '.') == said
     assert raised.value.argument == said.split(':')[0]
     assert isinstance(raised.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ('timeout', 'wrong', 'problem'),
+    [
+        (-1, ArgumentError, 'timeout: -1 is not allowed'),
+        (float('nan'), ArgumentError, 'timeout: nan is not allowed'),
+        (float('inf'), ArgumentError, 'timeout: inf is not allowed'),
+        ('2', ArgumentTypeError, "timeout: '2' is of type str"),
+        (True, ArgumentTypeError, 'timeout: True is of type bool'),
+    ],
+)
+def test_a_timeout_is_a_number_of_seconds(timeout: Any, wrong: type[Exception], problem: str) -> None:
+    """The timeout of ``export_once`` is checked like every argument, before anything is exported. No other function
+    has one."""
+    with pytest.raises(wrong) as raised:
+        export_once('N', timeout=timeout)
+    assert str(raised.value) == f'{problem}; allowed: a number of seconds, at least 0'
+    with pytest.raises(ArgumentTypeError, match='timeout: 2 is given for an unknown argument'):
+        bind('N', timeout=2)
 
 
 @given(plain, st.integers())

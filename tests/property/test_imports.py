@@ -26,6 +26,7 @@ ALLOWED = {
     'dataclasses': {'KW_ONLY', 'dataclass', 'field', 'fields', 'replace'},
     'datetime': {'date', 'datetime', 'timedelta', 'timezone'},
     'difflib': {'get_close_matches'},
+    'email.utils': {'parsedate_to_datetime'},
     'enum': None,
     'fnmatch': {'fnmatchcase'},
     'functools': {'partial'},

@@ -14,6 +14,7 @@ from aws_satella.pure import ledger as ledger_module
 from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.ledger import Ledger, Saying
+from aws_satella.pure.replies import Failure
 
 DAY = 24 * 60 * 60
 MAX_BYTES = 150
@@ -22,6 +23,7 @@ MAX_BYTES = 150
 PORTAL = {'ResponseMetadata': {'HTTPStatusCode': 200, 'HTTPHeaders': {'content-type': 'text/html'}}}
 """A reply that did not come from CloudWatch: it counts as none."""
 BEGINS = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
+GOES_ON = 'Exports to CloudWatch have failed for %s; %d metric data are kept, %d were dropped: %s'
 ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
 DROPS = 'Metric data are dropped, the oldest first: %d that are %s'
 RETURNS = 'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
@@ -77,6 +79,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.failures = self.failed_requests = self.cycles = self.dropped_before_outage = 0
         self.last_success: float | None = None
         self.drop_was_said = self.return_was_said = False
+        self.began = self.said_at = 0.0
+        self.outage_was_said = False
+        self.resumes = 0.0
         self.envelope = 'N'
 
     def teardown(self) -> None:
@@ -92,8 +97,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(baseline)
         self.baseline = baseline
 
-    @rule(days=st.sampled_from((1, 6, 15)))
-    def time_passes(self, days: int) -> None:
+    @rule(days=st.sampled_from((0.01, 0.03, 1, 6, 15)))
+    def time_passes(self, days: float) -> None:
         self.now += days * DAY
 
     # --- collecting
@@ -155,7 +160,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert request is not None
         assert {each.item for each in self.waiting}.issuperset(request.items)
         self.flight = Flight(request, [])
-        self.ledger = self.ledger.sending(*self.flight)
+        self.ledger = self.ledger.sending(*self.flight, self.now)
 
     @precondition(lambda self: self.flight is not None)
     @rule(reply=st.sampled_from((None, {}, 'reply', PORTAL)))
@@ -170,14 +175,15 @@ class LedgerMachine(RuleBasedStateMachine):
         flight, self.flight = self.flight, None
         if flight is not None and flight.replies and flight.replies[0] is not PORTAL:
             number = len(flight.request.items)
-            if self.failures:
+            if self.outage_was_said:
                 dropped = self.dropped - self.dropped_before_outage
                 expected.append(Saying('INFO', ENDS, (self.failures, len(self.waiting), dropped)))
             expected.append(Saying('DEBUG', SENT, (number, self.envelope)))
             self.take_out(flight.request.items)
             self.sent += number
             self.failures, self.last_success = 0, self.now
-            self.drop_was_said = self.return_was_said = False
+            self.drop_was_said = self.return_was_said = self.outage_was_said = False
+            self.resumes = 0.0
             self.touched(flight.request.items)
         assert said == expected
 
@@ -207,12 +213,33 @@ class LedgerMachine(RuleBasedStateMachine):
         assert said == expected
 
     @precondition(lambda self: self.flight is not None and not self.flight.replies)
-    @rule(why=st.sampled_from(('timeout', 'throttled')))
-    def failed(self, why: str) -> None:
-        self.ledger, said = self.ledger.failed(why)
-        assert said == ([] if self.failures else [Saying('WARNING', BEGINS, (why,))])
+    @rule(
+        why=st.sampled_from(('timeout', 'throttled')),
+        failure=st.builds(Failure, retry_after=st.sampled_from((0.0, 0.0, 7.0, 300.0)), timed_out=st.booleans()),
+    )
+    def failed(self, why: str, failure: Failure) -> None:
+        """The first failure after a success is tried again at once and said nothing of; another one begins an outage,
+        which is said again once an hour."""
+        self.ledger, said = self.ledger.failed(why, self.now, failure)
+        at_once = self.last_success is not None and not self.failures
+        at_once = at_once and not failure.timed_out and not failure.retry_after
+        assert self.ledger.outage.tries_at_once == at_once
         if not self.failures:
-            self.dropped_before_outage = self.dropped
+            self.dropped_before_outage, self.began = self.dropped, self.now
+        expected: list[Saying] = []
+        if not at_once and not self.outage_was_said:
+            expected.append(Saying('WARNING', BEGINS, (why,)))
+        elif not at_once and self.now - self.said_at >= 3600:
+            minutes = int(self.now - self.began) // 60
+            spent = f'{minutes // 60} h {minutes % 60} min'
+            dropped = self.dropped - self.dropped_before_outage
+            expected.append(Saying('WARNING', GOES_ON, (spent, len(self.waiting), dropped, why)))
+        assert said == expected
+        if expected:
+            self.outage_was_said, self.said_at = True, self.now
+        if failure.retry_after:
+            self.resumes = max(self.resumes, self.now + failure.retry_after)
+        assert self.ledger.outage.resumes == self.resumes
         self.failures += 1
         self.failed_requests += 1
         self.flight = None
@@ -226,7 +253,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.reply_comes({})
             self.settled()
         elif outcome == 'failed':
-            self.failed('reset')
+            self.failed('reset', Failure())
         else:
             self.refused(frozenset({0} if outcome == 'named' else ()))
 
@@ -277,9 +304,9 @@ class LedgerMachine(RuleBasedStateMachine):
         kept = self.waiting
         while len(kept) > max_buffered or sum(len(each.item) for each in kept) > MAX_BYTES:
             kept = kept[1:]
-        return kept
+        in_flight = len(self.flight.request.items) if self.flight is not None else 0
+        return kept if len(kept) == len(self.waiting) else self.waiting[max(in_flight, len(self.waiting) - len(kept)) :]
 
-    @precondition(lambda self: self.flight is None)
     @rule(max_buffered=st.integers(0, 8))
     def bounded(self, max_buffered: int) -> None:
         self.ledger, said = self.ledger.bounded(max_buffered)
@@ -299,6 +326,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.cycle = None
         assert said == expected
         assert self.ledger.outbox.buffered <= max_buffered
+        if self.flight is not None and self.flight.request.items[0] not in {each.item for each in self.waiting}:
+            self.lost.append(self.flight)
+            self.flight = None
 
     @rule()
     def given_up(self) -> None:
@@ -428,7 +458,7 @@ def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
     elif between == 'aged':
         ledger, left = ledger.aged(later + 1)[0], []
     counted = ledger.outbox.discarded
-    ledger, _ = ledger.failed('no answer')
+    ledger, _ = ledger.failed('no answer', 1.0)
     ledger, said = ledger.bounded(len(left))
     assert list(ledger.outbox.waiting()) == left
     assert ledger.baseline == {'cycle': 1}
@@ -498,7 +528,7 @@ def test_an_outage_is_said_once(events: list[str]) -> None:
     ledger = Ledger()
     lines: list[str] = []
     for event in events:
-        before = ledger.failures
+        before = ledger.outage.said is not None
         said: list[Saying] = []
         if event == 'cycle':
             ledger = ledger.recorded(Batch('N', 1.0, ['a 1', 'a 2']), 0, {}, returnable=False)
@@ -507,12 +537,12 @@ def test_an_outage_is_said_once(events: list[str]) -> None:
         elif event == 'drop':
             ledger, said = ledger.bounded(1)
         elif ledger.outbox.buffered and event == 'fail':
-            ledger, said = ledger.sending(_request(ledger), []).failed('no answer')
+            ledger, said = ledger.sending(_request(ledger), []).failed('no answer', 1.0)
         elif ledger.outbox.buffered:
             ledger, said = ledger.sending(_request(ledger), [{}]).settled(2.0)
             assert [saying.message for saying in said] == ([ENDS] if before else []) + [SENT]
             assert len(lines) == len(set(lines))
-            assert (BEGINS in lines) == (before > 0)
+            assert (BEGINS in lines) == before
             lines = []
             said = []
         lines += [saying.message for saying in said]
@@ -523,8 +553,8 @@ def test_the_end_of_an_outage_says_what_it_cost() -> None:
     """The line at the end of an outage has the failed attempts, what was kept, and what was dropped in this outage."""
     ledger = _recorded(Ledger(), 'a 1', 'a 2', 'a 3').cycle_ended()
     ledger, _ = ledger.bounded(2)
-    ledger, _ = ledger.failed('first')
-    ledger, _ = ledger.failed('second')
+    ledger, _ = ledger.failed('first', 1.0)
+    ledger, _ = ledger.failed('second', 2.0)
     ledger, _ = ledger.bounded(1)
     ledger, said = ledger.sending(_request(ledger), [{}]).settled(2.0)
     assert said[0] == Saying('INFO', ENDS, (2, 1, 1))
@@ -537,7 +567,9 @@ def test_dropping_is_said_again_in_the_next_outage() -> None:
     ledger, said = ledger.bounded(1)
     assert [saying.message for saying in said] == [DROPS]
     ledger = _recorded(_sent(ledger), 'b 1', 'b 2').cycle_ended()
-    ledger, said = ledger.failed('no answer')
+    ledger, said = ledger.failed('no answer', 1.0)
+    assert said == [], 'it is tried again at once'
+    ledger, said = ledger.failed('no answer', 1.0)
     assert [saying.message for saying in said] == [BEGINS]
     ledger, said = ledger.bounded(1)
     assert [saying.message for saying in said] == [DROPS]
@@ -549,7 +581,7 @@ def test_a_loss_by_age_is_counted_for_good() -> None:
     ledger = _recorded(Ledger({'cycle': 0}), 'a 1', baseline={'cycle': 1})
     ledger = ledger.added(Batch('N', 2.0 + limits.MAX_AGE_SECONDS, ['a 2', 'a 3']), 0)
     ledger, _ = ledger.aged(2.0 + limits.MAX_AGE_SECONDS)
-    ledger, _ = ledger.failed('no answer')
+    ledger, _ = ledger.failed('no answer', 1.0)
     ledger, _ = ledger.bounded(1)
     assert (list(ledger.outbox.waiting()), ledger.outbox.dropped, ledger.baseline) == (['a 3'], 2, {'cycle': 1})
 
@@ -584,7 +616,7 @@ def test_a_ledger_is_a_value() -> None:
         full.cycle_ended(),
         full.sending(request, []),
         full.refused(request, ())[0],
-        full.failed('no answer')[0],
+        full.failed('no answer', 1.0)[0],
         full.aged(2.0 + limits.MAX_AGE_SECONDS)[0],
         full.bounded(1)[0],
         full.given_up(),

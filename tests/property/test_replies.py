@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from unittest.mock import MagicMock
 
 import botocore.exceptions
@@ -20,6 +22,7 @@ from aws_satella.pure.replies import (
     asks_for_new_client,
     is_success,
     is_too_large,
+    retry_after,
     verdict,
 )
 
@@ -227,3 +230,37 @@ def test_the_errors_of_the_model_are_in_the_table() -> None:
             status = shape.metadata.get('error', {}).get('httpStatusCode', 400)
             assert verdict(Failure(code, status)) is expected
     assert SERVICE.resolved_protocol in botocore.parsers.PROTOCOL_PARSERS
+
+
+# --- when to come back
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+seconds = st.integers(-(10**6), 10**6)
+
+
+def _date(ahead: int) -> str:
+    return format_datetime(NOW + timedelta(seconds=ahead), usegmt=True)
+
+
+@given(st.integers(0, 10**30), st.text(' \t', max_size=2))
+def test_seconds_to_wait(number: int, blanks: str) -> None:
+    """``Retry-After`` in seconds is taken as it is, up to five minutes."""
+    assert retry_after({'retry-after': f'{blanks}{number}{blanks}'}, NOW.timestamp()) == min(number, 300)
+
+
+@given(ahead=seconds, skew=seconds, dated=st.booleans())
+def test_a_date_to_wait_for(ahead: int, skew: int, dated: bool) -> None:
+    """A date is as far ahead as the reply says that it is, whatever the clock of this machine; where the reply has no
+    date, as the clock says."""
+    headers = {'retry-after': _date(ahead), **({'date': _date(0)} if dated else {})}
+    now = NOW.timestamp() + skew
+    assert retry_after(headers, now) == min(max(ahead - (0 if dated else skew), 0), 300)
+
+
+@given(st.text())
+@pytest.mark.parametrize('value', ['', '-1', '1.5', 'soon', '²', 'Wed, 99 Oct 2015 07:28:00 GMT', 'Wed, 21 Oct 99999'])
+def test_what_says_nothing(value: str, date: str) -> None:
+    """A value that is neither seconds nor a date is no wish, and a date of the reply that is none is not used."""
+    assert retry_after({'retry-after': value, 'date': date}, NOW.timestamp()) == 0
+    assert retry_after({'date': date}, NOW.timestamp()) == 0
+    assert 0 <= retry_after({'retry-after': date}, NOW.timestamp()) <= 300

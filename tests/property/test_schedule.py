@@ -54,10 +54,10 @@ def test_the_phase(first: float, interval: float, fraction: float) -> None:
 
 @given(st.integers(1, 10**6), fractions)
 def test_backoff(failures: int, fraction: float) -> None:
-    """The wait is a random part of 2ⁿ seconds, at most a minute, however many failures there were."""
+    """The wait is a random part of 2ⁿ⁻¹ seconds, at most a minute, however many failures there were."""
     wait = backoff(failures, fraction)
-    assert 0 <= wait <= min(MAX_BACKOFF_SECONDS, 2.0 ** min(failures, 100))
-    assert wait == pytest.approx(fraction * min(60.0, 2.0 ** min(failures, 100)))
+    assert 0 <= wait <= min(MAX_BACKOFF_SECONDS, 2.0 ** min(failures - 1, 100))
+    assert wait == pytest.approx(fraction * min(60.0, 2.0 ** min(failures - 1, 100)))
 
 
 @given(fractions)

@@ -15,7 +15,7 @@ import pytest
 from satella.instrumentation.metrics import getMetric
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import delivery, snapshot
+from aws_satella.effects import attempts, snapshot
 from support.endpoint import Endpoint
 
 DEADLINE = 20.0
@@ -112,6 +112,6 @@ def fast_clock(monkeypatch: pytest.MonkeyPatch, speed: float = 600.0) -> Callabl
     def clock() -> float:
         return start + (time.monotonic() - zero) * speed
 
-    for module in (delivery, snapshot):
+    for module in (attempts, snapshot):
         monkeypatch.setattr(module, 'time', SimpleNamespace(time=clock, monotonic=time.monotonic))
     return clock

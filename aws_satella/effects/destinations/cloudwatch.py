@@ -10,18 +10,25 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 from botocore.client import BaseClient
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 
 from aws_satella.effects.destinations.encoded import STUB, Encoded, stubs
 from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
-from aws_satella.pure.replies import Failure, content_type, is_success, status
+from aws_satella.pure.replies import Failure, content_type, is_success, retry_after, status
 
 MAX_BYTES_AS_DICTIONARIES: Final = 100_000
 """Bytes of items in a request that botocore serialises: other protocols than JSON take up to nine times as many."""
@@ -221,13 +228,22 @@ def describe(error: BaseException) -> Failure:
     """What a failed send says, as plain values. An error that is neither a reply nor of botocore says nothing."""
     if isinstance(error, ParamValidationError):
         return Failure('ParamValidationError', message=str(error))
+    timed_out = isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError))
     if isinstance(error, BotoCoreError):
-        return Failure(type(error).__name__, message=str(error))
+        return Failure(type(error).__name__, message=str(error), timed_out=timed_out)
     if not isinstance(error, ClientError):
-        return Failure()
+        return Failure(timed_out=timed_out)
     try:
-        details = error.response.get('Error', {})
-        status = int(error.response.get('ResponseMetadata', {}).get('HTTPStatusCode', 0))
-        return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')))
+        details, metadata = error.response.get('Error', {}), error.response.get('ResponseMetadata', {})
+        status = int(metadata.get('HTTPStatusCode', 0))
+        return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')), _pause(metadata))
     except Exception:  # botocore passes on any form that a reply may have
         return Failure()
+
+
+def _pause(metadata: Any) -> float:
+    """Seconds for which a reply asks to send nothing."""
+    try:
+        return retry_after(metadata['HTTPHeaders'], time.time())
+    except Exception:  # as above
+        return 0.0

@@ -1,0 +1,204 @@
+"""Attempts to send what is unsent: acts on what the pure core decides, and keeps the ledger of what became of it.
+
+What may live here: sending, waiting for replies, calling back. What may not: reading, schedules.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from functools import partial
+
+from aws_satella.effects.complaints import Complaints
+from aws_satella.effects.destinations.clients import MadeClient
+from aws_satella.effects.destinations.cloudwatch import UnusableBodyError, describe
+from aws_satella.effects.dispatch import Dispatch
+from aws_satella.effects.pacing import Pace
+from aws_satella.effects.patience import HANGS, Patience, Watch, say_if_it_hangs
+from aws_satella.effects.sender import Sender
+from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats import putmetricdata
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Item
+from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.outage import Saying
+from aws_satella.pure.outbox import Outbox
+from aws_satella.pure.points import Discarded, Reason
+from aws_satella.pure.replies import Verdict, asks_for_new_client, is_too_large, verdict
+from aws_satella.pure.schedule import outlasts
+
+
+class Attempts(Sender):
+    """Sends what is in the outbox of one exporter.
+
+    :param arguments: how it is sent
+    :param client: what sends it; made by the factory in the arguments, so that it can be made again
+    :param is_watched: whether a thread looks at its requests, and says of one that it hangs
+    """
+
+    def __init__(self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False) -> None:
+        super().__init__(client)
+        self.arguments = arguments
+        """May be replaced. A change takes effect with the next cycle."""
+        self._used = arguments
+        """The arguments of the present cycle."""
+        self._made_client = MadeClient(client)
+        self.ledger = Ledger()
+        self.complaints = Complaints()
+        self.pace = Pace()
+        self.patience = Patience()
+        self._is_watched = is_watched
+        self.must_try = True
+        """Whether the attempt is made though the destination asked for a pause: a caller waits, or the process ends."""
+        self.halted = False
+        """Whether to send nothing more. What is read meanwhile is left to the successor."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is unsent, and the count of all others."""
+        return self.ledger.outbox
+
+    def attempt(self) -> None:
+        """Send what is in the outbox, oldest first, until all is sent, a send fails, everything is refused, or the
+        caller's time is over.
+
+        The first failure after a success is tried again at once. So there are at most twice as many requests, and one
+        more, as there are items.
+        """
+        if not self.must_try and time.monotonic() < self.ledger.outage.resumes:
+            return
+        earlier = self.patience.dispatch
+        if earlier is not None and not self._await(earlier) and self.patience.dispatch is earlier:
+            return  # its reply may still come
+        self._settle()
+        self._apply(self.ledger.aged(time.time()))
+        if self._made_client.lacks_credentials:
+            factory = self.arguments.client_factory
+            self.client = self._made_client.with_credentials(self.client, factory, self.complaints)
+        self.ledger = self.ledger.begun()
+        if self.outbox.buffered:
+            with Watch(self.look) if self._is_watched else nullcontext():
+                self._drain()
+
+    def _drain(self) -> None:
+        """Send one request after the other."""
+        fill = self.ledger.failures > 0
+        began, requests, buffered = time.monotonic(), 0, self.outbox.buffered
+        while not self.halted and self.outbox.buffered and self.patience.has_time():
+            # A caller may have begun to wait since the last request.
+            fill = (
+                fill
+                or self.pace.hurried
+                or self._is_slow(time.monotonic() - began, requests, buffered - self.outbox.buffered)
+            )
+            room = self._room(self.outbox.envelope, self._used.max_send_at_once, fill=fill)
+            request = self.outbox.next(room, putmetricdata.metric)
+            if request is None or not self._send(request):
+                break
+            requests += 1
+
+    def make_client_again(self) -> None:
+        """Make another client, unless user code has replaced the one that was made.
+
+        :raises aws_satella.InitializationError: it cannot be made; the one before stays
+        """
+        self.client = self._made_client.again(self.client, self.arguments.client_factory)
+
+    def look(self) -> float:
+        """Say of the request in flight that it hangs. Another thread may call this.
+
+        :return: after how many seconds to look again
+        """
+        return say_if_it_hangs(self.ledger, self.client, self.complaints)
+
+    def _is_slow(self, elapsed: float, requests: int, sent: int) -> bool:
+        """Whether an export in small requests would outlast half the interval."""
+        left = self.outbox.buffered * requests / sent if sent else 0
+        return outlasts(elapsed, requests, left, float(self.arguments.interval) / 2)
+
+    def give_up(self) -> int:
+        """Count what is unsent as dropped: there is no more time.
+
+        :return: how many data were dropped
+        """
+        self._settle()
+        unsent = self.outbox.buffered
+        self.ledger = self.ledger.given_up()
+        return unsent
+
+    def _send(self, request: Batch) -> bool:
+        """Send one request. False where nothing more can be sent for now."""
+        replies: list[object] = []
+        self.ledger = self.ledger.sending(request, replies, time.monotonic())
+        post = partial(self._post, request, replies)
+        if self.patience.deadline is None:
+            return self._outcome(request, replies, post)
+        dispatch = self.patience.dispatch = Dispatch(request, replies, post)
+        dispatch.start()
+        return self._await(dispatch)
+
+    def _await(self, dispatch: Dispatch) -> bool:
+        """Wait for a request in another thread. False where its outcome is not known yet, or nothing more can be
+        sent."""
+        if not self.patience.wait(dispatch, self.look):
+            return False
+        self.patience.dispatch = None
+        return self._outcome(dispatch.request, dispatch.replies, dispatch.result)
+
+    def _outcome(self, request: Batch, replies: list[object], result: Callable[[], None]) -> bool:
+        """Act on what became of a request. False where nothing more can be sent for now.
+
+        :param result: sends it, or raises what was raised
+        """
+        try:
+            result()
+        except UnusableBodyError:
+            return True  # nothing was sent, and what goes next is cut to the room that there is now
+        except self.complaints.tolerate as error:
+            if not replies:
+                return self._failed(request, error)
+        self._settle()
+        return True
+
+    def _failed(self, request: Batch, error: BaseException) -> bool:
+        """Act on a failed send, and tell. False where nothing more can be sent for now."""
+        failure = describe(error)
+        why = self.complaints.shown(error) + (f', status {failure.status}' if failure.status else '')
+        self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', why)
+        self._made_client.lacks_credentials = asks_for_new_client(failure)
+        goes_on = verdict(failure) is Verdict.SPLIT
+        rejected: list[Item] = []
+        if goes_on:
+            # A subclass that sends the data itself may have changed their order, so that positions say nothing.
+            culprits = putmetricdata.culprits(failure.message) if self.send_metrics is None else frozenset[int]()
+            ledger, rejected, said = self.ledger.refused(
+                request, culprits, why, time.monotonic(), too_large=is_too_large(failure)
+            )
+            self._apply((ledger, said))
+            goes_on = not self.outbox.evidence.refuses_everything
+        else:
+            self._apply(self.ledger.failed(why, time.monotonic(), failure))
+            goes_on = self.ledger.outage.tries_at_once
+            if failure.timed_out:
+                self.patience.request_timed_out(self.ledger)
+        self.complaints.call(self._used.call_on_metric_upload_fails, error)
+        self._report([Discarded(putmetricdata.metric_data(item), Reason.REJECTED, error) for item in rejected])
+        return goes_on
+
+    def _settle(self) -> None:
+        """Count a reply that is not counted yet. A request in another thread is left alone, since it may still come."""
+        if self.patience.dispatch is None:
+            sent = self.outbox.sent
+            self._apply(self.ledger.settled(time.time()))
+            if self.outbox.sent > sent:
+                self.complaints.forget(HANGS)
+
+    def _apply(self, transition: tuple[Ledger, list[Saying]]) -> None:
+        """Take a new ledger, and say what is to be said of it."""
+        self.ledger, said = transition
+        for saying in said:
+            self.complaints.say(saying.level, saying.message, *saying.values)
+
+    def _report(self, discarded: Iterable[Discarded]) -> None:
+        self.complaints.report(discarded, self._used.call_on_discarded_metric)

@@ -1,0 +1,116 @@
+"""One export in the thread of its caller, or by the exporter that exports the same.
+
+What may live here: who exports for a call, and what became of it. What may not: the ledgers of a process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from aws_satella.effects.delivery import Delivery, key_of
+from aws_satella.effects.destinations.clients import make_client
+from aws_satella.effects.exporter import AWSSatellaExporterThread
+from aws_satella.effects.patience import MAX_WAIT_SECONDS
+from aws_satella.effects.process import _Process, _this_process
+from aws_satella.effects.stats import ExportStats
+from aws_satella.effects.succession import Call, inherit, waits_for_this_thread
+from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.once import OnceArguments, bind_once, takes_arguments_once
+
+
+@takes_arguments_once
+def export_once(*args: Any, **kwargs: Any) -> ExportStats:
+    """Export all metrics once, here and now, without a thread: for cron, Celery and Lambda.
+
+    An error of CloudWatch raises nothing, since a job that has done its work has not failed because of metrics. Look at
+    the result, or give a ``call_on_metric_upload_fails`` that raises the alarm. What could not be sent stays buffered,
+    and the next call of this process for the same plan sends it first. With ``temporality='delta'`` each call exports
+    what has come since the last. The plan is the root, the namespace, and all other arguments that decide which data
+    are sent; ``interval``, ``max_send_at_once``, ``max_buffered``, ``exit_timeout``, ``client_factory`` and both
+    callbacks do not belong to it.
+
+    Where an exporter of the same plan runs in this process, the call asks it to export, and waits for that. Its client,
+    its bounds and its callbacks count then. ``interval`` and ``exit_timeout`` mean nothing here.
+
+    With a ``timeout``, requests are made in another thread. What has no reply when the time is over stays buffered,
+    and the next call waits for that reply before it sends anything, so that nothing is sent twice. For a while after
+    a timeout, calls with a timeout take their snapshot, send nothing, and return at once.
+
+    :arguments:
+    :return: what became of the metric data of this call, and how many wait to be sent
+    :raises aws_satella.InitializationError: the client cannot be made
+    :raises ArgumentError: an argument has a value that is not allowed
+    :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
+    """
+    began = time.monotonic()
+    arguments = bind_once(*args, **kwargs)
+    process = _this_process()
+    before: ExportStats | None = None
+    while True:
+        exporter = _serving(arguments)
+        if exporter is None:
+            after = _export_here(process, arguments, before, began)
+            if after is not None:
+                return after
+            continue
+        before = before or exporter.stats
+        if threading.current_thread() is not exporter and not waits_for_this_thread(exporter):
+            exporter.flush(_left(arguments.timeout, began))
+        if exporter.serving or (arguments.timeout is not None and not _left(arguments.timeout, began)):
+            return _since(before, exporter.stats)
+
+
+def _serving(arguments: Arguments) -> AWSSatellaExporterThread | None:
+    """An exporter of this process that exports just this."""
+    key = key_of(arguments)
+    for thread in threading.enumerate():
+        if isinstance(thread, AWSSatellaExporterThread) and thread.serving and thread.delivery.key == key:
+            return thread
+    return None
+
+
+def _left(timeout: float | None, began: float) -> float | None:
+    """Seconds of a timeout that are left."""
+    return None if timeout is None else max(0.0, began + timeout - time.monotonic())
+
+
+def _export_here(
+    process: _Process, arguments: OnceArguments, before: ExportStats | None, began: float
+) -> ExportStats | None:
+    """Export in this thread. None where an exporter of the same plan was started meanwhile.
+
+    :param before: the statistics before the call, where an exporter that has ended since was asked first
+    :param began: when the call began, on the monotonic clock
+    """
+    delivery = Delivery(arguments, make_client(arguments.client_factory))
+    delivery.pace.hurry()
+    call = Call(delivery)
+    left = _left(arguments.timeout, began)
+    if not process.exporting_once.acquire(timeout=-1 if left is None else min(left, MAX_WAIT_SECONDS)):
+        holder = process.holders.of(delivery.key)  # another call sends, and is not done in time
+        stats = (holder or call).delivery.stats
+        return _since(stats, stats)
+    try:
+        with process.holders.lock:
+            if _serving(arguments) is not None:
+                return None
+            previous = process.holders.of(delivery.key)
+            if previous is not None and waits_for_this_thread(previous):  # in one of its callbacks
+                return _since(previous.delivery.stats, previous.delivery.stats)
+            delivery.ledger = process.first_ledger(arguments)
+            call.predecessors = () if previous is None else (previous,)
+            inherit(call)
+            call.running = True
+            process.holders.add(call)
+        return _since(before or delivery.stats, delivery.cycle_within(arguments.timeout, began))
+    finally:
+        call.running = False
+        process.exporting_once.release()
+
+
+def _since(before: ExportStats, after: ExportStats) -> ExportStats:
+    counters = ('sent', 'discarded', 'dropped', 'failed_requests', 'cycles')
+    return replace(after, **{name: getattr(after, name) - getattr(before, name) for name in counters})

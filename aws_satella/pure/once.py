@@ -1,0 +1,40 @@
+"""The arguments of ``export_once``: those of an exporter, and a timeout.
+
+What may live here: what :mod:`aws_satella.pure.arguments` has, for this one function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_satella.pure import checks
+from aws_satella.pure.arguments import Arguments, bind_as
+from aws_satella.pure.signatures import function_like
+
+
+@dataclass(frozen=True)
+class OnceArguments(Arguments):
+    """The checked arguments of ``export_once``."""
+
+    timeout: float | None = field(
+        default=None,
+        kw_only=True,
+        metadata={
+            'check': checks.optional(checks.seconds),
+            'text': 'seconds to wait for replies; None waits as long as the client does',
+        },
+    )
+
+
+def bind_once(*args: Any, **kwargs: Any) -> OnceArguments:
+    """Check what ``export_once`` was called with.
+
+    :raises ArgumentError: an argument has a value that is not allowed
+    :raises ArgumentTypeError: an argument is missing, unknown, given twice, or of the wrong type
+    """
+    return bind_as(OnceArguments, args, kwargs)
+
+
+takes_arguments_once = function_like(OnceArguments)
+"""Decorator: the function takes the arguments of ``export_once``."""

@@ -1,0 +1,45 @@
+"""A circuit breaker, against a list of what has happened."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aws_satella.pure.breaker import Breaker, waits_in_vain
+
+events = st.lists(
+    st.tuples(st.sampled_from(('timeout', 'success', 'call')), st.floats(0, 40)),
+    max_size=60,
+)
+
+
+@given(events)
+def test_a_breaker_is_its_history(history: list[tuple[str, float]]) -> None:
+    """A timeout opens it for 5, 10, 20, 40, 60, 60 ... seconds, a success closes it, and after the pause one call is
+    let through in each pause."""
+    breaker, now, sent = Breaker(), 0.0, 0
+    timeouts, pause_began = 0, 0.0
+    for event, seconds in history:
+        now += seconds
+        pause = min(60, 5 * 2 ** max(timeouts - 1, 0))
+        is_open = timeouts > 0 and now < pause_began + pause
+        assert breaker.is_closed(sent) == (timeouts == 0)
+        assert breaker.refuses(now, sent) == is_open
+        if event == 'timeout':
+            breaker = breaker.timed_out(now, sent)
+            timeouts, pause_began = timeouts + 1, now
+        elif event == 'success':
+            sent += 1
+            timeouts = 0
+        elif not is_open:
+            breaker = breaker.admitted(now, sent)
+            pause_began = now
+
+
+@given(st.floats(0, 100), st.floats(0, 100))
+def test_what_has_waited_in_vain(waited: float, age: float) -> None:
+    """A request hangs that had no reply for half of a timeout; for a caller that has none, for a second. Where nothing
+    is in flight, nothing hangs."""
+    assert waits_in_vain(waited, age) == (waited > 0 and age > 0 and age >= waited / 2)
+    assert waits_in_vain(None, age) == (age >= 1)
+    assert not waits_in_vain(waited, 0.0)
