@@ -42,7 +42,8 @@ def once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Any:
     client = endpoint.client(read_timeout=60)
 
     def export(timeout: float | None, **kwargs: Any) -> ExportStats:
-        return export_once('Jobs', timeout=timeout, client_factory=lambda: client, temporality='delta', **kwargs)
+        arguments = {'temporality': 'delta', 'client_factory': lambda: client, **kwargs}
+        return export_once('Jobs', timeout=timeout, **arguments)
 
     return export
 
@@ -192,14 +193,14 @@ def test_what_waits_is_bounded_while_a_request_hangs(
     gate = endpoint.behave = Gate()
     for index in range(3):
         getMetric('rows', 'counter').runtime(1, table=str(index))
-    first = once(0.2, max_buffered=5)
+    first = once(0.2, max_buffered=5, temporality='cumulative')
     assert (first.buffered, first.dropped) == (4, 0)
     wait_for(lambda: endpoint.received, 'the request', DEADLINE)
-    second = export_once('Jobs', timeout=0.0, client_factory=endpoint.client, temporality='cumulative', max_buffered=5)
+    second = once(0.0, max_buffered=5, temporality='cumulative')
     assert (second.buffered, second.dropped) == (4, 4)
     gate.opened.set()
     wait_for(lambda: endpoint.accepted, 'the reply', DEADLINE)
-    third = once(DEADLINE)
+    third = once(DEADLINE, temporality='cumulative')
     assert third.buffered == third.dropped == 0
     assert len(endpoint.data) == 4 + third.sent
 

@@ -23,7 +23,7 @@ from satella.instrumentation.metrics import getMetric
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, export_once, preview, start_if_not_started
 from aws_satella.contrib import asgi, wsgi
-from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits
+from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits, signatures
 from aws_satella.pure.arguments import DEFAULTS, bind, check, ignore
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.signatures import document, method_takes_arguments, takes_arguments
@@ -202,7 +202,7 @@ def test_a_docstring_has_every_argument_once(function: Any, own: tuple[str, ...]
     """The documentation of a function has one line for each argument, with the text of the list or with its own."""
     written = inspect.getdoc(function)
     assert written is not None
-    assert arguments.PLACEHOLDER not in written
+    assert signatures.PLACEHOLDER not in written
     assert not [line for line in written.splitlines() if line != line.rstrip()]
     for field in fields(Arguments):
         line = f':param {field.name}: {field.metadata["text"]}'

@@ -85,7 +85,7 @@ class Attempt:
         self.lone += items if len(items) == 1 else []
         if self.server.breaks_after == self.requests:
             self.server.breaks_after = None
-            self.ledger, said = self.ledger.failed('reset')
+            self.ledger, said = self.ledger.failed('reset', 1.0)
             return False
         named = self.server.refusal(items)
         if named is None:
