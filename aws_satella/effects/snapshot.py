@@ -15,6 +15,7 @@ from satella.instrumentation import metrics as satella_metrics
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.pacing import Pace
 from aws_satella.pure.batches import Batch
+from aws_satella.pure.forks import Recorded
 from aws_satella.pure.formats.putmetricdata import Item
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.points import Discarded, Tolerance
@@ -45,9 +46,12 @@ class Snapshot:
     :param root: the metric to read; None for there is none yet
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
+    :param recorded: which metrics to read; None for all
     """
 
-    def __init__(self, plan: Plan, root: Any, pace: Pace, complaints: Complaints) -> None:
+    def __init__(
+        self, plan: Plan, root: Any, pace: Pace, complaints: Complaints, recorded: Recorded | None = None
+    ) -> None:
         self._plan = plan
         self._root = root
         self._pace = pace
@@ -55,7 +59,7 @@ class Snapshot:
         self._now = int(time.time())
         self._tolerance = Tolerance(complaints.tolerate, pace.give_way)
         self._encoding = plan.encoding(self._now, os.getpid(), self._tolerance)
-        self._walk = Walk(root, self._tolerance, levels_apart=plan.temporality == 'delta')
+        self._walk = Walk(root, self._tolerance, levels_apart=plan.temporality == 'delta', recorded=recorded)
         self.complete = True
         """Whether everything was seen; False where an unforeseen error broke off the reading."""
 

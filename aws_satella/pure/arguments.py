@@ -130,6 +130,14 @@ class Arguments:
     exit_timeout: float = field(
         default=2.0, metadata=_argument(checks.seconds, 'seconds that the end of the process waits for the last export')
     )
+    in_forks: bool | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.yes_or_no),
+            'whether processes that are forked from this one go on exporting by themselves; None: where the numbers of '
+            "processes add up, by ``temporality='delta'`` or ``add_pid``",
+        ),
+    )
     handle_sigterm: bool = field(
         default=False,
         metadata=_argument(

@@ -61,9 +61,17 @@ def _level(metric: Any, name: str) -> list[Reading]:
     return [DataPoint(name, metric.data, metric.labels)]
 
 
+def _mark_of_level(metric: Any) -> Any:
+    return metric.data
+
+
 def _counter(metric: Any, name: str) -> list[Reading]:
     reading = new_counter((name, metric.value, metric.labels, metric))
     return [reading, _calls(metric, name)] if metric.count_calls else [reading]
+
+
+def _mark_of_counter(metric: Any) -> Any:
+    return metric.value, metric.calls
 
 
 def _counter_total(metric: Any, name: str) -> list[Reading]:
@@ -81,6 +89,10 @@ def _calls(counter: Any, name: str) -> CounterReading:
 
 def _histogram(metric: Any, name: str) -> list[Reading]:
     return [_buckets(metric, name, metric.labels)]
+
+
+def _mark_of_histogram(metric: Any) -> Any:
+    return metric.count
 
 
 def _histogram_total(metric: Any, name: str) -> list[Reading]:
@@ -106,6 +118,11 @@ def _summary(metric: Any, name: str) -> list[Reading]:
     window = in_window(metric)
     calls = metric.tot_calls if metric.count_calls else None
     return [SummaryReading(name, metric.labels, metric.quantiles, window, calls, metric.tot_time, metric)]
+
+
+def _mark_of_summary(metric: Any) -> Any:
+    # satella does not count the calls of all summaries. The newest observation is the first of the queue.
+    return metric.tot_calls, metric.tot_time, len(metric.calls_queue), next(iter(metric.calls_queue.copy()), None)
 
 
 def _summary_total(metric: Any, name: str) -> list[Reading]:
@@ -203,25 +220,32 @@ class Reader(NamedTuple):
     """Whether its numbers grow, so that it has a place in a baseline."""
     runs_user_code: bool = False
     """Whether reading it calls user code, which may take its time."""
+    mark: Callable[[Any], Any] | None = None
+    """What every recording changes. None where it cannot be told, or where the metric records nothing itself."""
 
 
 READERS: Final[Mapping[type, Reader]] = {
     CallableMetric: Reader(_called, _callables, runs_user_code=True),
     ClicksPerTimeUnitMetric: Reader(_clicks, takes_labels=True, total=_clicks_total),
-    CounterMetric: Reader(_counter, takes_labels=True, total=_counter_total, grows=True),
+    CounterMetric: Reader(_counter, takes_labels=True, total=_counter_total, grows=True, mark=_mark_of_counter),
     EmptyMetric: Reader(_nothing),
-    FloatMetric: Reader(_level, takes_labels=True),
-    HistogramMetric: Reader(_histogram, takes_labels=True, total=_histogram_total, settled=_adds_up, grows=True),
-    IntegerMetric: Reader(_level, takes_labels=True),
+    FloatMetric: Reader(_level, takes_labels=True, mark=_mark_of_level),
+    HistogramMetric: Reader(
+        _histogram, takes_labels=True, total=_histogram_total, settled=_adds_up, grows=True, mark=_mark_of_histogram
+    ),
+    IntegerMetric: Reader(_level, takes_labels=True, mark=_mark_of_level),
     LinkfailMetric: Reader(_link),
-    QuantileMetric: Reader(_summary, takes_labels=True, total=_summary_total, grows=True),
-    SummaryMetric: Reader(_summary, takes_labels=True, total=_summary_total, grows=True),
+    QuantileMetric: Reader(_summary, takes_labels=True, total=_summary_total, grows=True, mark=_mark_of_summary),
+    SummaryMetric: Reader(_summary, takes_labels=True, total=_summary_total, grows=True, mark=_mark_of_summary),
     UptimeMetric: Reader(_uptime, runs_user_code=True),
 }
 """The classes that satella ships. Only the exact class counts: a subclass may do anything."""
 
 GROWING: Final[Container[type]] = frozenset(each for each, reader in READERS.items() if reader.grows)
 """The classes whose numbers grow, so that they have a baseline."""
+
+FOLLOWED: Final[Container[type]] = frozenset(each for each, reader in READERS.items() if reader.mark is not None)
+"""The classes of which it can be told what a forked process has recorded itself."""
 
 QUIET: Final[Container[type]] = frozenset(each for each, reader in READERS.items() if not reader.runs_user_code)
 """The classes that are read without calling user code."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Container, Hashable, Iterable,
 from functools import partial
 from typing import Any, Final
 
+from aws_satella.pure.forks import Recorded
 from aws_satella.pure.points import STRICT, Discarded, Tolerance, raised
-from aws_satella.pure.readers import GROWING, QUIET, READERS, Reader, Reading, ReadOne, foreign
+from aws_satella.pure.readers import FOLLOWED, GROWING, QUIET, READERS, Reader, Reading, ReadOne, foreign
 from aws_satella.pure.tree import Leaf, join, leaves, visible_children
 
 Readings = Iterable[Reading | Discarded]
@@ -48,11 +49,20 @@ class Walk:
     :param root: as for :func:`read`; None for a tree that does not exist yet
     :param tolerance: as for :func:`read`
     :param levels_apart: whether :meth:`kept` leaves levels to :meth:`levels`, and gives only numbers that grow
+    :param recorded: which metrics to read; None for all. Of a class that is not followed there are none otherwise.
     """
 
-    def __init__(self, root: Any, tolerance: Tolerance = STRICT, *, levels_apart: bool = False) -> None:
+    def __init__(
+        self,
+        root: Any,
+        tolerance: Tolerance = STRICT,
+        *,
+        levels_apart: bool = False,
+        recorded: Recorded | None = None,
+    ) -> None:
         self._root = root
         self._tolerance = tolerance
+        self._recorded = recorded
         self._first = GROWING if levels_apart else QUIET
         self._levels: list[Leaf] = []
         self._computed: list[Leaf] = []
@@ -61,11 +71,11 @@ class Walk:
 
     def kept(self) -> Iterator[Reading | Discarded]:
         """Read the metrics whose numbers satella keeps."""
-        return _read(self._kept_first(), self._tolerance)
+        return _read(self._kept_first(), self._tolerance, self._recorded)
 
     def levels(self) -> Iterator[Reading | Discarded]:
         """Read the levels that :meth:`kept` left out."""
-        return _read(self._levels, self._tolerance)
+        return _read(self._levels, self._tolerance, self._recorded)
 
     def computed(self, but: Collection[Any] = ()) -> Iterator[Reading | Discarded]:
         """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes.
@@ -85,19 +95,26 @@ class Walk:
     def _kept_first(self) -> Iterator[Leaf]:
         for leaf in () if self._root is None else leaves(self._root):
             kind = type(leaf[0])
+            if self._recorded is not None and kind not in FOLLOWED:
+                continue
             if kind in self._first:
                 yield leaf
             else:
                 (self._levels if kind in QUIET else self._computed).append(leaf)
 
 
-def _read(found: Iterable[Leaf], tolerance: Tolerance) -> Iterator[Reading | Discarded]:
+def _read(
+    found: Iterable[Leaf], tolerance: Tolerance, recorded: Recorded | None = None
+) -> Iterator[Reading | Discarded]:
     for leaf, prefix in found:
         reader = READERS.get(type(leaf)) or Reader(partial(foreign, prefix))
         name = type(leaf).__name__
         try:
             name = join(prefix, getattr(leaf, 'name', name))
             parts, total = _contents(leaf, reader)
+            if recorded is not None:
+                parts = list(filter(recorded, parts))
+                total = total if parts or recorded(leaf) else None
         except tolerance.errors as error:
             yield raised(name, None, error, _source(leaf))
             continue

@@ -195,13 +195,12 @@ def log_messages() -> Iterator[tuple[str, str]]:
 
 def texts_of_variables(function: ast.FunctionDef) -> dict[str, set[str]]:
     """The texts that are assigned to each variable of a function."""
-    return {
-        target.id: texts(node.value, {})
-        for node in ast.walk(function)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(function):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Name):
+                found.setdefault(target.id, set()).update(texts(node.value, {}))
+    return found
 
 
 def texts(expression: ast.expr, variables: Mapping[str, set[str]]) -> set[str]:

@@ -363,7 +363,7 @@ def test_nothing_is_dropped_while_every_third_request_fails(
     assert client.at_once == 0
     assert exporter.stats.dropped == exporter.stats.buffered == 0
     assert_conserved(exporter, endpoint, exporter.stats.cycles * 201)
-    assert not [record for record in caplog.records if 'CloudWatch' in record.getMessage()]
+    assert not [record for record in caplog.records if 'Exports to CloudWatch' in record.getMessage()]
 
 
 def test_a_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support.endpoint import Endpoint, dimensions
 from support.site import URLS, WORKERS, Site, traffic
+from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread, Preview, Prices, preview
 from aws_satella.pure import Reason
@@ -110,7 +111,10 @@ def test_nothing_is_sent_and_no_exporter_takes_notice(endpoint: Endpoint, monkey
     assert [datum['Counts'] for datum in endpoint.named('latency')] == [[1], [1], [1]]
     assert len(endpoint.received) == 3
     assert called == []
-    assert not [thread for thread in threading.enumerate() if 'satella' in thread.name and thread not in threads]
+    wait_for(
+        lambda: not [each for each in threading.enumerate() if 'satella' in each.name and each not in threads],
+        'the end of the threads of the exports',
+    )
 
 
 def test_neither_settings_of_aws_nor_metrics_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:

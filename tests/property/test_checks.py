@@ -141,6 +141,7 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('interval', 'soon', f"interval: 'soon' is not allowed; allowed: {INTERVALS}"),
     ('interval', 0, f'interval: 0 is not allowed; allowed: {INTERVALS}'),
     ('exit_timeout', '2', f"exit_timeout: '2' is of type str; allowed: {SECONDS}"),
+    ('in_forks', 'no', "in_forks: 'no' is of type str; allowed: True or False"),
     ('handle_sigterm', 1, 'handle_sigterm: 1 is of type int; allowed: True or False'),
     ('exit_timeout', -1, f'exit_timeout: -1 is not allowed; allowed: {SECONDS}'),
     ('timestamp', 'now', f"timestamp: 'now' is of type str; allowed: {MOMENTS}"),

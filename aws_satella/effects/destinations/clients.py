@@ -8,6 +8,7 @@ from typing import Final
 import boto3
 
 from aws_satella.effects.complaints import Complaints
+from aws_satella.effects.identity import identity
 from aws_satella.pure.arguments import ClientFactory
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
@@ -28,7 +29,7 @@ def make_client(factory: ClientFactory | None = None) -> CloudWatchClient:
     :raises ArgumentTypeError: the client is asynchronous
     """
     try:
-        client: CloudWatchClient = boto3.client('cloudwatch') if factory is None else factory()
+        client: CloudWatchClient = _SESSIONS.client() if factory is None else factory()
     except Exception as error:
         empty = factory is None and getattr(boto3.DEFAULT_SESSION, 'region_name', None) == ''
         raise _not_made(EMPTY_REGION if empty else str(error)) from error
@@ -38,6 +39,32 @@ def make_client(factory: ClientFactory | None = None) -> CloudWatchClient:
         raise _not_made(EMPTY_REGION)
     return client
 
+
+class _Sessions:
+    """Makes clients of the default session of boto3, as ``boto3.client()`` does.
+
+    A fork copies the locks of that session, and one of them may be held by a thread of the parent, which refreshes
+    credentials. So a process does not use a default session that this package has made in its parent.
+    """
+
+    def __init__(self) -> None:
+        self._made: object = None
+        """The default session, where boto3 made it for a client of this package."""
+        self._made_in = identity()
+
+    def client(self) -> CloudWatchClient:
+        """Make a client of CloudWatch."""
+        default = boto3.DEFAULT_SESSION
+        if default is not None and default is self._made and self._made_in != identity():
+            made: CloudWatchClient = boto3.session.Session().client('cloudwatch')
+            return made
+        client: CloudWatchClient = boto3.client('cloudwatch')
+        if default is None:
+            self._made, self._made_in = boto3.DEFAULT_SESSION, identity()
+        return client
+
+
+_SESSIONS: Final = _Sessions()
 
 EMPTY_REGION: Final = 'the region is empty; set AWS_DEFAULT_REGION, or region in ~/.aws/config'
 
