@@ -73,6 +73,8 @@ class Attempts(Sender):
             return  # its reply may still come
         self._settle()
         self._apply(self.ledger.aged(time.time()))
+        if self.outbox.buffered and self._made_client.is_of_parent and not self._make_own_client():
+            return
         if self._made_client.lacks_credentials:
             factory = self.arguments.client_factory
             self.client = self._made_client.with_credentials(self.client, factory, self.complaints)
@@ -97,6 +99,16 @@ class Attempts(Sender):
             if request is None or not self._send(request):
                 break
             requests += 1
+
+    def _make_own_client(self) -> bool:
+        """Make a client in place of that of the parent. False where it cannot be made, which counts as a failure."""
+        try:
+            self.make_client_again()
+        except self.complaints.tolerate as error:
+            self._apply(self.ledger.failed(self.complaints.shown(error), time.monotonic()))
+            self.complaints.call(self._used.call_on_metric_upload_fails, error)
+            return False
+        return True
 
     def make_client_again(self) -> None:
         """Make another client, unless user code has replaced the one that was made.

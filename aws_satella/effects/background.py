@@ -7,7 +7,6 @@ the protocols of servers.
 from __future__ import annotations
 
 import _thread
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from aws_satella.effects.complaints import say, shown
 from aws_satella.effects.exits import at_exit
+from aws_satella.effects.identity import identity
 from aws_satella.effects.once import export_once
 from aws_satella.effects.process import flush, note_fork, start_if_not_started
 from aws_satella.pure.arguments import DEFAULTS
@@ -35,7 +35,7 @@ class _Attempt:
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._exported = False
-        self.pid = os.getpid()
+        self.process = identity()
 
     @property
     def stands(self) -> bool:
@@ -43,7 +43,7 @@ class _Attempt:
 
         Never true in a forked child.
         """
-        if self.pid != os.getpid():
+        if self.process != identity():
             return False
         return not self._done.is_set() or time.monotonic() - self._began < RETRY_SECONDS
 
@@ -65,7 +65,7 @@ class _Attempt:
     def finish(self) -> None:
         """At exit, wait for an exporter that is still starting, so that the metrics of the first requests are
         exported."""
-        if self.pid != os.getpid() or self._done.is_set():
+        if self.process != identity() or self._done.is_set():
             return
         limit = self._arguments.get('exit_timeout', DEFAULTS['exit_timeout'])
         deadline = time.monotonic() + limit
@@ -111,7 +111,7 @@ class BackgroundStart:
         if last is not None and last.stands:
             return
         self._attempt = _Attempt(self._arguments)
-        if last is None or last.pid != self._attempt.pid:
+        if last is None or last.process != self._attempt.process:
             at_exit(self._finish)
         self._attempt.begin(self._ended)
 

@@ -14,7 +14,9 @@ from aws_satella.effects.snapshot import Part, Snapshot, tree
 from aws_satella.effects.stats import ExportStats, stats_of
 from aws_satella.effects.user_code import UserCode
 from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.forks import Marks, Recorded
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.temporality import Baseline, note
 
 
@@ -44,6 +46,8 @@ class Delivery(Attempts):
         """Whether the cycle is the last one, so that nothing may wait for user code that hangs."""
         self.complete = True
         """Whether the last cycle saw all metrics; False where an unforeseen error broke off the reading."""
+        self.recorded: Recorded | None = None
+        """What of the metrics is sent: all, or in a child that nobody has started, what it has recorded itself."""
         self.handed_over = False
         """Whether another delivery goes on with the ledger."""
         self.handing_over = threading.Lock()
@@ -69,6 +73,18 @@ class Delivery(Attempts):
             return note(root) if root is not None and self.arguments.temporality == 'delta' else {}
         except Exception:
             return self.ledger.baseline
+
+    def forked(self, ledger: Ledger, noted: Marks) -> Delivery:
+        """The same for a forked child that sends only what it records itself.
+
+        :param ledger: with the counts so far as baseline
+        :param noted: the marks of the metrics at the fork
+        """
+        child = Delivery(self.arguments, self.client, is_watched=True)
+        child._made_client = self._made_client.forked(self.client)
+        child.ledger = ledger
+        child.recorded = Recorded(noted)
+        return child
 
     def cycle(self) -> ExportStats:
         """Take a snapshot of all metrics, then send it.
@@ -106,7 +122,7 @@ class Delivery(Attempts):
         """
         self._settle()
         self._used = self.arguments
-        snapshot = Snapshot(self._used.plan, tree(self._used.root), self.pace, self.complaints)
+        snapshot = Snapshot(self._used.plan, tree(self._used.root), self.pace, self.complaints, self.recorded)
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:
             (batch, discarded), baseline = kept

@@ -11,17 +11,21 @@ from typing import Any, Final
 
 from satella.coding.concurrent import IntervalTerminableThread
 
-from aws_satella.effects import exits, signals, uwsgi
+from aws_satella.effects import children, exits, signals, uwsgi
+from aws_satella.effects.children import Child
 from aws_satella.effects.delivery import Delivery
-from aws_satella.effects.destinations.clients import make_client
+from aws_satella.effects.destinations.clients import NO_CLIENT, make_client
 from aws_satella.effects.destinations.cloudwatch import expect_success
+from aws_satella.effects.identity import identity
 from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Holder, inherit, lives
 from aws_satella.effects.user_code import UserCode
-from aws_satella.pure.arguments import bind
+from aws_satella.pure.arguments import Arguments, bind
+from aws_satella.pure.forks import Marks
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
+from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.signatures import document, method_takes_arguments
 
 PREDECESSOR_POLL_SECONDS: Final = 0.05
@@ -65,16 +69,29 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     @method_takes_arguments
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(*args, **kwargs)
-        super().__init__(float(arguments.interval), name='aws-satella-metrics', daemon=True)
-        self._delivery = Delivery(arguments, make_client(arguments.client_factory), is_watched=True)
+        self._set_up(Delivery(arguments, make_client(arguments.client_factory), is_watched=True))
+
+    def _set_up(self, delivery: Delivery) -> None:
+        """Make everything anew but the delivery."""
+        super().__init__(float(delivery.arguments.interval), name='aws-satella-metrics', daemon=True)
+        self._delivery = delivery
         if getattr(self.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics:  # overridden
             self._delivery.send_metrics = self.send_metrics
-        self._pid = os.getpid()
-        self._loop = ExportLoop(self._delivery, self.seconds, self._cycle, lambda: self._terminating)
+        self._identity = identity()
+        self._loop = ExportLoop(self._delivery, self.seconds, self._cycle, self._must_end)
+        self._child: Child | None = None
         self._phase = Phase.NEW
         self._sent_before_end = 0
         self.predecessors: Sequence[Holder] = ()
         """Whose ledgers it takes over as soon as they have ended."""
+
+    @classmethod
+    def without_client(cls, arguments: Arguments) -> AWSSatellaExporterThread:
+        """What a start in the parent would have made with its client, for a child that is forked before that."""
+        exporter = cls.__new__(cls)
+        exporter._set_up(Delivery(arguments, NO_CLIENT, is_watched=True))
+        exporter.announce()
+        return exporter
 
     @property
     def cloudwatch(self) -> CloudWatchClient:
@@ -121,9 +138,12 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         :raises RuntimeError: it was started before, or the platform has no thread to give
         :raises aws_satella.InitializationError: a new client is needed, and cannot be made
         """
+        if self.automatic:
+            self.promote()
+            return self
         if self.ident is not None:
             raise RuntimeError('An exporter can be started once')
-        if self._pid != os.getpid():
+        if self._identity != identity():
             self._adopt()
         if uwsgi.threads_stand_still():
             uwsgi.warn_of_standstill(os.getpid())
@@ -141,6 +161,43 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         signals.warn_of_container(self.add_pid)
         return self
 
+    @property
+    def automatic(self) -> bool:
+        """Whether it goes on in a forked child by itself, where nobody has started an exporter."""
+        return self._child is not None and self._child.automatic
+
+    def announce(self) -> None:
+        """Say that it is about to start: from now on a fork has to know of it."""
+        self._advance(Phase.EXPORTING)
+
+    @property
+    def goes_on_in_forks(self) -> bool:
+        """Whether a child that is forked now goes on by itself. The thread of the exporter may have forked it."""
+        wanted = self._delivery.arguments.in_forks is not False
+        return wanted and self._phase is Phase.EXPORTING and threading.current_thread() is not self
+
+    def carry_on(self, ledger: Ledger, noted: Marks) -> None:
+        """Go on in a forked child, with what that records itself.
+
+        The fork waits for this: it takes no lock of the parent, logs nothing, and makes no client.
+
+        :param ledger: with the counts so far as baseline
+        :param noted: the marks of the metrics at the fork
+        """
+        self._set_up(self._delivery.forked(ledger, noted))
+        self._child = Child(self._delivery.arguments)
+        self._loop.exports_at_once = False
+        if self._child.may_be_orphaned:
+            self._loop.longest_wait = children.ORPHAN_POLL_SECONDS
+        self.announce()
+        exits.at_exit_of_child(self, self._exit)
+        children.start(super().start)
+
+    def promote(self) -> None:
+        """Export everything in this child from now on: the program has asked for it."""
+        if self._child is not None:
+            self._child.automatic, self._child.exports, self._delivery.recorded = False, True, None
+
     def succeed(self, *predecessors: Holder) -> None:
         """Take over the baseline and the outbox of others, as soon as they have ended."""
         self.predecessors = predecessors
@@ -152,7 +209,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         self._delivery.make_client_again()
         # The interpreter considers all threads of the parent ended, even those that were never started.
         super().__init__(self.seconds, name=self.name, daemon=self.daemon)
-        self._pid = os.getpid()
+        self._identity = identity()
 
     def is_alive(self) -> bool:
         """Whether the thread runs, in this process.
@@ -160,7 +217,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         Where a server forks without the hooks of Python, a child's copy of the thread of its parent would say that it
         does.
         """
-        return self._pid == os.getpid() and super().is_alive()
+        return self._identity == identity() and super().is_alive()
 
     def terminate(self, force: bool = False) -> AWSSatellaExporterThread:
         """Ask the thread to export once more, and to end; it wakes at once. ``join()`` waits for it.
@@ -201,7 +258,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
 
         :param timeout: seconds
         """
-        if self._pid == os.getpid():  # in another process there is nothing to wait for, and it would never end
+        if self._identity == identity():  # in another process there is nothing to wait for, and it would never end
             super().join(timeout)
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -220,7 +277,15 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
         self._delivery.cycle()
 
     def _cycle(self) -> None:
-        self.loop()  # looked up each time: a program may replace it
+        if self._child is None or self._child.exports:
+            self.loop()  # looked up each time: a program may replace it
+        else:
+            self._child.tell(self._delivery)
+
+    def _must_end(self) -> bool:
+        if self._child is not None and self._child.is_orphan and self._phase is Phase.EXPORTING:
+            self.terminate()
+        return bool(self._terminating)
 
     def run(self) -> None:
         """Export until terminated, despite any error."""
@@ -282,7 +347,7 @@ class AWSSatellaExporterThread(IntervalTerminableThread):  # type: ignore[misc] 
     def _exit(self) -> None:
         """At the end of the process, wait for the last export, but no longer than ``exit_timeout``."""
         # Registered by the parent of a forked process, or called already, by multiprocessing or by the interpreter.
-        if self._pid != os.getpid() or self._phase in (Phase.GIVEN_UP, Phase.ENDED):
+        if self._identity != identity() or self._phase in (Phase.GIVEN_UP, Phase.ENDED):
             return
         if self._phase is Phase.EXPORTING:
             self.terminate()

@@ -55,6 +55,10 @@ class ExportLoop:
         self._act = act
         self._has_ended = has_ended
         self._mailbox: queue.SimpleQueue[_Flush | None] = queue.SimpleQueue()
+        self.exports_at_once = True
+        """Whether the first cycle comes right after the start."""
+        self.longest_wait = MAX_WAIT_SECONDS
+        """How often, at least, it is looked whether to end."""
 
     def wake(self) -> None:
         """Let it look at once whether it is to end."""
@@ -86,7 +90,8 @@ class ExportLoop:
     def run(self) -> None:
         """Export until it is to end."""
         started = time.monotonic()
-        self.export()
+        if self.exports_at_once:
+            self.export()
         slot = phase(started, self._seconds, random.random())  # noqa: S311  # spreads load, guards nothing
         while not self._has_ended():
             self._serve_until(next_slot(time.monotonic(), slot, self._seconds))
@@ -137,7 +142,7 @@ class ExportLoop:
         """A request that arrives within the timeout. None for none, and for a message that only wakes the thread."""
         try:
             with signals.blocked():
-                return self._mailbox.get(timeout=min(max(0.0, timeout), MAX_WAIT_SECONDS))
+                return self._mailbox.get(timeout=min(max(0.0, timeout), self.longest_wait))
         except queue.Empty:
             return None
 

@@ -68,6 +68,7 @@ def _serving(arguments: Arguments) -> AWSSatellaExporterThread | None:
     key = key_of(arguments)
     for thread in threading.enumerate():
         if isinstance(thread, AWSSatellaExporterThread) and thread.serving and thread.delivery.key == key:
+            thread.promote()  # a forked child whose program exports by itself sends everything
             return thread
     return None
 

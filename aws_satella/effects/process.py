@@ -9,18 +9,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from aws_satella.effects import uwsgi
 from aws_satella.effects.delivery import place_of
 from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread, at_start
-from aws_satella.effects.succession import Call, Holders, waits_for_this_thread
-from aws_satella.pure.arguments import Arguments
+from aws_satella.effects.identity import Identity, identity
+from aws_satella.effects.snapshot import tree
+from aws_satella.effects.succession import Call, Holder, Holders, waits_for_this_thread
+from aws_satella.pure.arguments import Arguments, bind
+from aws_satella.pure.forks import Marks, marks
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.signatures import takes_arguments
-from aws_satella.pure.temporality import Baseline
+from aws_satella.pure.temporality import Baseline, note
 
 
 class _Process:
@@ -30,6 +33,8 @@ class _Process:
         self.starting = threading.RLock()
         self.exporting_once = threading.RLock()
         self.exporter: AWSSatellaExporterThread | None = None
+        self.starts: Arguments | None = None
+        """The arguments of an exporter whose client is just being made."""
         self.abandoned: AWSSatellaExporterThread | None = None
         """An exporter that ends without a last export, and whose baseline and outbox the next one takes over."""
         self.baseline: Baseline = {}
@@ -41,6 +46,10 @@ class _Process:
         self.holders = Holders()
         """The exporters, and the calls of :func:`export_once`, that hold the ledger of a plan."""
 
+    def exporters(self) -> list[AWSSatellaExporterThread]:
+        """The exporters that were started, and have not handed over."""
+        return [each for each in self.holders if isinstance(each, AWSSatellaExporterThread)]
+
     def first_ledger(self, arguments: Arguments) -> Ledger:
         """The ledger of a plan that this process has not exported yet.
 
@@ -49,17 +58,17 @@ class _Process:
         return Ledger(self.noted.get(place_of(arguments), self.baseline))
 
 
-_processes: dict[int, _Process] = {}
+_processes: dict[Identity, _Process] = {}
 
 
 def _this_process() -> _Process:
     """The state of this process; a new one after a fork."""
-    pid = os.getpid()
-    process = _processes.get(pid)
+    this = identity()
+    process = _processes.get(this)
     if process is None:
         # Two threads may come here at once: setdefault is one step of the interpreter, so that both get the same.
-        process = _processes.setdefault(pid, _child_of(list(_processes.values())))
-        for other in [each for each in list(_processes) if each != pid]:
+        process = _processes.setdefault(this, _child_of(list(_processes.values())))
+        for other in [each for each in list(_processes) if each != this]:
             _processes.pop(other, None)
     return process
 
@@ -70,13 +79,19 @@ def _child_of(ancestors: list[_Process]) -> _Process:
     for parent in ancestors:
         child.baseline = _exported_by(parent)
         child.noted = dict(parent.noted)
-        child.noted.update(parent.holders.noted(parent.exporter or parent.abandoned))
+        exporter = parent.exporter or parent.abandoned
+        child.noted.update(parent.holders.noted(exporter))
+        if exporter is not None:  # its counts are the baseline
+            child.noted.pop(place_of(exporter.delivery.arguments), None)
     return child
 
 
 def _exported_by(parent: _Process) -> Baseline:
     """The counts that are not a child's: all so far where the parent exports, otherwise what was exported before."""
     exporter = parent.exporter or parent.abandoned
+    if parent.starts is not None and not (exporter is not None and exporter.exporting):
+        root = tree(parent.starts.root)
+        return note(root) if root is not None and parent.starts.temporality == 'delta' else {}
     if exporter is None or exporter.delivery.handed_over:
         return parent.baseline
     # What an abandoned exporter has not exported is its successor's to export, in the parent.
@@ -84,9 +99,41 @@ def _exported_by(parent: _Process) -> Baseline:
     return exporter.delivery.note() if exports else exporter.delivery.ledger.baseline
 
 
-# Where a server forks without calling this, the first of our functions that the child calls does the same.
+def _after_fork() -> None:
+    """Let the exporters of the parent go on in the child. The fork waits for this."""
+    parents = list(_processes.values())
+    child = _this_process()
+    noted: dict[int, Marks] = {}
+    for parent in parents:
+        exporters = parent.exporters()
+        if parent.starts is not None and parent.starts.in_forks is not False and not _runs(parent.exporter):
+            exporters.append(AWSSatellaExporterThread.without_client(parent.starts))
+        for exporter in exporters:
+            if exporter.goes_on_in_forks:
+                try:
+                    _carry_on(exporter, child, noted)
+                except Exception:  # noqa: S112  # no fork may fail because of metrics, and no line may be logged here
+                    continue
+                if exporter is parent.exporter or exporter not in parent.holders:
+                    child.exporter = exporter
+
+
+def _carry_on(exporter: AWSSatellaExporterThread, child: _Process, noted: dict[int, Marks]) -> None:
+    """Let one exporter go on in a forked child.
+
+    :param noted: the marks of each root, which are noted once
+    """
+    arguments = exporter.delivery.arguments
+    root = id(arguments.root)
+    if root not in noted:
+        noted[root] = marks(tree(arguments.root))
+    exporter.carry_on(child.first_ledger(arguments), noted[root])
+    child.holders.add(exporter)
+
+
+# Where a server forks without calling this, the first of our functions that the child calls notes the counts.
 if hasattr(os, 'register_at_fork'):  # not on Windows
-    os.register_at_fork(after_in_child=_this_process)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def note_fork() -> None:
@@ -118,7 +165,11 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
         return
     with process.starting:
         if not _runs(process.exporter):
-            _start(process, AWSSatellaExporterThread(*args, **kwargs))
+            process.starts = bind(*args, **kwargs)
+            try:
+                _start(process, AWSSatellaExporterThread(**process.starts.keywords))
+            finally:
+                process.starts = None
 
 
 def exporter_of_process() -> AWSSatellaExporterThread | None:
@@ -146,8 +197,9 @@ def is_running() -> bool:
 
     Every request of a site calls this, so it must cost next to nothing.
     """
-    process = _processes.get(os.getpid())
-    return process is not None and process.exporter is not None and process.exporter.exporting
+    process = _processes.get(identity())
+    exporter = None if process is None else process.exporter
+    return exporter is not None and exporter.exporting and not exporter.automatic
 
 
 def note_export_at_stop() -> None:
@@ -161,14 +213,16 @@ def exports_at_stop() -> bool:
 
 
 def _runs(exporter: AWSSatellaExporterThread | None) -> bool:
-    return exporter is not None and exporter.is_alive()
+    return exporter is not None and exporter.is_alive() and not exporter.automatic
 
 
 def _start(process: _Process, exporter: AWSSatellaExporterThread) -> None:
     with process.holders.lock:
         exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
         before = (process.holders.of(exporter.delivery.key), process.exporter or process.abandoned)
+        _replace_automatic(before)
         exporter.succeed(*(each for each in before if each is not None))
+        exporter.announce()
         process.exporter = exporter  # before it exports anything: from then on, a fork has to know of it
         process.abandoned = None
         process.holders.add(exporter)
@@ -187,8 +241,21 @@ def _enter(exporter: AWSSatellaExporterThread) -> None:
         if not exporter.stats.cycles:
             exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
             previous = process.holders.of(exporter.delivery.key)
-            exporter.succeed(*([previous] if isinstance(previous, Call) else []))
+            is_replaced = isinstance(previous, Call) or _replace_automatic([previous])
+            exporter.succeed(*([previous] if previous is not None and is_replaced else []))
+        exporter.announce()
         process.holders.add(exporter)
+
+
+def _replace_automatic(before: Iterable[Holder | None]) -> bool:
+    """End exporters that go on in a forked child by themselves: one that the program has started takes their place.
+
+    :return: whether there was one
+    """
+    automatic = [each for each in before if isinstance(each, AWSSatellaExporterThread) and each.automatic]
+    for each in automatic:
+        each.abandon()
+    return bool(automatic)
 
 
 at_start.append(_enter)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from aws_satella.effects.delivery import Delivery, place_of
@@ -93,7 +94,7 @@ class Holders:
         now: dict[int, Baseline] = {}
         for each in sorted(self._holders, key=lambda holder: holder.exporting):
             delivery = each.delivery
-            if each is not but_for and delivery.arguments.temporality == 'delta':
+            if each is not but_for and not delivery.handed_over and delivery.arguments.temporality == 'delta':
                 root = id(delivery.arguments.root)
                 if each.exporting and root not in now:
                     now[root] = delivery.note()
@@ -145,5 +146,8 @@ def _take_over(delivery: Delivery, other: Delivery) -> None:
             delivery.patience.deadline = None
             tolerate, delivery.complaints = delivery.complaints.tolerate, other.complaints
             delivery.complaints.tolerate = tolerate
-        elif not waits and meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory):
+            return
+        if other.recorded is not None:  # it went on in a forked child by itself: what it has sent is sent
+            delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline)
+        if not waits and meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory):
             delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()

@@ -266,7 +266,7 @@ wait(fork(count_and_flush))
 def test_what_a_grandparent_counted_is_its_own(endpoint: Endpoint) -> None:
     """A child that does not export passes on what it knows, so that a daemon that forks twice counts for itself."""
     run(
-        EXPORTING
+        EXPORTING.replace('start()', 'start(in_forks=False)')
         + """
 def child(how):
     work.runtime(4, who='child')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import boto3
 
@@ -73,6 +73,17 @@ def _not_made(why: str) -> InitializationError:
     return InitializationError(f'The CloudWatch client could not be made: {masked(why)}')
 
 
+class _NoClient:
+    """Stands for a client that is still to be made."""
+
+    def put_metric_data(self, **_: Any) -> NoReturn:
+        """There is nothing to send it with."""
+        raise _not_made('it was not made yet')
+
+
+NO_CLIENT: Final = _NoClient()
+
+
 class MadeClient:
     """What became of a client that a factory has made. User code may have replaced it since.
 
@@ -85,6 +96,8 @@ class MadeClient:
         self._client = client
         self.lacks_credentials = False
         """Whether it had none for the last request."""
+        self.is_of_parent = False
+        """Whether it was made before a fork, so that it must not be used."""
 
     def again(self, used: CloudWatchClient, factory: ClientFactory | None) -> CloudWatchClient:
         """Make another client, unless the one in use is of user code.
@@ -93,9 +106,15 @@ class MadeClient:
         :raises InitializationError: it cannot be made
         """
         if used is self._client:
-            self._client = make_client(factory)
-            return self._client
+            used = self._client = make_client(factory)
+        self.is_of_parent = False
         return used
+
+    def forked(self, used: CloudWatchClient) -> MadeClient:
+        """The same in a forked child, which makes one of its own, unless the one in use is of user code."""
+        child = MadeClient(self._client)
+        child.is_of_parent = used is self._client
+        return child
 
     def with_credentials(
         self, used: CloudWatchClient, factory: ClientFactory | None, complaints: Complaints

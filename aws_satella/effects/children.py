@@ -1,0 +1,74 @@
+"""Exporters in forked children that nobody has started there: whether they export, and when they end.
+
+What may live here: what is particular to them. What may not: the fork itself, and what all exporters do.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from aws_satella.effects.delivery import Delivery
+from aws_satella.effects.snapshot import tree
+from aws_satella.pure.arguments import Arguments
+
+ORPHAN_POLL_SECONDS: Final = 0.5
+"""How often it is looked whether the thread that forked has ended."""
+
+
+class Child:
+    """What an exporter knows that goes on in a forked child.
+
+    :param arguments: those of the exporter in the parent
+    """
+
+    def __init__(self, arguments: Arguments) -> None:
+        self.automatic = True
+        """Whether nobody has started an exporter here."""
+        adds_up = arguments.temporality == 'delta' or arguments.add_pid is not None
+        self.exports = adds_up if arguments.in_forks is None else arguments.in_forks
+        """Whether it exports, or says that nothing is exported."""
+        main = threading.main_thread()
+        self._host = None if type(main).__name__ == '_MainThread' else main
+        """The thread that forked, where it was not the main one: when it returns, nothing ends the process."""
+
+    @property
+    def may_be_orphaned(self) -> bool:
+        """Whether the process ends with the thread that forked, and not with the main one."""
+        return self._host is not None
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the thread that forked has ended, so that the process waits for the exporter alone."""
+        return self._host is not None and not self._host.is_alive()
+
+    def tell(self, delivery: Delivery) -> None:
+        """Say once that what was recorded is not exported, in the moment in which it would have been."""
+        delivery.complete = False
+        if delivery.recorded is not None and delivery.recorded.any(tree(delivery.arguments.root)):
+            message = (
+                'This process (%d) was forked from one that exports, and is not exported itself: the numbers of '
+                "processes add up with temporality='delta', or with add_pid. Or call start_if_not_started in it, or "
+                'give in_forks'
+            )
+            delivery.complaints.say_once('fork', 'WARNING', message, os.getpid())
+
+
+def start(act: Callable[[], object]) -> None:
+    """Start the thread of an exporter while a fork waits. A child that can have no thread goes without.
+
+    ``Thread.start()`` waits until the thread runs. Where threads are greenlets, none can run before the fork has
+    returned, so the start is left to another greenlet.
+    """
+    monkey = sys.modules.get('gevent.monkey')
+    try:
+        if monkey is not None and monkey.is_module_patched('threading'):
+            _thread.start_new_thread(act, ())
+        else:
+            act()
+    except RuntimeError:
+        pass
