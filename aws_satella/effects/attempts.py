@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
 
+from aws_satella.effects.clock import Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.destinations.clients import MadeClient
 from aws_satella.effects.destinations.cloudwatch import UnusableBodyError, describe
@@ -46,6 +47,8 @@ class Attempts(Sender):
         self._made_client = MadeClient(client)
         self.ledger = Ledger()
         self.complaints = Complaints()
+        self.clock = Clock()
+        """Of the thread that exports, and of the caller that it exports for."""
         self.pace = Pace()
         self.patience = Patience()
         self._is_watched = is_watched
@@ -66,7 +69,7 @@ class Attempts(Sender):
         The first failure after a success is tried again at once. So there are at most twice as many requests, and one
         more, as there are items.
         """
-        if not self.must_try and time.monotonic() < self.ledger.outage.resumes:
+        if not self.must_try and self.clock.now() < self.ledger.outage.resumes:
             return
         earlier = self.patience.dispatch
         if earlier is not None and not self._await(earlier) and self.patience.dispatch is earlier:
@@ -87,7 +90,7 @@ class Attempts(Sender):
         """Send one request after the other."""
         fill = self.ledger.failures > 0
         began, requests, buffered = time.monotonic(), 0, self.outbox.buffered
-        while not self.halted and self.outbox.buffered and self.patience.has_time():
+        while not self.halted and self.outbox.buffered and self.patience.has_time(self.clock):
             # A caller may have begun to wait since the last request.
             fill = (
                 fill
@@ -129,15 +132,25 @@ class Attempts(Sender):
         left = self.outbox.buffered * requests / sent if sent else 0
         return outlasts(elapsed, requests, left, float(self.arguments.interval) / 2)
 
-    def give_up(self) -> int:
-        """Count what is unsent as dropped: there is no more time.
+    def give_up(self, sent_before: int) -> None:
+        """Count what is unsent as dropped, since there is no more time, and say how much that is.
 
-        :return: how many data were dropped
+        :param sent_before: how many data had been sent when the end began
         """
+        is_refused = self.ledger.is_refused
         self._settle()
-        unsent = self.outbox.buffered
+        dropped, sent = self.outbox.buffered, self.outbox.sent - sent_before
         self.ledger = self.ledger.given_up()
-        return unsent
+        if dropped:
+            advice = f'a larger exit_timeout (now {self.arguments.exit_timeout:g} s) leaves more time'
+            self.complaints.say(
+                'WARNING',
+                'The last export sent %d of %d metric data; %d are dropped, since %s',
+                sent,
+                sent + dropped,
+                dropped,
+                'CloudWatch did not take them' if is_refused else f'the process ends; {advice}',
+            )
 
     def _send(self, request: Batch) -> bool:
         """Send one request. False where nothing more can be sent for now."""
@@ -153,7 +166,7 @@ class Attempts(Sender):
     def _await(self, dispatch: Dispatch) -> bool:
         """Wait for a request in another thread. False where its outcome is not known yet, or nothing more can be
         sent."""
-        if not self.patience.wait(dispatch, self.look):
+        if not self.patience.wait(dispatch, self.look, self.clock):
             return False
         self.patience.dispatch = None
         return self._outcome(dispatch.request, dispatch.replies, dispatch.result)
@@ -185,12 +198,12 @@ class Attempts(Sender):
             # A subclass that sends the data itself may have changed their order, so that positions say nothing.
             culprits = putmetricdata.culprits(failure.message) if self.send_metrics is None else frozenset[int]()
             ledger, rejected, said = self.ledger.refused(
-                request, culprits, why, time.monotonic(), too_large=is_too_large(failure)
+                request, culprits, why, self.clock.now(), too_large=is_too_large(failure)
             )
             self._apply((ledger, said))
             goes_on = not self.outbox.evidence.refuses_everything
         else:
-            self._apply(self.ledger.failed(why, time.monotonic(), failure))
+            self._apply(self.ledger.failed(why, self.clock.now(), failure))
             goes_on = self.ledger.outage.tries_at_once
             if failure.timed_out:
                 self.patience.request_timed_out(self.ledger)

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from aws_satella.effects.complaints import say, shown
+from aws_satella.effects.clock import Clock
+from aws_satella.effects.complaints import Complaints, shown
 from aws_satella.effects.exits import at_exit
 from aws_satella.effects.identity import identity
 from aws_satella.effects.once import export_once
@@ -35,6 +36,8 @@ class _Attempt:
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._exported = False
+        self._thread: int | None = None
+        """The thread of the attempt, for as long as it lives."""
         self.process = identity()
 
     @property
@@ -45,7 +48,8 @@ class _Attempt:
         """
         if self.process != identity():
             return False
-        return not self._done.is_set() or time.monotonic() - self._began < RETRY_SECONDS
+        # A clock that a test tool has turned back must not put the next attempt off.
+        return not self._done.is_set() or 0 <= time.monotonic() - self._began < RETRY_SECONDS
 
     def begin(self, then: Callable[[BaseException | None], object]) -> None:
         """Start the thread without waiting for it to run, as ``Thread.start()`` would.
@@ -60,27 +64,37 @@ class _Attempt:
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end."""
-        return self._done.wait(seconds)
+        clock = Clock()
+        return clock.wait(self._done.wait, clock.now() + seconds)
 
-    def finish(self) -> None:
+    def finish(self, complaints: Complaints) -> None:
         """At exit, wait for an exporter that is still starting, so that the metrics of the first requests are
         exported."""
-        if self.process != identity() or self._done.is_set():
+        if self.process != identity():
             return
-        limit = self._arguments.get('exit_timeout', DEFAULTS['exit_timeout'])
-        deadline = time.monotonic() + limit
-        ended = self._done.wait(limit)
-        if ended and (self._failure or self._exported or flush(max(0.0, deadline - time.monotonic()))):
+        limit = float(self._arguments.get('exit_timeout', DEFAULTS['exit_timeout']))
+        if self._done.is_set() or self._is_done_within(limit):
+            complaints.at_exit(self._thread)  # it may be stuck in the log
             return
-        say('WARNING', 'The last export did not end within exit_timeout=%g s', limit)
+        complaints.at_exit(self._thread)
+        complaints.say('WARNING', 'The last export did not end within exit_timeout=%g s', limit)
+
+    def _is_done_within(self, limit: float) -> bool:
+        clock = Clock()
+        deadline = clock.now() + limit
+        if not self.wait(limit):
+            return False
+        return bool(self._failure or self._exported or flush(max(0.0, deadline - clock.now())))
 
     def _run(self, then: Callable[[BaseException | None], object]) -> None:
+        self._thread = _thread.get_ident()
         try:
             self._start()
         except BaseException as error:
             self._failure = error
         self._done.set()
         then(self._failure)
+        self._thread = None
 
     def _start(self) -> None:
         try:
@@ -103,6 +117,7 @@ class BackgroundStart:
         self._arguments = dict(arguments)
         self._attempt: _Attempt | None = None
         self._complained = False
+        self._complaints = Complaints()
 
     def start(self) -> None:
         """Start the exporter, unless an attempt is running, or began a short while ago."""
@@ -121,19 +136,20 @@ class BackgroundStart:
         :return: whether everything that was recorded before has been sent
         """
         attempt = self._attempt
-        limit = self._arguments.get('exit_timeout', DEFAULTS['exit_timeout'])
-        deadline = time.monotonic() + limit
+        limit = float(self._arguments.get('exit_timeout', DEFAULTS['exit_timeout']))
+        clock = Clock()
+        deadline = clock.now() + limit
         if attempt is not None and attempt.stands:
             attempt.wait(limit)
-        return flush(max(0.0, deadline - time.monotonic()))
+        return flush(max(0.0, deadline - clock.now()))
 
     def _finish(self) -> None:
         if self._attempt is not None:
-            self._attempt.finish()
+            self._attempt.finish(self._complaints)
 
     def _ended(self, error: BaseException | None) -> None:
         level = 'DEBUG' if self._complained else 'ERROR'
         self._complained = error is not None
         if error is not None:
             message = 'Metrics are not exported; the next attempt comes in a minute at the earliest: %s'
-            say(level, message, shown(error), exc_info=error)
+            self._complaints.say(level, message, shown(error), exc_info=error)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final
 
+from aws_satella.effects import handlers
 from aws_satella.pure.points import Discarded, Reason
 from aws_satella.pure.redaction import cleaned, masked
 
@@ -20,6 +21,9 @@ logger = logging.getLogger('aws_satella')
 MAX_REMEMBERED: Final = 1_000
 """Complaints that are remembered so as not to be repeated; a program with more of them gets no further ones."""
 
+PATIENCE_SECONDS: Final = 1.0
+"""How long a line waits for a pipe or socket that is full. A log that blocks must not hold up the exports."""
+
 
 def say(
     level: str,
@@ -27,17 +31,25 @@ def say(
     *values: object,
     exc_info: BaseException | bool = False,
     tolerate: type[BaseException] = Exception,
-) -> None:
+    patience: float = PATIENCE_SECONDS,
+) -> bool:
     """Log. A handler or a filter of the program may raise, which cannot be logged.
 
     :param exc_info: the exception whose traceback goes with it; True for the one that is being handled
+    :param patience: seconds to wait for a handler that would block
+    :return: False where the line was left out, because a handler would still have blocked
     """
     try:
-        error = sys.exc_info()[1] if exc_info is True else exc_info or None
-        kept = None if error is None else _without_secrets(error)
-        logger.log(logging.getLevelName(level), message, *values, exc_info=kept, stacklevel=2)
+        number = logging.getLevelName(level)
+        if logger.isEnabledFor(number):
+            error = sys.exc_info()[1] if exc_info is True else exc_info or None
+            kept = None if error is None else _without_secrets(error)
+            if not handlers.are_ready(logger, number, patience):
+                return False
+            logger.log(number, message, *values, exc_info=kept, stacklevel=2)
     except tolerate:
         pass
+    return True
 
 
 def shown(subject: object, tolerate: type[BaseException] = Exception) -> str:
@@ -111,11 +123,28 @@ class Complaints:
     def __init__(self) -> None:
         self.tolerate: type[BaseException] = Exception
         """What user code may raise without ending the caller."""
+        self.muted = False
+        """Whether to log nothing more: the process ends, and the log does not answer."""
+        self.patience = PATIENCE_SECONDS
+        """Seconds to wait for a handler that would block: none while it has not taken the line before."""
         self._said: set[Hashable] = set()
 
-    def say(self, level: str, message: str, *values: object, exc_info: bool = False) -> None:
+    def say(self, level: str, message: str, *values: object, exc_info: BaseException | bool = False) -> None:
         """Log, every time."""
-        say(level, message, *values, exc_info=exc_info, tolerate=self.tolerate)
+        if not self.muted:
+            heard = say(level, message, *values, exc_info=exc_info, tolerate=self.tolerate, patience=self.patience)
+            self.patience = PATIENCE_SECONDS if heard else 0.0
+
+    def at_exit(self, *threads: int | None) -> None:
+        """The process ends while threads that may log here have not ended: keep the log from holding it up.
+
+        :param threads: their identifiers
+        """
+        self.patience = 0.0
+        for thread in threads:
+            if handlers.is_stuck(thread):
+                self.muted = True
+                handlers.leave_behind(thread)
 
     def say_once(self, topic: Hashable, level: str, message: str, *values: object, exc_info: bool = False) -> None:
         """Log, unless something was said of this topic before."""

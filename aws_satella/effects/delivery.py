@@ -104,7 +104,7 @@ class Delivery(Attempts):
     def cycle_within(self, timeout: float | None, began: float) -> ExportStats:
         """The same for a caller that stops waiting after so many seconds. What is left stays in the outbox.
 
-        :param began: when the caller began to wait, on the monotonic clock
+        :param began: when the caller began to wait, on the clock of the delivery
         """
         dispatch = self.patience.dispatch
         if dispatch is not None and dispatch.done.is_set():  # before anything is decided by it

@@ -27,6 +27,12 @@ class Dispatch:
         self._error: BaseException | None = None
         self._beginning = threading.Lock()
         self._has_begun = False
+        self._thread: int | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is called by the client, or by a log handler of it, in the middle of the request."""
+        return self._thread == threading.get_ident() and not self.done.is_set()
 
     def start(self) -> None:
         """Send the request. Where the platform has no thread to give, as at the end of the interpreter, send it here.
@@ -56,6 +62,7 @@ class Dispatch:
     def _run(self) -> None:
         if not self._begins():
             return
+        self._thread = threading.get_ident()
         try:
             self._send()
         except BaseException as error:

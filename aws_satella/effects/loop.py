@@ -5,19 +5,17 @@ What may live here: waiting, and whom to answer. What may not: what an export do
 
 from __future__ import annotations
 
+import math
 import queue
 import random
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 from aws_satella.effects import signals
+from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.delivery import Delivery
 from aws_satella.pure.schedule import backoff, next_slot, phase
-
-MAX_WAIT_SECONDS: Final = 3_600.0
-"""A longer interval is waited for in parts, since the platform bounds a timeout."""
 
 MIN_OVERRUN_SECONDS: Final = 1.0
 """A shorter export is no overrun, however short the interval: it says that the machine is busy."""
@@ -55,6 +53,7 @@ class ExportLoop:
         self._act = act
         self._has_ended = has_ended
         self._mailbox: queue.SimpleQueue[_Flush | None] = queue.SimpleQueue()
+        self._clock = delivery.clock
         self.exports_at_once = True
         """Whether the first cycle comes right after the start."""
         self.longest_wait = MAX_WAIT_SECONDS
@@ -65,36 +64,34 @@ class ExportLoop:
         self._delivery.pace.hurry()
         self._mailbox.put(None)
 
-    def flush(self, timeout: float | None, is_alive: Callable[[], bool]) -> bool:
+    def flush(self, timeout: float, is_alive: Callable[[], bool]) -> bool:
         """Ask for an export from another thread, and wait for it.
 
-        :param timeout: seconds; None for as long as one attempt takes
+        :param timeout: seconds; infinity for as long as one attempt takes
         :param is_alive: whether the thread of the loop is
         :return: whether everything that was recorded before the call has been sent; False at once after a timeout
         """
-        delivery = self._delivery
-        if not delivery.patience.admits(timeout, delivery.ledger):
+        bound = None if math.isinf(timeout) else timeout
+        if not self._delivery.patience.admits(bound, self._delivery.ledger):
             return False
         request = _Flush()
         self._mailbox.put(request)
         self._delivery.pace.hurry()
-        deadline = float('inf') if timeout is None else time.monotonic() + timeout
-        while not request.done.wait(max(0.0, min(POLL_SECONDS, deadline - time.monotonic()))):
-            if not is_alive():
-                return False
-            if time.monotonic() >= deadline:
-                delivery.patience.ran_out(timeout, delivery.ledger)
-                return False
-        return request.sent
+        clock = Clock()
+        if clock.wait(request.done.wait, clock.now() + timeout, POLL_SECONDS, is_alive):
+            return request.sent
+        if is_alive():
+            self._delivery.patience.ran_out(bound, self._delivery.ledger)
+        return False
 
     def run(self) -> None:
         """Export until it is to end."""
-        started = time.monotonic()
+        started = self._clock.now()
         if self.exports_at_once:
             self.export()
         slot = phase(started, self._seconds, random.random())  # noqa: S311  # spreads load, guards nothing
         while not self._has_ended():
-            self._serve_until(next_slot(time.monotonic(), slot, self._seconds))
+            self._serve_until(next_slot(self._clock.now(), slot, self._seconds))
             if not self._has_ended():
                 self.export()
 
@@ -106,9 +103,9 @@ class ExportLoop:
             self._delivery.pace.hurry()
         else:
             self._delivery.pace.ease(self._seconds / 2)
-        dropped, began = self._delivery.stats.dropped, time.monotonic()
+        dropped, began = self._delivery.stats.dropped, self._clock.now()
         went_well = self._safely(self._act)
-        self._complain_of_overrun(time.monotonic() - began)
+        self._complain_of_overrun(self._clock.now() - began)
         sent = went_well and self._delivery.complete and self._is_sent(dropped)
         for request in waiting:
             request.answer(sent)
@@ -121,12 +118,12 @@ class ExportLoop:
     def _serve_until(self, due: float) -> None:
         """Between two cycles: try again after a failure, and answer requests for an export."""
         retry = self._next_attempt()
-        while not self._has_ended() and (now := time.monotonic()) < due:
+        while not self._has_ended() and (now := self._clock.now()) < due:
             if now >= retry:
                 self._delivery.pace.ease(due - now)
                 self._delivery.must_try = False
                 self._safely(self._delivery.attempt)
-            elif (request := self._receive(min(due, retry) - now)) is not None:
+            elif (request := self._receive(min(due, retry, now + MAX_WAIT_SECONDS))) is not None:
                 self.export(request)
             else:
                 continue
@@ -136,14 +133,18 @@ class ExportLoop:
         ledger = self._delivery.ledger
         if not ledger.failures:
             return float('inf')
-        return max(time.monotonic() + backoff(ledger.failures, random.random()), ledger.outage.resumes)  # noqa: S311  # as above
+        pause = backoff(ledger.failures, random.random())  # noqa: S311  # as above
+        return max(self._clock.now() + pause, ledger.outage.resumes)
 
-    def _receive(self, timeout: float) -> _Flush | None:
-        """A request that arrives within the timeout. None for none, and for a message that only wakes the thread."""
+    def _receive(self, deadline: float) -> _Flush | None:
+        """A request that arrives in time. None for none, and for a message that only wakes the thread."""
+        now = self._clock.now()
+        until = min(deadline, now + self.longest_wait)
         try:
             with signals.blocked():
-                return self._mailbox.get(timeout=min(max(0.0, timeout), self.longest_wait))
+                return self._mailbox.get(timeout=max(0.0, until - now))
         except queue.Empty:
+            self._clock.reached(until)
             return None
 
     def _requests(self) -> list[_Flush]:

@@ -5,18 +5,19 @@ What may live here: who exports for a call, and what became of it. What may not:
 
 from __future__ import annotations
 
+import math
 import threading
-import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from aws_satella.effects.clock import Clock
 from aws_satella.effects.delivery import Delivery, key_of
 from aws_satella.effects.destinations.clients import make_client
 from aws_satella.effects.exporter import AWSSatellaExporterThread
-from aws_satella.effects.patience import MAX_WAIT_SECONDS
-from aws_satella.effects.process import _Process, _this_process
+from aws_satella.effects.process import _this_process
+from aws_satella.effects.state import Process
 from aws_satella.effects.stats import ExportStats
-from aws_satella.effects.succession import Call, inherit, waits_for_this_thread
+from aws_satella.effects.succession import Call, first_of_line, inherit, waits_for_this_thread
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.once import OnceArguments, bind_once, takes_arguments_once
 
@@ -39,58 +40,91 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     and the next call waits for that reply before it sends anything, so that nothing is sent twice. For a while after
     a timeout, calls with a timeout take their snapshot, send nothing, and return at once.
 
+    Called again from inside an export of the same plan, by a callback, a metric or a log handler, it exports nothing,
+    and returns what is buffered.
+
     :arguments:
     :return: what became of the metric data of this call, and how many wait to be sent
     :raises aws_satella.InitializationError: the client cannot be made
     :raises ArgumentError: an argument has a value that is not allowed
     :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
-    began = time.monotonic()
+    clock = Clock()
+    began = clock.now()
     arguments = bind_once(*args, **kwargs)
     process = _this_process()
+    key = key_of(arguments)
+    call = threading.get_ident(), key
+    around = [each for each in process.holders if waits_for_this_thread(each) and each.delivery.key == key]
+    if around or call in process.calls:
+        holder = around[0] if around else process.holders.of(key)
+        stats = holder.delivery.stats if holder is not None else ExportStats()
+        return _since(stats, stats)
+    try:
+        process.calls.add(call)
+        return _export(process, arguments, _Wait(clock, began, arguments.timeout))
+    finally:
+        process.calls.discard(call)
+
+
+class _Wait(NamedTuple):
+    """How long a caller waits."""
+
+    clock: Clock
+    began: float
+    """On the clock."""
+    timeout: float | None
+    """Seconds; None waits as long as the client does."""
+
+    @property
+    def deadline(self) -> float:
+        """When the caller stops waiting, on the clock."""
+        return math.inf if self.timeout is None else self.began + self.timeout
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left of the timeout."""
+        return max(0.0, self.deadline - self.clock.now())
+
+
+def _export(process: Process, arguments: OnceArguments, wait: _Wait) -> ExportStats:
+    """Let an exporter of the same plan export, or export in this thread."""
     before: ExportStats | None = None
     while True:
         exporter = _serving(arguments)
         if exporter is None:
-            after = _export_here(process, arguments, before, began)
+            after = _export_here(process, arguments, before, wait)
             if after is not None:
                 return after
             continue
-        before = before or exporter.stats
-        if threading.current_thread() is not exporter and not waits_for_this_thread(exporter):
-            exporter.flush(_left(arguments.timeout, began))
-        if exporter.serving or (arguments.timeout is not None and not _left(arguments.timeout, began)):
+        before = before or first_of_line(exporter).stats
+        exporter.flush(wait.left)
+        if exporter.serving or not wait.left:
             return _since(before, exporter.stats)
 
 
 def _serving(arguments: Arguments) -> AWSSatellaExporterThread | None:
     """An exporter of this process that exports just this."""
     key = key_of(arguments)
-    for thread in threading.enumerate():
+    for thread in reversed(threading.enumerate()):  # the one before the last may be in its last export
         if isinstance(thread, AWSSatellaExporterThread) and thread.serving and thread.delivery.key == key:
             thread.promote()  # a forked child whose program exports by itself sends everything
             return thread
     return None
 
 
-def _left(timeout: float | None, began: float) -> float | None:
-    """Seconds of a timeout that are left."""
-    return None if timeout is None else max(0.0, began + timeout - time.monotonic())
-
-
 def _export_here(
-    process: _Process, arguments: OnceArguments, before: ExportStats | None, began: float
+    process: Process, arguments: OnceArguments, before: ExportStats | None, wait: _Wait
 ) -> ExportStats | None:
     """Export in this thread. None where an exporter of the same plan was started meanwhile.
 
     :param before: the statistics before the call, where an exporter that has ended since was asked first
-    :param began: when the call began, on the monotonic clock
     """
     delivery = Delivery(arguments, make_client(arguments.client_factory))
     delivery.pace.hurry()
+    delivery.clock = wait.clock
     call = Call(delivery)
-    left = _left(arguments.timeout, began)
-    if not process.exporting_once.acquire(timeout=-1 if left is None else min(left, MAX_WAIT_SECONDS)):
+    if not wait.clock.wait(lambda seconds: process.exporting_once.acquire(timeout=seconds), wait.deadline):
         holder = process.holders.of(delivery.key)  # another call sends, and is not done in time
         stats = (holder or call).delivery.stats
         return _since(stats, stats)
@@ -99,14 +133,12 @@ def _export_here(
             if _serving(arguments) is not None:
                 return None
             previous = process.holders.of(delivery.key)
-            if previous is not None and waits_for_this_thread(previous):  # in one of its callbacks
-                return _since(previous.delivery.stats, previous.delivery.stats)
             delivery.ledger = process.first_ledger(arguments)
             call.predecessors = () if previous is None else (previous,)
             inherit(call)
             call.running = True
             process.holders.add(call)
-        return _since(before or delivery.stats, delivery.cycle_within(arguments.timeout, began))
+        return _since(before or delivery.stats, delivery.cycle_within(wait.timeout, wait.began))
     finally:
         call.running = False
         process.exporting_once.release()

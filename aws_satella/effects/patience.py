@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aws_satella.effects import signals
+from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.dispatch import Dispatch
 from aws_satella.pure.breaker import Breaker, waits_in_vain
@@ -21,9 +22,6 @@ from aws_satella.pure.ledger import Ledger
 
 HANG_SECONDS: Final = 15.0
 """How long a request may have no reply before that is said. botocore waits a minute for each of its attempts."""
-
-MAX_WAIT_SECONDS: Final = 3_600.0
-"""A longer timeout is waited for in parts, since the platform bounds it."""
 
 HANGS: Final = 'hangs'
 """The topic of the complaint of a request that hangs: said once an outage."""
@@ -34,7 +32,7 @@ class Patience:
 
     def __init__(self) -> None:
         self.deadline: float | None = None
-        """When the caller of ``export_once()`` stops waiting, on the monotonic clock; None where it waits for all."""
+        """When the caller of ``export_once()`` stops waiting, on the clock of its delivery. None waits for all."""
         self.dispatch: Dispatch | None = None
         """A request in a thread of its own, whose reply is not counted yet."""
         self.breaker = Breaker()
@@ -43,7 +41,7 @@ class Patience:
     def begin(self, timeout: float | None, began: float, ledger: Ledger) -> bool:
         """A caller of ``export_once()`` waits.
 
-        :param began: since when, on the monotonic clock
+        :param began: since when, on the clock of its delivery
         :return: False where it is to be answered at once
         """
         admitted = self.admits(timeout, ledger)
@@ -69,22 +67,22 @@ class Patience:
         """A request has had no reply in the time that the client waits for one."""
         self.breaker = self.breaker.timed_out(time.monotonic(), ledger.outbox.sent)
 
-    def has_time(self) -> bool:
+    def has_time(self, clock: Clock) -> bool:
         """Whether the caller still waits."""
-        return self.deadline is None or time.monotonic() < self.deadline
+        return self.deadline is None or clock.now() < self.deadline
 
-    def wait(self, dispatch: Dispatch, look: Callable[[], float]) -> bool:
+    def wait(self, dispatch: Dispatch, look: Callable[[], float], clock: Clock) -> bool:
         """Wait for a request, as long as there is time.
 
         :param look: says what there is to say of the request, and returns how many seconds later to look again
         :return: whether its outcome is known
         """
         while not dispatch.done.is_set():
-            pause = look()
-            left = MAX_WAIT_SECONDS if self.deadline is None else self.deadline - time.monotonic()
-            if left <= 0:
+            pause = min(look(), MAX_WAIT_SECONDS)
+            if not self.has_time(clock):
                 return False
-            dispatch.done.wait(min(pause, left, MAX_WAIT_SECONDS))
+            until = clock.now() + pause
+            clock.wait(dispatch.done.wait, until if self.deadline is None else min(until, self.deadline))
         return True
 
 
@@ -138,10 +136,11 @@ class Watch:
         self._watched = threading.current_thread()
 
     def __enter__(self) -> None:
-        try:
-            threading.Thread(target=self._run, name='aws-satella-watch', daemon=True).start()
-        except RuntimeError:
-            pass
+        with signals.blocked():  # so that it is born deaf, and does not hear a signal while it ends either
+            try:
+                threading.Thread(target=self._run, name='aws-satella-watch', daemon=True).start()
+            except RuntimeError:
+                pass
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None

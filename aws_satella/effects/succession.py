@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
 from aws_satella.effects.delivery import Delivery, place_of
 from aws_satella.pure.plan import meaning
 from aws_satella.pure.temporality import Baseline
+
+POLL_SECONDS: Final = 0.05
+PATIENCE_SECONDS: Final = 15.0
 
 MAX_IDLE_HOLDERS: Final = 100
 """How many plans a process remembers that are not being exported, besides those that have something unsent."""
@@ -28,6 +31,8 @@ class Holder(Protocol):
 
     predecessors: Sequence[Holder]
     """Whose ledgers it has not taken over yet."""
+    successor: Holder | None
+    """Who waits for it to end."""
 
     @property
     def delivery(self) -> Delivery:
@@ -37,6 +42,11 @@ class Holder(Protocol):
     @property
     def exporting(self) -> bool:
         """Whether it is to export what is counted now."""
+        ...
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is called in the middle of its export: by a callback, a metric or a log handler."""
         ...
 
     def is_alive(self) -> bool:
@@ -55,8 +65,14 @@ class Call:
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         self.predecessors: Sequence[Holder] = ()
+        self.successor: Holder | None = None
         self.running = False
-        self.thread = threading.get_ident()
+        self._thread = threading.get_ident()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this thread is in the midst of the call."""
+        return self.running and self._thread == threading.get_ident()
 
     def is_alive(self) -> bool:
         """Whether the call has not returned."""
@@ -108,10 +124,43 @@ def lives(holder: Holder) -> bool:
 
 
 def waits_for_this_thread(holder: Holder) -> bool:
-    """Whether a holder waits for a call that this thread is in the midst of, as it is in a callback."""
-    if isinstance(holder, Call) and holder.running and holder.thread == threading.get_ident():
+    """Whether a holder waits for this thread, which is in the midst of its export, or of one that goes before."""
+    request = holder.delivery.patience.dispatch
+    if holder.is_current or (request is not None and request.is_current):
         return True
     return any(map(waits_for_this_thread, holder.predecessors))
+
+
+def succeed(successor: Holder, predecessors: Sequence[Holder]) -> None:
+    """Let a holder take over the baseline and the outbox of others, as soon as they have ended."""
+    successor.predecessors = predecessors
+    for each in predecessors:
+        each.successor = successor
+    if not any(map(lives, predecessors)):
+        inherit(successor)
+
+
+def wait_for_predecessors(holder: Holder, is_forced: Callable[[], bool]) -> bool:
+    """Wait for them to end, then take over their ledgers. False if the holder must end before that."""
+    began = time.monotonic()
+    while any(map(lives, holder.predecessors)):
+        # Not join(): if SystemExit is raised in it, Python takes the thread that it waits for as ended.
+        time.sleep(POLL_SECONDS)
+        if is_forced():
+            return False
+        if time.monotonic() - began > PATIENCE_SECONDS:
+            message = 'Nothing is exported yet: the exporter before this one has not ended its last request'
+            holder.delivery.complaints.say_once('predecessor', 'WARNING', message)
+    inherit(holder)
+    return True
+
+
+def leaves_unsent(holder: Holder) -> bool:
+    """Whether another holder sends what this one cannot."""
+    successor = holder.successor
+    return successor is not None and (
+        successor.delivery.key == holder.delivery.key or _has_client_for(successor.delivery, holder.delivery)
+    )
 
 
 def inherit(successor: Holder) -> None:
@@ -128,6 +177,12 @@ def _sources(holder: Holder) -> list[Holder]:
     if not holder.predecessors:
         return [holder]
     return [each for predecessor in holder.predecessors for each in _sources(predecessor)]
+
+
+def first_of_line(holder: Holder) -> Delivery:
+    """What has the ledger that a holder goes on with: its own delivery, or that of the one that it waits for."""
+    found = [each.delivery for each in _sources(holder) if each.delivery.key == holder.delivery.key]
+    return found[0] if found else holder.delivery
 
 
 def _take_over(delivery: Delivery, other: Delivery) -> None:
@@ -149,5 +204,10 @@ def _take_over(delivery: Delivery, other: Delivery) -> None:
             return
         if other.recorded is not None:  # it went on in a forked child by itself: what it has sent is sent
             delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline)
-        if not waits and meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory):
+        if not waits and _has_client_for(delivery, other):
             delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()
+
+
+def _has_client_for(delivery: Delivery, other: Delivery) -> bool:
+    """Whether the client of one delivery sends to where another sends."""
+    return meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory)

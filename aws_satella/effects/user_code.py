@@ -91,6 +91,8 @@ class UserCode:
         self._is_interrupted = is_interrupted
         self._questions: queue.SimpleQueue[Answer[Any] | None] | None = None
         self._hanging: list[tuple[Answer[Any], Any]] = []
+        self.thread: threading.Thread | None = None
+        """The thread that asks, if there is one."""
 
     def ask(self, compute: Callable[[], T]) -> Answer[T]:
         """Ask. Where the platform gives no thread, as at the end of the interpreter, the first wait computes."""
@@ -105,7 +107,8 @@ class UserCode:
     def _start(self) -> None:
         questions: queue.SimpleQueue[Answer[Any] | None] = queue.SimpleQueue()
         try:
-            threading.Thread(target=_serve, args=(questions,), name='aws-satella-callables', daemon=True).start()
+            self.thread = threading.Thread(target=_serve, args=(questions,), name='aws-satella-callables', daemon=True)
+            self.thread.start()
         except RuntimeError:
             return
         self._questions = questions

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
+from numbers import Real
 from types import NoneType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from satella.time import parse_time_string
 
@@ -24,6 +25,9 @@ from aws_satella.pure.points import TEMPORALITIES
 from aws_satella.pure.values import Units, utc
 
 T = TypeVar('T')
+
+MIN_INTERVAL_SECONDS: Final = 0.001
+"""A shorter interval would keep a processor busy, and the shortest ones are lost in the rounding of a clock."""
 
 
 class _BaseArgumentError(Exception):
@@ -209,14 +213,14 @@ def patterns(argument: str, value: Any) -> tuple[str, ...]:
 
 def interval(argument: str, value: Any) -> float:
     """Seconds between two exports, as a number or in satella's notation ('30m')."""
-    allowed = "a number of seconds above 0, or a text such as '30s', '5m', '1h'"
+    allowed = f"a number of seconds, at least {MIN_INTERVAL_SECONDS:g}, or a text such as '30s', '5m', '1h'"
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ArgumentTypeError(argument, value, allowed)
     try:
         seconds = float(parse_time_string(value))
     except (ValueError, OverflowError):
         raise ArgumentError(argument, value, allowed) from None
-    if not 0 < seconds < math.inf:
+    if not MIN_INTERVAL_SECONDS <= seconds < math.inf:
         raise ArgumentError(argument, value, allowed)
     return seconds
 
@@ -236,6 +240,23 @@ def yes_or_no(argument: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ArgumentTypeError(argument, value, 'True or False')
     return value
+
+
+def timeout(argument: str, value: Any) -> float:
+    """Seconds to wait: None and infinity for as long as it takes, a negative number for not at all."""
+    allowed = 'a number of seconds, or None'
+    if value is None:
+        return math.inf
+    number: Any = value
+    if not isinstance(value, Real):
+        raise ArgumentTypeError(argument, value, allowed)
+    try:
+        seconds = float(number)
+    except OverflowError:  # a whole number that is too large for a float
+        seconds = math.inf if number > 0 else 0.0
+    if math.isnan(seconds):
+        raise ArgumentError(argument, value, allowed)
+    return max(0.0, seconds)
 
 
 def timestamp(argument: str, value: Any) -> datetime | None:

@@ -366,7 +366,7 @@ FAULTS = [
     ({}, 'E004', ["no 'namespace'"]),
     ({'interval': '5m'}, 'E004', ["no 'namespace'"]),
     ({'namespace': 'AWS/Shop'}, 'E005', ["namespace: 'AWS/Shop'", "nor with 'AWS/'"]),
-    ({'namespace': 'X', 'interval': -5}, 'E005', ['interval: -5 is not allowed', 'a number of seconds above 0']),
+    ({'namespace': 'X', 'interval': -5}, 'E005', ['interval: -5 is not allowed', 'seconds, at least 0.001']),
     ({'namespace': 'X', 'max_send_at_once': 1001}, 'E005', ['max_send_at_once: 1001', 'from 1 to 1000']),
     ({'namespace': 'X', 'temporality': 'Delta'}, 'E005', ["temporality: 'Delta'", "Did you mean 'delta'?"]),
     ({'namespace': 'X', 'units': {'a': 'seconds'}}, 'E005', ["units['a']: 'seconds'", "Did you mean 'Seconds'?"]),

@@ -249,3 +249,200 @@ def test_what_the_last_export_does_not_send_is_accounted_for(endpoint: Endpoint)
     assert sent + dropped == 20_002
     # One or two data came before the last export. A request in flight counts as dropped, but may arrive.
     assert 0 < sent < len(endpoint.data) <= sent + 999 + 2
+
+
+LOGGING = """
+import fcntl, io, logging, logging.handlers, socket
+
+def full_pipe():
+    '''The writing end of a pipe that is full, and that nothing reads.'''
+    global reading
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, b'x' * 4096)
+    except BlockingIOError:
+        pass
+    os.set_blocking(writing, True)
+    return writing
+
+def stderr():
+    os.dup2(full_pipe(), 2)
+    logging.basicConfig()
+
+def last_resort():
+    os.dup2(full_pipe(), 2)
+
+def stream():
+    logging.getLogger().addHandler(logging.StreamHandler(io.open(full_pipe(), 'w')))
+
+def syslog():
+    global server
+    server = socket.create_server(('127.0.0.1', 0))
+    handler = logging.handlers.SysLogHandler(server.getsockname(), socktype=socket.SOCK_STREAM)
+    handler.socket.setblocking(False)
+    try:
+        while True:
+            handler.socket.send(b'x' * 4096)
+    except BlockingIOError:
+        pass
+    handler.socket.setblocking(True)
+    logging.getLogger().addHandler(handler)
+
+class Waiting(logging.Handler):
+    def emit(self, record):
+        threading.Event().wait()
+
+def custom():
+    logging.getLogger().addHandler(Waiting())
+
+def memory():
+    logging.getLogger().addHandler(logging.handlers.MemoryHandler(1, target=Waiting()))
+
+def every_line():
+    custom()
+    logging.getLogger().setLevel(logging.DEBUG)
+
+class WithoutALock(Waiting):
+    def createLock(self):
+        self.lock = None
+
+def without_a_lock():
+    logging.getLogger().addHandler(WithoutALock())
+
+"""
+CLIENT = """
+class Client:
+    '''Says in this thread that it was called, and fails.'''
+    def put_metric_data(self, **_):
+        called.set()
+        logging.getLogger('urllib3').debug('a request')
+        raise OSError('no network')
+
+called = threading.Event()
+"""
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'], ids=['buffered', 'unbuffered'])
+@pytest.mark.parametrize(
+    'log', ['stderr', 'last_resort', 'stream', 'syslog', 'custom', 'memory', 'every_line', 'without_a_lock']
+)
+def test_a_log_that_blocks_delays_the_end_by_exit_timeout(log: str, unbuffered: str) -> None:
+    """The thread of the exporter logs into a full pipe, a dead socket, or a handler that waits, and the process ends
+    all the same, with its own exit code.
+    """
+    script = f"""{PRELUDE}{LOGGING}{CLIENT}
+work.runtime(1)
+{log}()
+{'logging.disable(logging.DEBUG)' if log == 'every_line' else ''}
+start(exit_timeout=0.5, client_factory=Client)
+called.wait(20)
+logging.disable(logging.NOTSET)
+threading.Event().wait(0.2)  # the line is on its way
+print(time.monotonic(), flush=True)
+sys.exit(3)
+"""
+    process = scripts.start(script, 'http://127.0.0.1:1', PYTHONUNBUFFERED=unbuffered)
+    try:
+        out, _ = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError('The process never ends') from None
+    took = time.monotonic() - float(out)
+    assert process.returncode == 3
+    assert took < 10
+
+
+def test_a_log_that_blocks_the_watch_of_a_request(endpoint: Endpoint) -> None:
+    """A request hangs, and the thread that says so is stuck in a handler: the process ends all the same."""
+    endpoint.behave = lambda _request: HANG
+    script = f"""{PRELUDE}{LOGGING}
+from aws_satella.effects import patience
+patience.HANG_SECONDS = 0.1
+
+class Noting(Waiting):
+    def emit(self, record):
+        called.set()
+        super().emit(record)
+
+called = threading.Event()
+work.runtime(1)
+logging.getLogger().addHandler(Noting())
+start(exit_timeout=0.5)
+assert called.wait(20)
+print(time.monotonic(), flush=True)
+sys.exit(3)
+"""
+    process = scripts.start(script, endpoint.url)
+    try:
+        out, _ = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError('The process never ends') from None
+    assert process.returncode == 3
+    assert time.monotonic() - float(out) < 10
+
+
+def test_exports_go_on_where_the_log_blocks(endpoint: Endpoint) -> None:
+    """Lines that a full pipe does not take are left out, and the exporter does not wait for it each time."""
+    ended = scripts.run(
+        f"""{PRELUDE}{LOGGING}
+stream()
+for number in range(50):
+    getMetric(f'bad.m{{number}}', 'float').runtime(float('nan'))  # a line for each
+work.runtime(1)
+start()
+assert aws_satella.flush(20)
+""",
+        endpoint.url,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert last(endpoint) == 1
+
+
+def test_a_log_that_takes_lines_again_gets_them(endpoint: Endpoint) -> None:
+    """A pipe that is read late gets what is said from then on."""
+    ended = scripts.run(
+        f"""{PRELUDE}{LOGGING}
+stream()
+getMetric('bad.first', 'float').runtime(float('nan'))
+start()
+assert aws_satella.flush(20)
+os.read(reading, 1_000_000)
+getMetric('bad.second', 'float').runtime(float('nan'))
+assert aws_satella.flush(20)
+sys.stdout.write(os.read(reading, 1_000_000).decode())
+""",
+        endpoint.url,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert 'bad.second is discarded' in ended.stdout
+
+
+def test_a_handler_that_only_takes_long_is_not_left_out(endpoint: Endpoint) -> None:
+    """logging.shutdown() flushes the handlers of a program, though the last export does not end in time."""
+    endpoint.behave = lambda _request: HANG
+    ended = scripts.run(
+        f"""{PRELUDE}{LOGGING}
+target = logging.StreamHandler()
+logging.getLogger().addHandler(logging.handlers.MemoryHandler(1000, logging.CRITICAL, target))
+start(exit_timeout=0.5)
+logging.warning('kept until the end')
+""",
+        endpoint.url,
+    )
+    assert ended.returncode == 0
+    assert 'kept until the end' in ended.stderr
+    assert 'are dropped' in ended.stderr
+
+
+@pytest.mark.parametrize('timeout', ['1e10', '1e300'])
+def test_an_exit_timeout_may_be_longer_than_the_platform_waits(timeout: str, endpoint: Endpoint) -> None:
+    """It is waited for in parts, and the last values arrive."""
+    ended = scripts.run(PRELUDE + f'start(exit_timeout={timeout})\ncount()', endpoint.url)
+    assert ended.returncode == 0
+    assert last(endpoint) == 1
+    assert not ended.stderr

@@ -515,3 +515,31 @@ def test_in_a_real_process_each_increase_is_sent_once(acts: str, endpoint: Endpo
         ('rows', 'child'): 4,
         ('latency', 'child'): 4,
     }
+
+
+def test_a_call_asks_the_last_one_of_a_line_of_exporters(endpoint: Endpoint, once: Any, start: Any) -> None:
+    """One that is in its last export has read the metrics already; the one that waits for it reads them again."""
+    rows = getMetric('rows', 'counter')
+    sending, go_on = threading.Event(), threading.Event()
+
+    def slowly(_request: object) -> str:
+        sending.set()
+        go_on.wait(DEADLINE)
+        return OK
+
+    start()
+    assert aws_satella.flush(DEADLINE)
+    first = process.exporter_of_process()
+    assert first is not None
+    before = len(endpoint.data)
+    endpoint.behave = slowly
+    rows.runtime(1)
+    first.terminate()
+    assert sending.wait(DEADLINE)
+    start()
+    rows.runtime(10)
+    threading.Timer(0.2, go_on.set).start()
+    stats = once(temporality='delta')
+    assert stats.buffered == 0
+    assert 1 <= stats.sent <= len(endpoint.data) - before
+    assert sum(values(endpoint, 'rows')) == 11

@@ -293,3 +293,126 @@ def test_the_thread_stays(endpoint: Endpoint) -> None:
     ours = [thread for thread in threading.enumerate() if thread.name == exporter.name]
     assert ours == [exporter]
     assert os.getpid() in process._processes
+
+
+# --- Numbers and clocks
+
+
+@pytest.mark.parametrize('timeout', [float('inf'), 1e10, 1e300, 10**400])
+def test_a_timeout_may_be_longer_than_the_platform_waits(timeout: float, endpoint: Endpoint) -> None:
+    """It is waited for in parts, for as long as it takes."""
+    exporter = start(endpoint)
+    getMetric('orders', 'counter').runtime(1)
+    assert flush(timeout)
+    assert exporter.flush(timeout)
+    assert total(endpoint) == 1
+
+
+@pytest.mark.parametrize('timeout', [0, -1, -0.5, float('-inf'), -(10**400)])
+def test_a_timeout_of_nothing_does_not_wait(timeout: float, endpoint: Endpoint) -> None:
+    """It asks for an export, which comes later, and is False."""
+    start(endpoint, client_factory=lambda: endpoint.client(read_timeout=60))
+    getMetric('orders', 'counter').runtime(1)
+    gate = Gate()
+    endpoint.behave = gate
+    assert flush(timeout) is False
+    assert flush_by_method_for(timeout) is False
+    gate.opened.set()
+    wait_for(lambda: total(endpoint) == 1, 'the export')
+
+
+def flush_by_method_for(timeout: float) -> bool:
+    """The same, asked of the exporter itself."""
+    exporter = process._this_process().exporter
+    assert exporter is not None
+    return exporter.flush(timeout)
+
+
+@pytest.mark.parametrize(('timeout', 'kind'), [(float('nan'), ValueError), ('5', TypeError), ([1], TypeError)])
+@pytest.mark.parametrize('running', [True, False])
+def test_a_timeout_that_is_none(timeout: Any, kind: type[Exception], running: bool, endpoint: Endpoint) -> None:
+    """The error names the argument, the value and what is allowed, whether or not there is an exporter."""
+    if running:
+        start(endpoint)
+    with pytest.raises(kind, match=r'^timeout: .* allowed: a number of seconds, or None') as caught:
+        flush(timeout)
+    assert caught.value.argument == 'timeout'  # type: ignore[attr-defined]
+
+
+def test_a_timeout_ends_where_the_clock_stands_still(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a test that freezes ``time.monotonic``: what waits, waits for real, and not for ever."""
+    exporter = start(endpoint, client_factory=lambda: endpoint.client(read_timeout=60))
+    getMetric('orders', 'counter').runtime(1)
+    endpoint.behave = lambda _: HANG
+    now = time.monotonic()
+    answers: list[bool] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(time, 'monotonic', lambda: now)
+        for ask in (flush, exporter.flush):
+            asking = threading.Thread(target=lambda ask=ask: answers.append(ask(0.2)), daemon=True)
+            asking.start()
+            asking.join(20)
+    assert answers == [False, False]
+
+
+def test_a_timeout_holds_during_a_start_where_the_clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread starts the exporter, and its client is long in coming."""
+    going_on = threading.Event()
+    now = time.monotonic()
+
+    def make() -> Any:
+        making.set()
+        assert going_on.wait(20)
+        raise LookupError('no client')
+
+    def begin() -> None:
+        with pytest.raises(aws_satella.InitializationError):
+            aws_satella.start_if_not_started('Shop', client_factory=make)
+
+    making, answers = threading.Event(), []
+    starting = threading.Thread(target=begin)
+    starting.start()
+    assert making.wait(20)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, 'monotonic', lambda: now)
+        asking = threading.Thread(target=lambda: answers.append(flush(0.2)), daemon=True)
+        asking.start()
+        asking.join(20)
+    going_on.set()
+    starting.join(20)
+    assert answers == [False]
+
+
+FROZEN = """
+    import time
+    import aws_satella
+    from aws_satella.effects import process
+    from satella.instrumentation.metrics import getMetric
+
+    orders = getMetric('orders', 'counter')
+    aws_satella.start_if_not_started('Shop', interval=0.2, temporality='delta')
+    assert aws_satella.flush(20)
+    exporter = process.exporter_of_process()
+    real, shown = time.monotonic, time.monotonic() {ahead}
+    time.monotonic = lambda: shown
+    orders.runtime(1)
+    began, cycles = real(), exporter.stats.cycles
+    while exporter.stats.cycles < cycles + 10 and real() - began < 30:
+        time.sleep(0.05)
+    assert exporter.stats.cycles >= cycles + 10, exporter.stats
+    assert real() - began > 1, 'it spins'
+    time.monotonic = real
+    cycles = exporter.stats.cycles
+    while exporter.stats.cycles < cycles + 5 and real() - began < 60:
+        time.sleep(0.05)
+    assert exporter.stats.cycles >= cycles + 5, exporter.stats
+    assert aws_satella.flush(20)
+"""
+
+
+@pytest.mark.parametrize('ahead', ['', '+ 1.7e9', '- 1000'], ids=['now', 'another date', 'the past'])
+def test_the_schedule_goes_on_where_the_clock_stands_still(ahead: str, endpoint: Endpoint) -> None:
+    """Frozen, now or at another date, and let go again: an export comes each interval, and no more often."""
+    result = scripts.run(FROZEN.format(ahead=ahead), endpoint.url)
+    assert result.returncode == 0, result.stderr
+    assert total(endpoint) == 1

@@ -319,3 +319,27 @@ def test_a_flush_at_a_healthy_destination_is_never_refused(endpoint: Endpoint) -
             getMetric('orders', 'counter').runtime(1)
             exporter.flush(number / 2_000)
             assert exporter.flush()
+
+
+def test_a_timeout_of_export_once_ends_where_the_clock_stands_still(
+    endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a test that freezes ``time.monotonic``: the waits for a reply, an earlier reply, another call."""
+    getMetric('rows', 'counter').runtime(1)
+    gate = endpoint.behave = Gate()
+    frozen, buffered = time.monotonic(), []
+
+    def ask() -> None:
+        buffered.extend(once(0.2).buffered for _ in range(2))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, 'monotonic', lambda: frozen)
+        asking = [threading.Thread(target=ask, daemon=True) for _ in range(2)]
+        for each in asking:
+            each.start()
+        for each in asking:
+            each.join(20)
+    assert len(buffered) == 4
+    gate.opened.set()
+    assert once(DEADLINE).buffered == 0
+    assert sum(datum['Value'] for datum in endpoint.named('rows')) == 1

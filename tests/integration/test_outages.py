@@ -19,6 +19,7 @@ from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects import attempts, snapshot
+from aws_satella.effects import clock as clock_module
 from aws_satella.effects import loop as loop_module
 
 THROTTLING = error('ThrottlingException', 400, 'Rate exceeded')
@@ -462,7 +463,7 @@ def test_a_long_outage_is_said_again_once_an_hour(
     """How long it has lasted, what is kept, and what was dropped since it began."""
     ahead = [0.0]
     clock = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + ahead[0])
-    monkeypatch.setattr(attempts, 'time', clock)
+    monkeypatch.setattr(clock_module, 'time', clock)
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.05, max_buffered=2) as exporter:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import linecache
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -220,3 +224,143 @@ def test_a_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> Non
         exporter.start()
     assert exporter.exporting
     assert process.is_running()
+
+
+def test_a_start_right_after_terminate(endpoint: Endpoint) -> None:
+    """An exporter that ends does not count: the next one takes over its baseline, and exports after its last export."""
+    counter = getMetric('counter', 'counter')
+    counter.runtime(1)
+    _start(endpoint, temporality='delta')
+    first = _current()
+    wait_for(lambda: first.stats.cycles, 'the first cycle', DEADLINE)
+    counter.runtime(10)
+    first.terminate()
+    _start(endpoint, temporality='delta')
+    second = process.exporter_of_process()
+    assert second is not None
+    assert second is not first
+    counter.runtime(100)
+    assert aws_satella.flush(DEADLINE)
+    assert not first.is_alive()
+    assert _running() == [second]
+    assert sum(datum['Value'] for datum in endpoint.named('counter')) == 111
+    assert second.stats.sent == len(endpoint.data)
+
+
+@pytest.mark.parametrize('force', [False, True])
+def test_what_the_last_export_cannot_send_is_left_to_a_successor(force: bool, endpoint: Endpoint) -> None:
+    """Without a successor it would be dropped at the end."""
+    counter = getMetric('counter', 'counter')
+    counter.runtime(1)
+    going_on = threading.Event()
+
+    def fail_later(_request: object) -> Any:
+        going_on.wait(DEADLINE)
+        return RESET
+
+    endpoint.behave = fail_later
+    _start(endpoint, temporality='delta', client_factory=lambda: endpoint.client(read_timeout=DEADLINE))
+    first = _current()
+    wait_for(lambda: endpoint.received, 'the first request', DEADLINE)
+    counter.runtime(10)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', ResourceWarning)  # of a connection that the end by force has torn
+        first.terminate(force=force)
+        assert not process.is_running()
+        _start(endpoint, temporality='delta')
+        assert process.is_running()
+        going_on.set()
+        first.join(DEADLINE)
+        gc.collect()
+    endpoint.behave = lambda _request: OK
+    assert aws_satella.flush(DEADLINE)
+    assert sum(datum['Value'] for datum in endpoint.named('counter')) == 11
+    second = _current()
+    assert (second.stats.dropped, second.stats.buffered) == (0, 0)
+
+
+def test_calls_that_waited_for_a_start_that_failed_share_its_error(endpoint: Endpoint) -> None:
+    """A factory that takes its time and fails does so once for all that wait. The next call tries again."""
+    attempts: list[float] = []
+    waiting = threading.Barrier(6)
+    errors: list[InitializationError] = []
+
+    def make() -> Any:
+        attempts.append(1)
+        wait_for(blocked, 'the others to wait', DEADLINE)
+        raise LookupError('no client')
+
+    def blocked() -> bool:
+        frames = sys._current_frames()
+        return sum(_waits(frames[thread.ident]) for thread in threads if thread.ident in frames) == 5
+
+    def start() -> None:
+        waiting.wait(DEADLINE)
+        with pytest.raises(InitializationError, match='no client') as caught:
+            _start(endpoint, client_factory=make)
+        errors.append(caught.value)
+
+    threads = [threading.Thread(target=start) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(2 * DEADLINE)
+    assert len(attempts) == 1
+    assert len({id(error) for error in errors}) == 6
+    assert len([error for error in errors if isinstance(error.__cause__, InitializationError)]) == 5
+    _start(endpoint)
+    assert aws_satella.flush(DEADLINE)
+
+
+def _waits(frame: Any) -> bool:
+    """Whether a thread is at the lock of the start, where its next step is to wait."""
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() == 'with process.starting:'
+
+
+def test_wrong_arguments_are_an_error_of_their_own_call(endpoint: Endpoint) -> None:
+    """A call with wrong arguments that meets a start that fails says what is wrong with its arguments."""
+    making, going_on = threading.Event(), threading.Event()
+
+    def make() -> Any:
+        making.set()
+        going_on.wait(DEADLINE)
+        raise LookupError('no client')
+
+    def start() -> None:
+        with pytest.raises(InitializationError):
+            _start(endpoint, client_factory=make)
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    assert making.wait(DEADLINE)
+    with pytest.raises(aws_satella.ArgumentError, match='interval'):
+        _start(endpoint, interval=1e-310)
+    going_on.set()
+    starting.join(DEADLINE)
+
+
+def test_without_a_client_for_it_a_successor_does_not_keep_what_is_unsent(endpoint: Endpoint) -> None:
+    """An exporter of another plan sends with a client of another factory, so what the one before cannot send is
+    dropped, and said to be.
+    """
+    getMetric('counter', 'counter').runtime(1)
+    going_on = threading.Event()
+
+    def fail_later(_request: object) -> Any:
+        going_on.wait(DEADLINE)
+        return RESET
+
+    endpoint.behave = fail_later
+    _start(endpoint, client_factory=lambda: endpoint.client(read_timeout=DEADLINE))
+    first = _current()
+    wait_for(lambda: endpoint.received, 'the first request', DEADLINE)
+    first.terminate()
+    other = endpoint.client()
+    _start(endpoint, extra_dimensions={'other': 'plan'}, client_factory=lambda: other)
+    going_on.set()
+    first.join(DEADLINE)
+    assert (first.stats.buffered, first.stats.sent) == (0, 0)
+    assert first.stats.dropped > 0
+    endpoint.behave = lambda _request: OK
+    assert aws_satella.flush(DEADLINE)
+    assert {len(datum['Dimensions']) for datum in endpoint.named('counter')} == {1}

@@ -90,7 +90,7 @@ NAMES = "names of 1 to 255 characters, not all blank, that do not start with ':'
 VALUES = '1 to 1024 characters, not all blank'
 UNIT_MAPPINGS = 'a mapping from metric names or shell patterns to units, a callable from a name to a unit, or None'
 PATTERNS = "a sequence of shell patterns of metric names, such as ('django.*',)"
-INTERVALS = "a number of seconds above 0, or a text such as '30s', '5m', '1h'"
+INTERVALS = "a number of seconds, at least 0.001, or a text such as '30s', '5m', '1h'"
 SECONDS = 'a number of seconds, at least 0'
 MOMENTS = 'UNIX seconds, an aware datetime, or None'
 METRICS = "a satella metric, such as getMetric('web'), or None"
@@ -352,10 +352,11 @@ def test_an_interval(value: Any, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    'value', [0, -1, '0s', '-5m', math.inf, math.nan, 10**400, '', 'soon', 'm', 'inf', 'nan', '1e999']
+    'value',
+    [0, -1, 1e-310, 9e-4, '0s', '-5m', math.inf, math.nan, 10**400, '', 'soon', 'm', 'inf', 'nan', '1e999'],
 )
 def test_what_is_no_interval(value: Any) -> None:
-    """An interval is above zero and finite."""
+    """An interval is a millisecond at least, and finite."""
     with pytest.raises(ArgumentError, match=r'^interval: .*allowed: '):
         checks.interval('interval', value)
 

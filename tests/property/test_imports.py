@@ -35,6 +35,7 @@ ALLOWED = {
     'json': {'loads'},
     'json.encoder': {'encode_basestring_ascii'},
     'math': None,
+    'numbers': {'Real'},
     'operator': None,
     're': None,
     'sys': {'float_info'},
