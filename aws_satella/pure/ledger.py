@@ -209,19 +209,25 @@ class Ledger:
         cycle with room brings the increases. Elsewhere the oldest items are dropped.
         """
         surplus = self.outbox.surplus(max_buffered, MAX_BUFFERED_BYTES)
-        if surplus and self.in_flight is not None and self.outbox.holds(self.in_flight.request):
-            # A reply may still come. In part, the request would not be known by then, and its rest would go again.
-            surplus = max(surplus, len(self.in_flight.request.items))
         if not surplus:
             return replace(self, last_cycle=None), []
-        if self.last_cycle is None:
-            return self._dropped(
-                self.outbox.without_oldest(surplus),
-                f'beyond max_buffered={max_buffered} or {MAX_BUFFERED_BYTES:,} bytes',
-            )
-        returned, said = self._returned(self.last_cycle)
+        flying = self.in_flight.request.items if self.in_flight is not None else ()
+        cycle = self._cycle_without(flying)
+        if cycle is None:
+            outbox = self._without_oldest_but(flying, surplus) if flying else self.outbox.without_oldest(surplus)
+            why = f'beyond max_buffered={max_buffered} or {MAX_BUFFERED_BYTES:,} bytes'
+            return replace(self, last_cycle=None)._dropped(outbox, why)
+        returned, said = self._returned(cycle)
         after, said_of_the_rest = returned.bounded(max_buffered)
         return after, [*said, *said_of_the_rest]
+
+    def _without_oldest_but(self, flying: Collection[str], number: int) -> Outbox:
+        """Drop so many of the oldest items, but none of a request whose reply may still come, since its rest would go
+        again."""
+        kept = set(map(id, flying))
+        dropped = [item for item in self.outbox.waiting() if id(item) not in kept][:number]
+        outbox = self.outbox.without(dropped)
+        return outbox._replace(recorded=self.outbox.recorded, dropped=self.outbox.dropped + len(dropped))
 
     def _returned(self, cycle: Cycle) -> tuple[Ledger, list[Saying]]:
         """The ledger without the items of the last cycle: its levels are dropped, its increases never were recorded.

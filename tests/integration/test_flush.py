@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import aws_satella
 from aws_satella import AWSSatellaExporterThread, flush
 from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process
+from aws_satella.effects.identity import identity
 
 pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
 
@@ -292,7 +292,7 @@ def test_the_thread_stays(endpoint: Endpoint) -> None:
     assert flush(20)
     ours = [thread for thread in threading.enumerate() if thread.name == exporter.name]
     assert ours == [exporter]
-    assert os.getpid() in process._processes
+    assert identity() in process._processes
 
 
 # --- Numbers and clocks
