@@ -167,8 +167,9 @@ def inherit(successor: Holder) -> None:
     """Take over from each predecessor: first the ledger of the same plan, then what others have not sent."""
     delivery = successor.delivery
     found = [each.delivery for holder in successor.predecessors for each in _sources(holder)]
+    is_first = not any(other.key == delivery.key for other in found)
     for each in sorted(found, key=lambda other: other.key != delivery.key):
-        _take_over(delivery, each)
+        _take_over(delivery, each, is_first=is_first)
     successor.predecessors = ()
 
 
@@ -185,11 +186,13 @@ def first_of_line(holder: Holder) -> Delivery:
     return found[0] if found else holder.delivery
 
 
-def _take_over(delivery: Delivery, other: Delivery) -> None:
+def _take_over(delivery: Delivery, other: Delivery, *, is_first: bool) -> None:
     """Go on where another has stopped.
 
     The baseline of another plan means nothing here. What that has not sent is sent all the same, in its own namespace,
     unless another client is needed for it.
+
+    :param is_first: whether nobody has exported the plan before
     """
     with other.handing_over:  # for two successors at once
         if other.handed_over:
@@ -202,7 +205,7 @@ def _take_over(delivery: Delivery, other: Delivery) -> None:
             tolerate, delivery.complaints = delivery.complaints.tolerate, other.complaints
             delivery.complaints.tolerate = tolerate
             return
-        if other.recorded is not None:  # it went on in a forked child by itself: what it has sent is sent
+        if is_first and other.recorded is not None:  # it went on in a forked child by itself: what it has sent is sent
             delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline)
         if not waits and _has_client_for(delivery, other):
             delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()

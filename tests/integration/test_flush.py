@@ -261,7 +261,7 @@ FORKED = """
     from satella.instrumentation.metrics import getMetric
 
     orders = getMetric('orders', 'counter')
-    aws_satella.start_if_not_started('Shop', interval=3600, temporality='delta')
+    aws_satella.start_if_not_started('Shop', interval=3600, temporality='delta', in_forks=False)
     assert aws_satella.flush(20)
     parents = process._this_process().exporter
     child = os.fork()
@@ -279,7 +279,8 @@ FORKED = """
 
 
 def test_false_in_a_forked_child_until_it_has_an_exporter(endpoint: Endpoint) -> None:
-    """The parent's exporter is none of the child's; with one of its own the child flushes what it recorded."""
+    """Where the parent's exporter does not go on in the child, it is none of the child's; with one of its own the child
+    flushes what it recorded."""
     result = scripts.run(FORKED, endpoint.url)
     assert result.returncode == 0, result.stderr
     assert sorted(datum['Value'] for datum in endpoint.named('orders') if datum['Value']) == [1, 2]
