@@ -20,7 +20,7 @@ html_title = f'aws-satella {release}'
 html_copy_source = False
 
 myst_enable_extensions = ['deflist']
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 
 add_module_names = False
 autodoc_member_order = 'bysource'
@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     (r'py:.*', r'MetricData|MetricDataCollection|Sequence|TypedDict|date|datetime'),
     (r'py:.*', r'\w+(Error|Exception)|bool|dict|float|int|list|object|str|tuple|type'),
     # Names that stand for the type that is written there: an alias, a type variable, a private base.
-    (r'py:class', r'Labels|Samples|Units|.*\.(T|_BaseArgumentError|_Identity)'),
+    (r'py:class', r'Labels|Samples|Units|.*\.(T|_BaseArgumentError|_Identity|ExporterLife)'),
     # A type that Sphinx cuts in two at its comma.
     (r'py:class', r'Callable\[\[\]'),
     # What a baseline keeps of a metric. Only the stages look into it.

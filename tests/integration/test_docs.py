@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.moto import Moto
 from support.scripts import environment
 from sybil import Document
@@ -104,13 +105,15 @@ def test_what_the_readme_records_arrives(moto: Moto, tmp_path: Path) -> None:
     assert found >= {'shop.orders', 'shop.checkout'}
 
 
-@pytest.mark.parametrize('page', pages_with('json', 'ini', 'toml'))
+@pytest.mark.parametrize('page', pages_with('json', 'ini', 'toml', 'yaml'))
 def test_the_data_of_a_page_can_be_read(page: Path) -> None:
     """What is shown as JSON or as a configuration file is one."""
     for block in blocks(page, 'json'):
         json.loads(block)
     for block in blocks(page, 'ini'):
         configparser.ConfigParser(strict=False, allow_no_value=True, interpolation=None).read_string(block)
+    for block in blocks(page, 'yaml'):
+        yaml.safe_load(block)
     for block in blocks(page, 'toml'):
         tomllib = pytest.importorskip('tomllib', reason='the standard library reads TOML from Python 3.11 on')
         tomllib.loads(block)

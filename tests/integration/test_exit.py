@@ -103,6 +103,38 @@ os._exit(0)
     assert not ended.stderr
 
 
+def test_a_flush_before_execv_exports_what_is_left(endpoint: Endpoint) -> None:
+    """Another program in the same process runs no exit handlers of this one."""
+    execute = "os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])"
+    ended = scripts.run(PRELUDE + f'start()\ncount()\nassert aws_satella.flush(timeout=20)\n{execute}', endpoint.url)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, '1\n', '')
+    assert last(endpoint) == 1
+
+
+def test_what_an_exit_handler_records_late(endpoint: Endpoint) -> None:
+    """A handler that was registered before the start runs after the last export, and can export by itself, once."""
+    ended = scripts.run(
+        PRELUDE
+        + """
+import atexit
+
+def late():
+    work.runtime(1)
+    assert not aws_satella.flush(timeout=20)
+    assert aws_satella.export_once('Exit', temporality='delta', timeout=20).sent == 1
+
+atexit.register(late)
+start(temporality='delta')
+count()
+""",
+        endpoint.url,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, '')
+    assert [datum['Value'] for datum in endpoint.named('work') if datum['Value']] == [1, 1]
+
+
 @pytest.mark.parametrize('method', multiprocessing.get_all_start_methods())
 def test_the_last_values_of_a_multiprocessing_child_arrive(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """A child of multiprocessing leaves without the interpreter's exit hooks; its last values arrive all the same."""
