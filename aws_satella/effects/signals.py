@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from aws_satella.effects.complaints import say
 
@@ -61,8 +62,11 @@ def handle_sigterm() -> None:
     signal.signal(signal.SIGTERM, _leave)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(EXIT_STATUS)
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    # A pool tells its children to end, and sends SIGTERM then: raising would cut off the last export that has begun.
+    util = sys.modules.get('multiprocessing.util')
+    if util is None or not getattr(util, '_exiting', False):
+        raise SystemExit(EXIT_STATUS)
 
 
 def _is_unhandled() -> bool:

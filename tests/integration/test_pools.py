@@ -18,6 +18,8 @@ METHODS = multiprocessing.get_all_start_methods()
 TASKS = 100
 POOL = 'with multiprocessing.Pool(4, initializer=start_metrics) as pool:'
 
+LEFT = 'if pool := multiprocessing.Pool(4, start_metrics):'
+
 EXECUTOR = """
     from concurrent.futures import ProcessPoolExecutor
     with ProcessPoolExecutor(2, initializer=start_metrics) as pool:
@@ -73,6 +75,14 @@ def test_a_pool_that_is_closed_and_joined_loses_nothing(method: str, endpoint: E
     """As the page has it. SIGTERM has no part in this, so it is the same without a handler."""
     text = changed(shown(), ', handle_sigterm=True', '')
     assert_all_arrived(run(text, method, endpoint.url, tmp_path), endpoint)
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('end', ['with multiprocessing.Pool(4, start_metrics) as pool:', LEFT], ids=['ended', 'left'])
+def test_a_pool_that_is_terminated(end: str, method: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """SIGTERM comes while children are at work, or are already ending: both export what is left."""
+    text = changed(shown(), '        pool.close()\n        pool.join()\n', '')
+    assert_all_arrived(run(changed(text, POOL, end), method, endpoint.url, tmp_path), endpoint)
 
 
 def test_forked_children_go_on_without_an_initializer(endpoint: Endpoint, tmp_path: Path) -> None:
