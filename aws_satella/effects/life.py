@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from satella.coding.concurrent import IntervalTerminableThread
-from typing_extensions import Self
 
 from aws_satella.effects import children, exits, handlers, signals, uwsgi
 from aws_satella.effects.children import Child
@@ -28,7 +27,8 @@ from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.forks import Marks
 from aws_satella.pure.ledger import Ledger
 
-Life = TypeVar('Life', bound='ExporterLife')
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 at_start: Final[list[Callable[[ExporterLife], object]]] = []
 """Called with each exporter that is about to start."""
@@ -283,6 +283,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if self._identity != identity() or self._phase in (Phase.GIVEN_UP, Phase.ENDED):
             return
         self._process_ends = True
+        signals.note_end()
         if self._phase is Phase.EXPORTING:
             self.terminate()
         timeout = float(self._delivery.arguments.exit_timeout)

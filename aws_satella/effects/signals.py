@@ -59,14 +59,28 @@ def handle_sigterm() -> None:
     if threading.current_thread() is not threading.main_thread():
         say('WARNING', 'handle_sigterm has no effect: the exporter was not started in the main thread')
         return
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _LEAVE)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    # A pool tells its children to end, and sends SIGTERM then: raising would cut off the last export that has begun.
-    util = sys.modules.get('multiprocessing.util')
-    if util is None or not getattr(util, '_exiting', False):
-        raise SystemExit(EXIT_STATUS)
+class _Leave:
+    """The handler of SIGTERM. Where the end is under way it raises nothing, as that would cut off the last export."""
+
+    def __init__(self) -> None:
+        self.process_ends = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        # A pool of multiprocessing tells its children to end, and sends them SIGTERM right after that.
+        util = sys.modules.get('multiprocessing.util')
+        if not self.process_ends and (util is None or not util.is_exiting()):
+            raise SystemExit(EXIT_STATUS)
+
+
+_LEAVE: Final = _Leave()
+
+
+def note_end() -> None:
+    """Note that the process ends, and that an export in it may take ``exit_timeout``."""
+    _LEAVE.process_ends = True
 
 
 def _is_unhandled() -> bool:
@@ -81,7 +95,7 @@ def warn_of_container(add_pid: str | None) -> None:
         say(
             'WARNING',
             'This process has the process id 1 and no handler for SIGTERM, so it ignores that, and is killed when its '
-            'container stops: what is recorded last is lost. handle_sigterm=True helps, and so does an init process',
+            'container stops: what is recorded last is lost. handle_sigterm=True helps',
         )
     if add_pid is not None:
         say(
