@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from aws_satella.effects.delivery import Delivery
-from aws_satella.effects.destinations.clients import make_client
+from aws_satella.effects.destinations.clients import NO_CLIENT, make_client
 from aws_satella.effects.destinations.cloudwatch import expect_success
 from aws_satella.effects.life import ExporterLife
 from aws_satella.effects.stats import ExportStats
-from aws_satella.pure.arguments import bind
+from aws_satella.pure import checks
+from aws_satella.pure.arguments import Arguments, bind
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 from aws_satella.pure.signatures import document, method_takes_arguments
 
@@ -56,6 +57,14 @@ class AWSSatellaExporterThread(ExporterLife):
         if getattr(self.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics:  # overridden
             delivery.send_metrics = self.send_metrics
 
+    @classmethod
+    def without_client(cls, arguments: Arguments) -> AWSSatellaExporterThread:
+        """What a start in the parent would have made with its client, for a child that is forked before that."""
+        exporter = cls.__new__(cls)
+        exporter._set_up(Delivery(arguments, NO_CLIENT, is_watched=True))
+        exporter.announce()
+        return exporter
+
     @property
     def cloudwatch(self) -> CloudWatchClient:
         """The boto3 client, which is made again while it has no credentials. It may be replaced before the start."""
@@ -69,6 +78,19 @@ class AWSSatellaExporterThread(ExporterLife):
     def stats(self) -> ExportStats:
         """What became of the metric data so far: a snapshot."""
         return self._delivery.stats
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Export now and wait for it.
+
+        :param timeout: seconds to wait; None waits as long as one attempt takes, 0 or less does not wait
+        :return: whether everything that was recorded before the call has been sent. False after one failed attempt,
+            after the timeout, at once for a while after that, where the thread does not run, and where it waits for
+            the caller
+        :raises ArgumentError: the timeout is not a number
+        :raises ArgumentTypeError: the timeout is of the wrong type
+        """
+        seconds = checks.timeout('timeout', timeout)
+        return self.ask(seconds)(seconds)
 
     def send_metrics(self, data: list[MetricDatum]) -> None:
         """Send the metric data of one request. A subclass may override this; what does not raise counts as sent.

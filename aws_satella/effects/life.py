@@ -16,14 +16,11 @@ from aws_satella.effects import children, exits, handlers, signals, uwsgi
 from aws_satella.effects.children import Child
 from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.delivery import Delivery
-from aws_satella.effects.destinations.clients import NO_CLIENT
 from aws_satella.effects.identity import identity
 from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
 from aws_satella.effects.succession import Holder, leaves_unsent, succeed, wait_for_predecessors, waits_for_this_thread
 from aws_satella.effects.user_code import UserCode
-from aws_satella.pure import checks
-from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.forks import Marks
 from aws_satella.pure.ledger import Ledger
 
@@ -50,14 +47,6 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         """Whose ledgers it takes over as soon as they have ended."""
         self.successor: Holder | None = None
         self._process_ends = False
-
-    @classmethod
-    def without_client(cls, arguments: Arguments) -> Self:
-        """What a start in the parent would have made with its client, for a child that is forked before that."""
-        exporter = cls.__new__(cls)
-        exporter._set_up(Delivery(arguments, NO_CLIENT, is_watched=True))
-        exporter.announce()
-        return exporter
 
     @property
     def delivery(self) -> Delivery:
@@ -122,6 +111,11 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
     def announce(self) -> None:
         """Say that it is about to start: from now on a fork has to know of it."""
         self._advance(Phase.EXPORTING)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it exports, and nobody has asked it to end."""
+        return self._phase is Phase.EXPORTING and self.is_alive()
 
     @property
     def goes_on_in_forks(self) -> bool:
@@ -221,20 +215,11 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         super().join(seconds)
         return not self.is_alive()
 
-    def flush(self, timeout: float | None = None) -> bool:
-        """Export now and wait for it.
-
-        :param timeout: seconds to wait; None waits as long as one attempt takes, 0 or less does not wait
-        :return: whether everything that was recorded before the call has been sent. False after one failed attempt,
-            after the timeout, at once for a while after that, where the thread does not run, and where it waits for
-            the caller
-        :raises ArgumentError: the timeout is not a number
-        :raises ArgumentTypeError: the timeout is of the wrong type
-        """
-        seconds = checks.timeout('timeout', timeout)
+    def ask(self, seconds: float) -> Callable[[float], bool]:
+        """Ask for an export, as :meth:`flush` does. What is returned waits for it."""
         if not self.is_alive() or waits_for_this_thread(self):
-            return False
-        return self._loop.flush(seconds, self.is_alive)
+            return lambda _seconds: False
+        return self._loop.ask(seconds, self.is_alive)
 
     def loop(self) -> None:
         """Export once: read all metrics, then send them."""

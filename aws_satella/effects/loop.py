@@ -64,25 +64,30 @@ class ExportLoop:
         self._delivery.pace.hurry()
         self._mailbox.put(None)
 
-    def flush(self, timeout: float, is_alive: Callable[[], bool]) -> bool:
-        """Ask for an export from another thread, and wait for it.
+    def ask(self, timeout: float, is_alive: Callable[[], bool]) -> Callable[[float], bool]:
+        """Ask for an export from another thread.
 
-        :param timeout: seconds; infinity for as long as one attempt takes
+        :param timeout: seconds that the caller will wait; infinity for as long as one attempt takes
         :param is_alive: whether the thread of the loop is
-        :return: whether everything that was recorded before the call has been sent; False at once after a timeout
+        :return: waits for so many seconds, and tells whether everything that was recorded before has been sent; False
+            at once after a timeout
         """
-        bound = None if math.isinf(timeout) else timeout
-        if not self._delivery.patience.admits(bound, self._delivery.ledger):
-            return False
+        delivery, bound = self._delivery, None if math.isinf(timeout) else timeout
+        if not delivery.patience.admits(bound, delivery.ledger):
+            return lambda _seconds: False
         request = _Flush()
         self._mailbox.put(request)
-        self._delivery.pace.hurry()
-        clock = Clock()
-        if clock.wait(request.done.wait, clock.now() + timeout, POLL_SECONDS, is_alive):
-            return request.sent
-        if is_alive():
-            self._delivery.patience.ran_out(bound, self._delivery.ledger)
-        return False
+        delivery.pace.hurry()
+
+        def wait(seconds: float) -> bool:
+            clock = Clock()
+            if clock.wait(request.done.wait, clock.now() + seconds, POLL_SECONDS, is_alive):
+                return request.sent
+            if is_alive():
+                delivery.patience.ran_out(bound, delivery.ledger)
+            return False
+
+        return wait
 
     def run(self) -> None:
         """Export until it is to end."""

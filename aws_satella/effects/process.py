@@ -197,13 +197,14 @@ at_start.append(_enter)
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Let the exporter of this process export now, and wait for it.
+    """Let the exporters of this process export now, and wait for them.
 
     For the end of a Lambda invocation, of a Celery worker, of a server that leaves the interpreter no time.
 
     :param timeout: seconds to wait; None waits as long as one attempt takes, 0 or less does not wait
     :return: True when everything that was recorded before the call has been sent. False after one failed attempt,
-        after the timeout, for a while after a timeout at once, where no exporter runs, and from inside its start
+        of one of them, after the timeout, for a while after a timeout at once, where no exporter runs, and from
+        inside its start
     :raises ArgumentError: the timeout is not a number
     :raises ArgumentTypeError: the timeout is of the wrong type
     """
@@ -216,5 +217,7 @@ def flush(timeout: float | None = None) -> bool:
     # An exporter that another thread is just starting will have something to export.
     if not clock.wait(process.starts_nothing, deadline, FLUSH_PART_SECONDS):
         return False
-    exporter = process.exporter
-    return exporter is not None and exporter.flush(deadline - clock.now())
+    running = [each for each in process.exporters() if each.is_running or each is process.exporter]
+    waits = [each.ask(deadline - clock.now()) for each in running]  # all are asked before any is waited for
+    answers = [wait(deadline - clock.now()) for wait in waits]
+    return bool(answers) and all(answers)

@@ -296,6 +296,32 @@ def test_the_thread_stays(endpoint: Endpoint) -> None:
     assert identity() in process._processes
 
 
+def test_every_exporter_of_the_process_is_flushed(endpoint: Endpoint) -> None:
+    """Those too that the program has started itself. One whose destination hangs keeps none of the others waiting."""
+    start(endpoint)
+    gate = Gate()
+
+    def behave(request: Request) -> Reply:
+        return gate(request) if request.namespace == 'Hangs' else OK
+
+    mine = [
+        AWSSatellaExporterThread(name, interval=3_600, temporality='delta', client_factory=endpoint.client).start()
+        for name in ('Hangs', 'Other')
+    ]
+    try:
+        assert flush(20)
+        endpoint.behave = behave
+        getMetric('orders', 'counter').runtime(1)
+        assert not flush(0.5)
+        wait_for(lambda: total(endpoint) == 2, 'what the others send')
+        gate.opened.set()
+        wait_for(lambda: total(endpoint) == 3, 'what the one sends that has hung')
+    finally:
+        gate.opened.set()
+        for each in mine:
+            each.terminate().join(20)
+
+
 # --- Numbers and clocks
 
 
