@@ -11,6 +11,8 @@ from support.endpoint import Endpoint
 from support.endpoint import endpoint as open_endpoint
 from support.moto import REGION, Moto, moto_server
 
+from aws_satella.effects import process
+
 
 @pytest.fixture(autouse=True)
 def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +32,12 @@ def _no_metrics() -> Iterator[None]:
     getMetric().reset()
     yield
     getMetric().reset()
+
+
+@pytest.fixture(autouse=True)
+def _no_exporters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No exporter that another test has started, whose baseline this one would take over."""
+    monkeypatch.setattr(process, '_processes', {})
 
 
 @pytest.fixture

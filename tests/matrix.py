@@ -31,6 +31,7 @@ LIBRARIES = {
 }
 TESTS = (
     'tests/property',
+    'tests/integration/test_children.py',
     'tests/integration/test_delta.py',
     'tests/integration/test_django.py',
     'tests/integration/test_exit.py',

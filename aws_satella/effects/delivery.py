@@ -122,7 +122,10 @@ class Delivery(Attempts):
         """
         self._settle()
         self._used = self.arguments
-        snapshot = Snapshot(self._used.plan, tree(self._used.root), self.pace, self.complaints, self.recorded)
+        root = tree(self._used.root)
+        snapshot = Snapshot(
+            self._used.plan, root, self.pace, self.complaints, self.recorded, is_halted=lambda: self.halted
+        )
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:
             (batch, discarded), baseline = kept

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-FORKING: Final = ('multiprocessing.util', 'billiard.util')
-"""The modules of libraries whose children skip the exit handlers of the interpreter, and have their own."""
+FORKING: Final = ('multiprocessing', 'billiard')
+"""The libraries whose children skip the exit handlers of the interpreter, and have their own."""
 
 LAST_PRIORITY: Final = -100
 """The priority of a finalizer of multiprocessing that runs after those of the program."""
@@ -33,9 +33,11 @@ def at_exit_of_child(owner: object, act: Callable[[], object]) -> None:
     atexit.unregister(act)
     atexit.register(act)
     for name in FORKING:
-        util = sys.modules.get(name)
-        if util is not None:
+        util, process = sys.modules.get(f'{name}.util'), sys.modules.get(f'{name}.process')
+        if util is not None and process is not None:
             util.register_after_fork(owner, partial(_finalize, util, act))
+            if getattr(process.current_process(), '_parent_pid', None) is not None:
+                _finalize(util, act, owner)  # a plain fork in such a child runs no hooks of the library
 
 
 def _finalize(util: Any, act: Callable[[], object], _owner: object) -> None:

@@ -18,7 +18,7 @@ from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.identity import Identity, identity
 from aws_satella.effects.life import at_start
 from aws_satella.effects.state import Process, carry_on, child_of
-from aws_satella.effects.succession import Call, Holder, waits_for_this_thread
+from aws_satella.effects.succession import Holder, waits_for_this_thread
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import bind
 from aws_satella.pure.signatures import takes_arguments
@@ -94,7 +94,8 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
 
 def exporter_of_process() -> AWSSatellaExporterThread | None:
     """The exporter that this process has started, if any."""
-    return _this_process().exporter
+    exporter = _this_process().exporter
+    return None if exporter is not None and exporter.automatic else exporter
 
 
 def replace_exporter(exporter: AWSSatellaExporterThread | None) -> None:
@@ -168,7 +169,10 @@ def _start(process: Process, exporter: AWSSatellaExporterThread) -> None:
 
 
 def _enter(exporter: AWSSatellaExporterThread) -> None:
-    """Let an exporter that the program starts itself go on from where calls of ``export_once`` have come to."""
+    """Let an exporter that the program starts itself go on where the plan has been exported before.
+
+    Two of the same plan that run at the same time each export everything.
+    """
     process = _this_process()
     with process.holders.lock:
         if exporter in process.holders:
@@ -176,21 +180,18 @@ def _enter(exporter: AWSSatellaExporterThread) -> None:
         if not exporter.stats.cycles:
             exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
             previous = process.holders.of(exporter.delivery.key)
-            is_replaced = isinstance(previous, Call) or _replace_automatic([previous])
-            exporter.succeed(*([previous] if previous is not None and is_replaced else []))
+            _replace_automatic([previous])
+            runs_on = isinstance(previous, AWSSatellaExporterThread) and previous.is_running
+            exporter.succeed(*([previous] if previous is not None and not runs_on else []))
         exporter.announce()
         process.holders.add(exporter)
 
 
-def _replace_automatic(before: Iterable[Holder | None]) -> bool:
-    """End exporters that go on in a forked child by themselves: one that the program has started takes their place.
-
-    :return: whether there was one
-    """
-    automatic = [each for each in before if isinstance(each, AWSSatellaExporterThread) and each.automatic]
-    for each in automatic:
-        each.abandon()
-    return bool(automatic)
+def _replace_automatic(before: Iterable[Holder | None]) -> None:
+    """End exporters that go on in a forked child by themselves: one that the program has started takes their place."""
+    for each in before:
+        if isinstance(each, AWSSatellaExporterThread) and each.automatic:
+            each.abandon()
 
 
 at_start.append(_enter)

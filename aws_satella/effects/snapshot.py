@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple, cast
 
 from satella.instrumentation import metrics as satella_metrics
@@ -47,15 +47,23 @@ class Snapshot:
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
     :param recorded: which metrics to read; None for all
+    :param is_halted: whether somebody has ended the reading by force, of which there is nothing to say
     """
 
     def __init__(
-        self, plan: Plan, root: Any, pace: Pace, complaints: Complaints, recorded: Recorded | None = None
+        self,
+        plan: Plan,
+        root: Any,
+        pace: Pace,
+        complaints: Complaints,
+        recorded: Recorded | None = None,
+        is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan = plan
         self._root = root
         self._pace = pace
         self._complaints = complaints
+        self._is_halted = is_halted
         self._now = int(time.time())
         self._tolerance = Tolerance(complaints.tolerate, pace.give_way)
         self._encoding = plan.encoding(self._now, os.getpid(), self._tolerance)
@@ -103,6 +111,8 @@ class Snapshot:
             self._gather(self._encoding.items(readings), items, discarded)
         except self._complaints.tolerate:
             self.complete = False
+            if self._is_halted():  # by terminate(force=True)
+                return None
             message = 'Reading the metrics failed; the next cycle reads them again'
             self._complaints.say_once('reading failed', 'ERROR', message, exc_info=True)
             return None

@@ -42,7 +42,8 @@ def child(act=lambda: None, code=0):
 
 def run(script: str, endpoint: Endpoint, *arguments: str, **more: str) -> str:
     """Run the program to its end. What it wrote to its standard error."""
-    ended = scripts.run(PRELUDE + script, endpoint.url, *arguments, **more)
+    # From 3.12 on Python warns in every program that forks while it has threads.
+    ended = scripts.run(PRELUDE + script, endpoint.url, *arguments, PYTHONWARNINGS='ignore::DeprecationWarning', **more)
     assert ended.returncode == 0, ended.stderr
     assert not [noise for noise in ('Traceback', 'Exception ignored', 'Fatal') if noise in ended.stderr], ended.stderr
     return ended.stderr
@@ -66,7 +67,8 @@ def factory():
     making.set()
     os.getpid() == starter and made.wait(20)
     return boto3.client('cloudwatch')
-threading.Thread(target=lambda: aws_satella.start_if_not_started('Shop', **SHOP, client_factory=factory)).start()
+starts = threading.Thread(target=lambda: aws_satella.start_if_not_started('Shop', **SHOP, client_factory=factory))
+starts.start()
 assert making.wait(20)
 """,
 }
@@ -84,7 +86,7 @@ if {bool(first)}:
 child(lambda: record('child', 2))
 child()
 record('parent', 1)
-{'made.set()' if start == 'in another thread' else ''}
+{'made.set(); starts.join()' if start == 'in another thread' else ''}
 """,
         endpoint,
     )
@@ -390,6 +392,8 @@ def page():
 @pytest.mark.parametrize('worker', ['sync', 'gthread', 'gevent'])
 def test_gunicorn_with_preload(worker: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """The program starts the exporter where it is imported, as in a script: each worker exports what it has served."""
+    for each in ('flask', 'gunicorn', 'gevent'):
+        pytest.importorskip(each)
     # gevent has to replace the sockets before boto3 is imported, so the master runs with greenlets as well.
     patch = 'from gevent import monkey; monkey.patch_all()\n' if worker == 'gevent' else ''
     (tmp_path / 'site_of_test.py').write_text(patch + SITE)
@@ -416,3 +420,26 @@ child(lambda: record('child', 1))
         endpoint,
     )
     assert counted(endpoint) == {'child': 1}
+
+
+@pytest.mark.parametrize('where', ['in the parent', 'in the child'])
+def test_a_plain_fork_in_a_child_of_multiprocessing(where: str, endpoint: Endpoint) -> None:
+    """Its end runs neither the exit handlers of the interpreter nor the hooks of the library for forks of its own."""
+    start = "aws_satella.start_if_not_started('Shop', **SHOP)"
+    run(
+        f"""
+def act():
+    {start if where == 'in the child' else ''}
+    child(lambda: record('grandchild', 1))
+    record('child', 1)
+
+multiprocessing.set_start_method('fork')
+{start if where == 'in the parent' else ''}
+process = multiprocessing.Process(target=act)
+process.start()
+process.join()
+assert process.exitcode == 0
+""",
+        endpoint,
+    )
+    assert counted(endpoint) == {'child': 1, 'grandchild': 1}

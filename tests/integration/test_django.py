@@ -30,6 +30,7 @@ import aws_satella
 from aws_satella.contrib.django import AWSSatellaMiddleware
 from aws_satella.effects import background, process
 from aws_satella.effects.django import checks as django_checks
+from aws_satella.effects.identity import identity
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE = 'aws_satella.contrib.django.AWSSatellaMiddleware'
@@ -113,7 +114,7 @@ def ask(application: ASGIHandler, url: str) -> str:
 def _one_exporter() -> Iterator[None]:
     """Whatever exporter a test has started ends with the test."""
     yield
-    this = process._processes.pop(os.getpid(), None)
+    this = process._processes.pop(identity(), None)
     if this is not None and this.exporter is not None and this.exporter.ident is not None:
         this.exporter.terminate()
         this.exporter.join(20)

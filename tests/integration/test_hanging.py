@@ -197,12 +197,12 @@ def test_what_waits_is_bounded_while_a_request_hangs(
     assert (first.buffered, first.dropped) == (4, 0)
     wait_for(lambda: endpoint.received, 'the request', DEADLINE)
     second = once(0.0, max_buffered=5, temporality='cumulative')
-    assert (second.buffered, second.dropped) == (4, 4)
+    assert (second.buffered, second.dropped) == (5, 3)  # the request in flight, and the newest
     gate.opened.set()
     wait_for(lambda: endpoint.accepted, 'the reply', DEADLINE)
     third = once(DEADLINE, temporality='cumulative')
     assert third.buffered == third.dropped == 0
-    assert len(endpoint.data) == 4 + third.sent
+    assert len(endpoint.data) == third.sent == 9
 
 
 def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,3 +164,19 @@ def test_force_ends_a_greenlet_after_its_request(endpoint: Endpoint) -> None:
     """Under gevent nothing can be raised in the exporter from outside; it sends nothing more, and ends."""
     ended = scripts.run(GREENLET, endpoint.url)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_an_exporter_of_ones_own_goes_on_where_the_one_before_has_ended(endpoint: Endpoint) -> None:
+    """Of the same plan, whether the program has waited for its end or not: each increase is sent once."""
+    orders = getMetric('orders', 'counter')
+    for waits in (True, False, True):
+        orders.runtime(1)
+        exporter = AWSSatellaExporterThread(
+            'Test', interval=3_600, temporality='delta', client_factory=endpoint.client
+        ).start()
+        assert exporter.flush(DEADLINE)
+        orders.runtime(1)
+        exporter.terminate()
+        if waits:
+            exporter.join(DEADLINE)
+    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 6
