@@ -38,6 +38,7 @@ ALLOWED = {
     'numbers': {'Real'},
     'operator': None,
     're': None,
+    'struct': None,
     'sys': {'float_info'},
     'time': {'monotonic'},  # a cps metric compares its clicks with the time, whoever reads it
     'types': {'NoneType'},
