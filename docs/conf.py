@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     (r'py:.*', r'MetricData|MetricDataCollection|Sequence|TypedDict|date|datetime'),
     (r'py:.*', r'\w+(Error|Exception)|bool|dict|float|int|list|object|str|tuple|type'),
     # Names that stand for the type that is written there: an alias, a type variable, a private base.
-    (r'py:class', r'Labels|Samples|Units|.*\.(T|_BaseArgumentError|_Identity|ExporterLife)'),
+    (r'py:class', r'Labels|Multiset|Samples|Units|.*\.(T|_BaseArgumentError|_Identity|ExporterLife)'),
     # A type that Sphinx cuts in two at its comma.
     (r'py:class', r'Callable\[\[\]'),
     # What a baseline keeps of a metric. Only the stages look into it.

@@ -19,10 +19,20 @@ from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Dimension, 
 from aws_satella.pure.histograms import HistogramReading
 from aws_satella.pure.payloads import build_payloads
 from aws_satella.pure.plan import Plan, select
-from aws_satella.pure.points import CounterReading, DataPoint, Discarded, Distribution, Kind, Reason, Tolerance
+from aws_satella.pure.points import (
+    CounterReading,
+    DataPoint,
+    Discarded,
+    Distribution,
+    Histogram,
+    Kind,
+    Reason,
+    Samples,
+    Tolerance,
+)
 from aws_satella.pure.reading import read
 from aws_satella.pure.summaries import NewSamples, SummaryReading, SummaryTotalReading
-from aws_satella.pure.temporality import Baseline, Delta, collect, cumulative, distributions, note
+from aws_satella.pure.temporality import Baseline, Delta, collect, cumulative, distributions, note, whole
 
 __all__ = [
     'ArgumentError',
@@ -37,6 +47,7 @@ __all__ = [
     'Discarded',
     'Distribution',
     'Encoder',
+    'Histogram',
     'HistogramReading',
     'Kind',
     'Merger',
@@ -45,6 +56,7 @@ __all__ = [
     'Payload',
     'Plan',
     'Reason',
+    'Samples',
     'SummaryReading',
     'SummaryTotalReading',
     'Tolerance',
@@ -56,4 +68,5 @@ __all__ = [
     'note',
     'read',
     'select',
+    'whole',
 ]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure.buckets import buckets_of, distribute, nearest_sum
-from aws_satella.pure.points import DataPoint, Discarded, Kind, Labels, Reason, distribution
+from aws_satella.pure.points import DataPoint, Discarded, Histogram, Kind, Labels, Reason, distribution
 
 
 class HistogramState(NamedTuple):
@@ -76,6 +76,11 @@ class HistogramReading(NamedTuple):
             DataPoint(self.name + '.sum', self.sum, self.total_labels, Kind.COUNTER),
             DataPoint(self.name + '.count', self.observations, self.total_labels, Kind.COUNTER),
         ]
+
+    def whole(self) -> list[DataPoint]:
+        """One series with all buckets, the number of observations and their sum."""
+        value = Histogram(self.bounds, self.counts, self.observations, self.sum)
+        return [DataPoint(self.name, value, self.labels, Kind.HISTOGRAM)]
 
     def distribution(self) -> list[DataPoint | Discarded]:
         """One series with values that agree with the buckets, the count and the sum."""

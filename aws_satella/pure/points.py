@@ -6,14 +6,14 @@ CloudWatch.
 Reading a tree gives *readings*. A :class:`DataPoint` (a level) and a :class:`CounterReading` are one number of one
 series, and points already. A histogram and a summary come whole, in :mod:`aws_satella.pure.histograms` and
 :mod:`aws_satella.pure.summaries`. Each reading whose numbers grow knows its ``state``, and what came ``since`` an
-earlier state. Each whole reading knows how it is expanded into points: as ``series``, the form that satella shows, or
-as one ``distribution``.
+earlier state. Each whole reading knows how it is expanded into points: as ``series``, the form that satella shows, as
+one ``distribution``, or ``whole``, as one :class:`Histogram` or :class:`Samples`.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +38,10 @@ class Kind(enum.Enum):
     """A quantile over the window of a summary."""
     DISTRIBUTION = 'distribution'
     """The observations themselves (:class:`Distribution`)."""
+    HISTOGRAM = 'histogram'
+    """All buckets of a histogram (:class:`Histogram`)."""
+    SAMPLES = 'samples'
+    """The new samples of a summary (:class:`Samples`)."""
 
 
 class Reason(enum.Enum):
@@ -48,6 +52,9 @@ class Reason(enum.Enum):
     BAD_DIMENSION_NAME = "the name of a dimension is empty, starts with ':' or is longer than CloudWatch takes"
     BAD_DIMENSION_VALUE = 'the value of a dimension is longer than CloudWatch takes'
     TOO_MANY_DIMENSIONS = 'more dimensions than max_dimensions, after all were merged'
+    TOO_MANY_LABELS = 'more labels than CloudWatch takes over OTLP'
+    LABELS_TOO_LARGE = 'the labels have more bytes than CloudWatch takes over OTLP'
+    TOO_LARGE = 'the data point has more bytes than CloudWatch takes in one request'
     NOT_A_NUMBER = 'the value is not a number'
     NOT_FINITE = 'the value is NaN or infinite'
     OUT_OF_RANGE = 'the value lies beyond ±2^360'
@@ -92,12 +99,37 @@ NOTHING: Final = Distribution((), ())
 """The distribution of no observations."""
 
 
+class Histogram(NamedTuple):
+    """A histogram whole: running totals, or what came in one cycle."""
+
+    explicit_bounds: Sequence[float]
+    """Upper bounds of all buckets but the last, which is open. A bound itself is in the bucket above it."""
+    bucket_counts: Sequence[int]
+    """Observations in each bucket; one more than there are bounds."""
+    observations: int
+    """All of them; more than in the buckets, where some were in none."""
+    sum: float | None
+    """None where an earlier observation was not finite."""
+
+
+class Samples(NamedTuple):
+    """The new samples of a summary."""
+
+    values: tuple[float, ...]
+    """Each distinct value in the window."""
+    counts: tuple[int, ...]
+    """How often each of them occurred. They add up to the number of new samples."""
+    sum: float
+    complete: bool
+    """Whether every new sample was in the window, so that the least and the greatest are known."""
+
+
 class DataPoint(NamedTuple):
     """One number of one series."""
 
     name: str
     value: object
-    """A number where all is well; otherwise what user code recorded. A :class:`Distribution` for that kind."""
+    """A number where all is well; otherwise what user code recorded. Some kinds have a class for their values."""
     labels: Labels
     kind: Kind = Kind.GAUGE
 

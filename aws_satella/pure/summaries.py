@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from satella.coding.transforms.percentile import percentile
 
-from aws_satella.pure.points import DataPoint, Discarded, Kind, Labels, distribution
+from aws_satella.pure.points import DataPoint, Discarded, Kind, Labels, Samples, distribution
 
-Samples = Mapping[float, int]
+Multiset = Mapping[float, int]
 """Value → number of observations."""
 
 
@@ -31,11 +31,13 @@ class NewSamples(NamedTuple):
 
     name: str
     labels: Labels
-    samples: Samples
+    samples: Multiset
     """Value → number of observations; the numbers add up to ``observations``."""
     observations: int
     sum: float
     source: Hashable
+    complete: bool = False
+    """Whether every sample was in the window, so that none of the numbers is an estimate."""
 
     def distribution(self) -> list[DataPoint | Discarded]:
         """One series with the samples."""
@@ -44,6 +46,11 @@ class NewSamples(NamedTuple):
     def series(self) -> list[DataPoint]:
         """The same: satella shows no increases."""
         return [distribution(self.name, self.samples, self.labels)]
+
+    def whole(self) -> list[DataPoint]:
+        """One series with the samples, and their sum."""
+        value = Samples(tuple(self.samples), tuple(self.samples.values()), self.sum, self.complete)
+        return [DataPoint(self.name, value, self.labels, Kind.SAMPLES)]
 
 
 class SummaryReading(NamedTuple):
@@ -72,10 +79,12 @@ class SummaryReading(NamedTuple):
             return self, None
         state = _unless_reset(state, self.observations)
         count = self.observations - state.observations
-        samples = count_samples(self.window[:count], count)
+        latest = self.window[:count]
+        samples = count_samples(latest, count)
         if count and not samples:  # another thread has counted it, and not yet put it into the window
             return NewSamples(self.name, self.labels, {}, 0, 0.0, self.source), state
-        new = NewSamples(self.name, self.labels, samples, count, self.sum - state.sum, self.source)
+        complete = len(latest) == count
+        new = NewSamples(self.name, self.labels, samples, count, self.sum - state.sum, self.source, complete)
         return new, SummaryState(self.observations, self.sum)
 
     def series(self) -> list[DataPoint]:
@@ -84,6 +93,10 @@ class SummaryReading(NamedTuple):
 
     def distribution(self) -> list[DataPoint]:
         """The series, since the new observations of a summary that counts nothing are not known."""
+        return self.series()
+
+    def whole(self) -> list[DataPoint]:
+        """The series, since a summary knows only its latest observations."""
         return self.series()
 
 
@@ -123,7 +136,8 @@ class SummaryTotalReading(NamedTuple):
             mean = (total - sum(part.sum for part in parts)) / (count - known)
             samples[mean] = samples.get(mean, 0) + count - known
         scaled = count_samples(samples, count)
-        return NewSamples(self.name + '.total', self.labels, scaled, count, total, self.source), now
+        complete = count == known and all(part.complete for part in parts)
+        return NewSamples(self.name + '.total', self.labels, scaled, count, total, self.source, complete), now
 
     def series(self) -> list[DataPoint]:
         """A series for each quantile over the windows of all children, ``.count`` and ``.sum``."""
@@ -134,6 +148,10 @@ class SummaryTotalReading(NamedTuple):
 
     def distribution(self) -> list[DataPoint]:
         """The series, since the new observations of a summary that counts nothing are not known."""
+        return self.series()
+
+    def whole(self) -> list[DataPoint]:
+        """The series, since a summary knows only its latest observations."""
         return self.series()
 
 
@@ -173,7 +191,7 @@ def percentiles(window: Iterable[float], quantiles: Sequence[float]) -> Iterator
     return ((each, percentile(ascending, each) if ascending else 0.0) for each in quantiles)
 
 
-def merge_samples(parts: Iterable[Samples]) -> dict[float, int]:
+def merge_samples(parts: Iterable[Multiset]) -> dict[float, int]:
     """The sum of several multisets."""
     merged: Counter[float] = Counter()
     for part in parts:
@@ -181,7 +199,7 @@ def merge_samples(parts: Iterable[Samples]) -> dict[float, int]:
     return merged
 
 
-def count_samples(samples: Samples | Iterable[float], count: int) -> dict[float, int]:
+def count_samples(samples: Multiset | Iterable[float], count: int) -> dict[float, int]:
     """The samples with numbers that add up to ``count``: observations that left the window are spread over the others.
 
     :param samples: observations, or a multiset of them
@@ -190,7 +208,7 @@ def count_samples(samples: Samples | Iterable[float], count: int) -> dict[float,
     return scale(Counter(samples), count)
 
 
-def scale(samples: Samples, count: int) -> dict[float, int]:
+def scale(samples: Multiset, count: int) -> dict[float, int]:
     """Numbers that add up to ``count`` exactly, in the proportion of the given ones (largest remainder method)."""
     have = sum(samples.values())
     if have == count:

@@ -10,6 +10,8 @@ summary is a series for each quantile. The set of series is that of satella's ow
 :class:`~aws_satella.pure.Distribution` of what was observed since; CloudWatch computes percentiles from it, and adds up
 processes. A distribution without observations is given too: its series exists, though there is nothing to send.
 
+Where a destination has a form for them, a histogram or the new samples of a summary come *whole* instead, in one point.
+
 The baseline maps a metric object to its state when it was last exported. The key is an object instead of a name and
 labels: a series that was removed and made again is another object and starts at its own value, and no key has to be
 computed for each series. A metric that a reading did not meet keeps its state as long as it is in the tree: a level may
@@ -74,6 +76,17 @@ def distributions(readings: Readings, tolerance: Tolerance = STRICT) -> Iterator
     :param tolerance: what odd values may raise at the cost of one metric alone
     """
     return _expanded(readings, tolerance, lambda reading: reading.distribution())
+
+
+def whole(readings: Readings, tolerance: Tolerance = STRICT) -> Iterator[Point | Discarded]:
+    """Expand readings so that a histogram is one point with all its buckets, and the new samples of a summary are one.
+
+    A summary that is not rebased is a series for each quantile, ``.count`` and ``.sum``.
+
+    :param readings: what :func:`~aws_satella.pure.read` or :class:`Delta` gave
+    :param tolerance: what odd values may raise at the cost of one metric alone
+    """
+    return _expanded(readings, tolerance, lambda reading: reading.whole())
 
 
 def expand(readings: Readings, temporality: str, tolerance: Tolerance = STRICT) -> Iterator[Point | Discarded]:
