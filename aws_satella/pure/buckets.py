@@ -245,3 +245,41 @@ def _merge(values: Sequence[float], numbers: Sequence[int]) -> dict[float, int]:
         for value, number in zip(values, numbers, strict=True):
             merged[value] += number
     return merged
+
+
+def settled(counts: Sequence[int], count: int) -> list[int]:
+    """The observations in each bucket, ``count`` in all.
+
+    Those that were in no bucket are below the first bound, so they are counted in the first one.
+    """
+    observed = [max(0, each) for each in counts]
+    surplus = sum(observed) - count
+    if surplus <= 0:
+        observed[0] -= surplus
+        return observed
+    # As in _fit(): an earlier cycle has exported what was counted and not yet in its bucket.
+    while surplus > 0:
+        fullest = max(range(len(observed)), key=observed.__getitem__)
+        taken = min(surplus, observed[fullest])
+        observed[fullest] -= taken
+        surplus -= taken
+    return observed
+
+
+def up_to_the_bound(bounds: Sequence[float], counts: Sequence[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """The same buckets, where a bound itself is in the bucket below it: each bound is moved to the float before it.
+
+    Bounds that are not finite, or not above the one before, hold no bucket apart. What is in such a bucket is counted
+    in the next one.
+    """
+    moved: list[float] = []
+    observed: list[int] = []
+    carried = 0
+    for bound, count in zip(bounds, counts, strict=False):
+        carried += count
+        before = math.nextafter(float(bound), -math.inf)
+        if bound < math.inf and before > (moved[-1] if moved else -math.inf):
+            moved.append(before)
+            observed.append(carried)
+            carried = 0
+    return tuple(moved), (*observed, carried + counts[-1])

@@ -1,4 +1,4 @@
-"""Every published limit of CloudWatch's PutMetricData, once, each with its source.
+"""Every published limit of CloudWatch's PutMetricData and of its OTLP endpoint, once, each with its source.
 
 Constants only: nothing here computes, and nothing elsewhere repeats one of these numbers.
 
@@ -8,6 +8,7 @@ Sources:
 - *Datum*: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 - *Dimension*: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
 - *Quotas*: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+- *OTLP*: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html
 - *Model*: the ``cloudwatch`` service model that botocore ships (``PutMetricDataInput`` and its shapes)
 """
 
@@ -59,6 +60,27 @@ MAX_AGE_SECONDS: Final = 14 * 24 * 60 * 60
 
 MAX_AHEAD_SECONDS: Final = 2 * 60 * 60
 """How far ahead a timestamp may lie: two hours (API)."""
+
+MAX_OTLP_POINTS_PER_REQUEST: Final = 1_000
+"""Data points in one request, all metrics together; a histogram is one (OTLP)."""
+
+MAX_OTLP_REQUEST_BYTES: Final = 1_000_000
+"""Bytes of one request's body before compression (OTLP: "1 MB"; read as the smaller megabyte)."""
+
+MAX_OTLP_LABELS: Final = 150
+"""Labels of one data point: its own, those of its resource and those of its scope (OTLP)."""
+
+MAX_OTLP_LABEL_BYTES: Final = 40_000
+"""Bytes of the names and values of all these labels (OTLP: "40 KB"; read as the smaller kilobyte)."""
+
+MAX_OTLP_LABEL_VALUE_LENGTH: Final = 1_024
+"""Characters of the value of a label (OTLP)."""
+
+MAX_OTLP_AGE_SECONDS: Final = 14 * 24 * 60 * 60
+"""How far back a timestamp may lie: two weeks (OTLP)."""
+
+MAX_OTLP_AHEAD_SECONDS: Final = 10 * 60
+"""How far ahead a timestamp may lie: ten minutes (OTLP)."""
 
 STANDARD_RESOLUTION: Final = 60
 """Seconds: what CloudWatch takes where nothing is said (Datum)."""

@@ -73,10 +73,15 @@ def test_the_values_are_within_the_documented_range() -> None:
 
 
 def test_no_limit_is_looser_than_aws_has_it() -> None:
-    """What the model does not say is written down twice, here from the API reference."""
+    """What the model does not say is written down twice, here from the API reference and the page on OTLP."""
     assert limits.MAX_REQUEST_BYTES <= 1_000_000
     assert limits.MAX_AGE_SECONDS == 14 * 86_400
     assert limits.MAX_AHEAD_SECONDS == 7_200
+    assert limits.MAX_OTLP_POINTS_PER_REQUEST == 1_000
+    assert limits.MAX_OTLP_REQUEST_BYTES <= 1_000_000
+    assert (limits.MAX_OTLP_LABELS, limits.MAX_OTLP_LABEL_VALUE_LENGTH) == (150, 1_024)
+    assert limits.MAX_OTLP_LABEL_BYTES <= 40_000
+    assert (limits.MAX_OTLP_AGE_SECONDS, limits.MAX_OTLP_AHEAD_SECONDS) == (14 * 86_400, 600)
     assert limits.STORAGE_RESOLUTIONS == (1, 60)
     assert limits.RESERVED_NAMESPACE_PREFIX == 'AWS/'
     assert limits.DEFAULT_MAX_DIMENSIONS == 10

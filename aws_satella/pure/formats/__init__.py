@@ -1,2 +1,5 @@
-"""The forms in which data are sent, one module each: point → item, items → body, and the culprits that a reply
-names."""
+"""The forms in which data are sent: point → item, items → body, and the culprits that a reply names.
+
+:mod:`~aws_satella.pure.formats.putmetricdata` and :mod:`~aws_satella.pure.formats.otlp` have the same functions.
+Nothing else knows a field name of either.
+"""

@@ -1,0 +1,112 @@
+"""OTLP: what a reply says.
+
+What may live here: the messages of replies, and the points that they name. What may not: HTTP, and what becomes of the
+points.
+
+A reply with the status 200 is final: what it rejects is not to be sent again. It says how many points that are, and may
+name them by their place in the request.
+
+Sources: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from aws_satella.pure.formats.otlp_items import Item, head_of
+from aws_satella.pure.formats.protobuf import MalformedError, fields
+
+MAX_MESSAGE_LENGTH: Final = 1_000
+"""Characters of a reply that is no message of OTLP, and is shown as it is."""
+
+
+class Rejection(NamedTuple):
+    """What a reply with the status 200 says of the points that were not taken."""
+
+    number: int = 0
+    """How many points; 0 for a request that was taken whole."""
+    message: str = ''
+    """Why; a warning where all points were taken."""
+
+
+class Rejected(NamedTuple):
+    """The points of a request that a reply with the status 200 rejects."""
+
+    named: frozenset[int]
+    """Positions of items that are known to be rejected."""
+    unnamed: int
+    """How many other points are rejected, of which it is not known which they are."""
+
+
+def rejection(reply: bytes) -> Rejection | None:
+    """Read the body of a reply with the status 200; None where it is no ExportMetricsServiceResponse.
+
+    An empty body is one that rejects nothing. A page of a proxy is none.
+    """
+    try:
+        partial_success = [value for field, value in fields(reply) if field == 1]
+        said = {field: value for each in partial_success for field, value in fields(_bytes(each))}
+        number, message = said.get(1, 0), _bytes(said.get(2, b'')).decode('utf-8', 'replace')
+    except MalformedError:
+        return None
+    if not isinstance(number, int):
+        return None
+    return Rejection(number if number < 1 << 63 else 0, message)  # a negative number says nothing
+
+
+def error_message(reply: bytes) -> str:
+    """The message of a reply with another status: that of a google.rpc.Status, or else the body as it is."""
+    try:
+        said = dict(fields(reply))
+        return _bytes(said.get(2, b'')).decode('utf-8') if said else ''
+    except (MalformedError, UnicodeDecodeError):
+        return reply.decode('utf-8', 'replace')[:MAX_MESSAGE_LENGTH]
+
+
+def _bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise MalformedError('a number where there should be a message or a text')
+    return value
+
+
+_NUMBER: Final = r'(\d{1,9})(?!\d)'
+_CULPRIT: Final = re.compile(
+    rf'(?<![\w.])ResourceMetrics\.1\.ScopeMetrics\.1\.Metrics\.{_NUMBER}\.Data[Pp]oints?\.{_NUMBER}', re.ASCII
+)
+
+
+def culprits(message: str, items: Iterable[Item]) -> frozenset[int]:
+    """The positions, from 0, of the items of a request that the message of a reply names.
+
+    'ResourceMetrics.1.ScopeMetrics.1.Metrics.2.Datapoint.3' is the third point of the second metric.
+
+    :param message: of the reply
+    :param items: of the request, in order
+    """
+    named = [(int(metric), int(point)) for metric, point in _CULPRIT.findall(message)]
+    if not named:
+        return frozenset()
+    starts, lengths, start = [], [], 0
+    for _, run in groupby(items, head_of):
+        starts.append(start)
+        lengths.append(sum(1 for _ in run))
+        start += lengths[-1]
+    return frozenset(
+        starts[metric - 1] + point - 1
+        for metric, point in named
+        if 1 <= metric <= len(starts) and 1 <= point <= lengths[metric - 1]
+    )
+
+
+def rejected(said: Rejection, items: Sequence[Item]) -> Rejected:
+    """Which points of a request are rejected.
+
+    Where a message names more points than are rejected (such as two that are equal), it does not tell which they are.
+    """
+    number = min(said.number, len(items))
+    named = culprits(said.message, items)
+    return Rejected(named, number - len(named)) if len(named) <= number else Rejected(frozenset(), number)
