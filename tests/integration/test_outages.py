@@ -244,10 +244,10 @@ def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, monkeyp
     backoff = _Recorded(0.02)
     monkeypatch.setattr(loop_module, 'backoff', backoff)
     Ticks()
-    for _ in range(2):
+    for max_dimensions in (10, 11):  # of two plans: an exporter goes on with the counts of its own
         backoff.asked.clear()
         endpoint.behave = lambda _request: RESET
-        with exporting(endpoint, 3600) as exporter:
+        with exporting(endpoint, 3600, max_dimensions=max_dimensions) as exporter:
             wait_for(lambda: len(backoff.asked) >= 6, 'six attempts', DEADLINE)
             _heal(endpoint)
             wait_for(lambda each=exporter: not each.stats.buffered, 'the recovery', DEADLINE)
