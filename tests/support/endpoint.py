@@ -10,32 +10,34 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import socket
-import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from email.message import Message
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from botocore.config import Config
 from botocore.parsers import RpcV2CBORParser
 
-from support.moto import session
+from support.listener import HANG, RESET, Listener, Reply
 
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP reply."""
-
-    status: int = 200
-    body: bytes = b'{}'
-    headers: tuple[tuple[str, str], ...] = ()
-    content_type: str | None = 'application/x-amz-json-1.0'
-
+__all__ = [
+    'EMPTY',
+    'GARBAGE',
+    'HANG',
+    'NO_CONTENT',
+    'OK',
+    'PORTAL',
+    'RESET',
+    'Behaviour',
+    'Endpoint',
+    'Reply',
+    'Request',
+    'dimensions',
+    'endpoint',
+    'error',
+]
 
 OK = Reply()
 PORTAL = Reply(200, b'<html>Please accept the terms of use</html>', content_type='text/html; charset=utf-8')
@@ -43,10 +45,6 @@ PORTAL = Reply(200, b'<html>Please accept the terms of use</html>', content_type
 EMPTY = Reply(200, b'', content_type=None)
 NO_CONTENT = Reply(204, b'', content_type=None)
 GARBAGE = Reply(200, b'\x00\xff{]', content_type='application/octet-stream')
-RESET = 'reset'
-"""The connection is reset after the request was read."""
-HANG = 'hang'
-"""Nothing is ever answered, until the endpoint is closed."""
 
 
 def error(code: str, status: int = 400, message: str = '') -> Reply:
@@ -78,46 +76,17 @@ class Request:
 Behaviour = Callable[[Request], 'Reply | str']
 
 
-class Endpoint:
+class Endpoint(Listener[Request]):
     """See the module. ``received`` has all requests in order, ``accepted`` those that CloudWatch answered with 200."""
 
-    def __init__(self) -> None:
-        self.behave: Behaviour = lambda _request: OK
-        self.received: list[Request] = []
-        self.accepted: list[Request] = []
-        self.closing = threading.Event()
-        self._clients: list[Any] = []
-        self._listen(0)
-        self.port = int(self._server.server_address[1])
+    ok: ClassVar[Reply] = OK
 
-    def _listen(self, port: int) -> None:
-        self._server = _Server(('127.0.0.1', port), _Handler)
-        self._server.endpoint = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
-        self._thread.start()
-
-    def go_away(self) -> None:
-        """Close the port. Connections that are open are reset with their next request."""
-        self.behave = lambda _request: RESET
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def come_back(self) -> None:
-        """Listen on the same port again, and answer."""
-        self.behave = lambda _request: OK
-        self._listen(self.port)
-
-    @property
-    def url(self) -> str:
-        return f'http://127.0.0.1:{self.port}'
-
-    def client(self, **config: Any) -> Any:
-        """A boto3 client of this endpoint with a single attempt, and timeouts that do for a busy machine."""
-        settings = {'connect_timeout': 5, 'read_timeout': 5, 'retries': {'total_max_attempts': 1}, **config}
-        client = session().client('cloudwatch', endpoint_url=self.url, config=Config(**settings))
-        self._clients.append(client)
-        return client
+    def read(self, path: str, headers: Message, wire: bytes) -> Request:
+        """The parameters of a call of any operation; only PutMetricData has a namespace and data."""
+        body = gzip.decompress(wire) if headers.get('Content-Encoding') == 'gzip' else wire
+        content = _content(headers['Content-Type'], body)
+        namespace, data = content.get('Namespace', ''), content.get('MetricData', [])
+        return Request(namespace, data, len(body), time.monotonic(), dict(headers), path, wire)
 
     @property
     def data(self) -> list[dict[str, Any]]:
@@ -127,15 +96,6 @@ class Endpoint:
     def named(self, name: str) -> list[dict[str, Any]]:
         """The accepted data of one metric, in order."""
         return [datum for datum in self.data if datum['MetricName'] == name]
-
-    def close(self) -> None:
-        """Stop serving, and let go of what hangs, and of the connections of its clients."""
-        self.closing.set()
-        for client in self._clients:
-            client.close()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def dimensions(datum: dict[str, Any]) -> dict[str, str]:
@@ -162,60 +122,3 @@ def _content(content_type: str, body: bytes) -> dict[str, Any]:
         names = [value for key, value in form.items() if key.endswith('.MetricName')]
         return {'Namespace': form['Namespace'], 'MetricData': [{'MetricName': name} for name in names]}
     return json.loads(body)  # type: ignore[no-any-return]
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    endpoint: Endpoint
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is nothing to write home about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    disable_nagle_algorithm = True  # a reply is two writes, and the second would wait for the first's acknowledgement
-    server: _Server
-
-    def do_POST(self) -> None:
-        request = self._request()
-        endpoint = self.server.endpoint
-        endpoint.received.append(request)
-        reply = endpoint.behave(request)
-        if reply == RESET:
-            self._reset()
-        elif reply == HANG:
-            endpoint.closing.wait()
-            self.close_connection = True
-        else:
-            assert isinstance(reply, Reply)
-            if reply.status == 200 and reply.content_type == OK.content_type:
-                endpoint.accepted.append(request)
-            self._answer(reply)
-
-    def _request(self) -> Request:
-        wire = self.rfile.read(int(self.headers['Content-Length']))
-        body = gzip.decompress(wire) if self.headers.get('Content-Encoding') == 'gzip' else wire
-        content = _content(self.headers['Content-Type'], body)
-        namespace, data = content.get('Namespace', ''), content.get('MetricData', [])  # other operations have none
-        return Request(namespace, data, len(body), time.monotonic(), dict(self.headers), self.path, wire)
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-        self.connection.close()
-        self.close_connection = True
-
-    def _answer(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        if reply.content_type is not None:
-            self.send_header('Content-Type', reply.content_type)
-        self.send_header('Content-Length', str(len(reply.body)))
-        for name, value in reply.headers:
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def log_message(self, *_: object) -> None:
-        """Silent."""
