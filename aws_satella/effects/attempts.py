@@ -13,16 +13,16 @@ from functools import partial
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.destinations.clients import MadeClient
-from aws_satella.effects.destinations.cloudwatch import UnusableBodyError, describe
+from aws_satella.effects.destinations.cloudwatch import UnusableBodyError
+from aws_satella.effects.destinations.outcomes import NotTakenError, describe
 from aws_satella.effects.dispatch import Dispatch
 from aws_satella.effects.pacing import Pace
 from aws_satella.effects.patience import HANGS, Patience, Watch, say_if_it_hangs
 from aws_satella.effects.sender import Sender
 from aws_satella.pure.arguments import Arguments
-from aws_satella.pure.batches import Batch
-from aws_satella.pure.formats import putmetricdata
-from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Item
-from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.batches import Batch, Item
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.ledger import Answer, Ledger
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.points import Discarded, Reason
@@ -39,9 +39,7 @@ class Attempts(Sender):
     """
 
     def __init__(self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False) -> None:
-        super().__init__(client)
-        self.arguments = arguments
-        """May be replaced. A change takes effect with the next cycle."""
+        super().__init__(arguments, client)
         self._used = arguments
         """The arguments of the present cycle."""
         self._made_client = MadeClient(client)
@@ -79,8 +77,7 @@ class Attempts(Sender):
         if self.outbox.buffered and self._made_client.is_of_parent and not self._make_own_client():
             return
         if self._made_client.lacks_credentials:
-            factory = self.arguments.client_factory
-            self.client = self._made_client.with_credentials(self.client, factory, self.complaints)
+            self.client = self._made_client.with_credentials(self.client, self.arguments, self.complaints)
         self.ledger = self.ledger.begun()
         if self.outbox.buffered:
             with Watch(self.look) if self._is_watched else nullcontext():
@@ -98,7 +95,7 @@ class Attempts(Sender):
                 or self._is_slow(time.monotonic() - began, requests, buffered - self.outbox.buffered)
             )
             room = self._room(self.outbox.envelope, self._used.max_send_at_once, fill=fill)
-            request = self.outbox.next(room, putmetricdata.metric)
+            request = self.outbox.next(room, self.form.metric)
             if request is None or not self._send(request):
                 break
             requests += 1
@@ -118,7 +115,7 @@ class Attempts(Sender):
 
         :raises aws_satella.InitializationError: it cannot be made; the one before stays
         """
-        self.client = self._made_client.again(self.client, self.arguments.client_factory)
+        self.client = self._made_client.again(self.client, self.arguments)
 
     def look(self) -> float:
         """Say of the request in flight that it hangs. Another thread may call this.
@@ -193,11 +190,11 @@ class Attempts(Sender):
         self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', why)
         self._made_client.lacks_credentials = asks_for_new_client(failure)
         goes_on = verdict(failure) is Verdict.SPLIT
-        rejected: list[Item] = []
+        refused: list[Item] = []
         if goes_on:
             # A subclass that sends the data itself may have changed their order, so that positions say nothing.
-            culprits = putmetricdata.culprits(failure.message) if self.send_metrics is None else frozenset[int]()
-            ledger, rejected, said = self.ledger.refused(
+            culprits = self.form.culprits(failure.message, request) if self.send_metrics is None else frozenset[int]()
+            ledger, refused, said = self.ledger.refused(
                 request, culprits, why, self.clock.now(), too_large=is_too_large(failure)
             )
             self._apply((ledger, said))
@@ -208,16 +205,32 @@ class Attempts(Sender):
             if failure.timed_out:
                 self.patience.request_timed_out(self.ledger)
         self.complaints.call(self._used.call_on_metric_upload_fails, error)
-        self._report([Discarded(putmetricdata.metric_data(item), Reason.REJECTED, error) for item in rejected])
+        self._report(self._rejected(refused, error))
         return goes_on
 
     def _settle(self) -> None:
         """Count a reply that is not counted yet. A request in another thread is left alone, since it may still come."""
         if self.patience.dispatch is None:
-            sent = self.outbox.sent
+            buffered, answer = self.outbox.buffered, self.ledger.answer
             self._apply(self.ledger.settled(time.time()))
-            if self.outbox.sent > sent:
+            if self.outbox.buffered < buffered and answer is not None:
                 self.complaints.forget(HANGS)
+                self._tell(answer)
+
+    def _tell(self, answer: Answer) -> None:
+        """Tell what a reply says besides success, and report what it rejects."""
+        if answer.rejected.number:
+            message = '%d of %d metric data were not taken: %s'
+            values = answer.rejected.number, len(answer.request.items), answer.remark
+            self.complaints.say_once(('rejected', answer.remark), 'WARNING', message, *values)
+        elif answer.remark:
+            message = 'The reply to a request that was taken has a remark: %s'
+            self.complaints.say_once(('remark', answer.remark), 'WARNING', message, answer.remark)
+        named = [answer.request.items[index] for index in sorted(answer.rejected.named)]
+        self._report(self._rejected(named, NotTakenError(answer.remark)))
+
+    def _rejected(self, items: Iterable[Item], error: BaseException) -> list[Discarded]:
+        return [Discarded(self.form.metric_data(item), Reason.REJECTED, error) for item in items]
 
     def _apply(self, transition: tuple[Ledger, list[Saying]]) -> None:
         """Take a new ledger, and say what is to be said of it."""

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from aws_satella.effects.delivery import Delivery
+from aws_satella.effects.identity import was_forked
 from aws_satella.effects.snapshot import tree
 from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.forms import CLOUDWATCH
 
 ORPHAN_POLL_SECONDS: Final = 0.5
 """How often it is looked whether the thread that forked has ended."""
@@ -56,6 +58,18 @@ class Child:
                 'give in_forks'
             )
             delivery.complaints.say_once('fork', 'WARNING', message, os.getpid())
+
+
+def warn_of_cumulative(delivery: Delivery) -> None:
+    """Warn once where totals that a fork has copied are to become series of their own, as every process has over
+    OTLP."""
+    arguments = delivery.arguments
+    if arguments.destination != CLOUDWATCH and arguments.temporality == 'cumulative' and was_forked():
+        message = (
+            'This process (%d) was forked, so its totals may have what its parent has counted, and a sum over the '
+            "processes counts that more than once; temporality='delta' exports what each process has counted itself"
+        )
+        delivery.complaints.say_once('cumulative', 'WARNING', message, os.getpid())
 
 
 def start(act: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ calls :meth:`Delivery.cycle` and :meth:`Delivery.attempt`, one at a time.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable
 
 from aws_satella.effects.attempts import Attempts
@@ -41,6 +42,7 @@ class Delivery(Attempts):
 
     def __init__(self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False) -> None:
         super().__init__(arguments, client, is_watched=is_watched)
+        self.ledger = Ledger(since=time.time())
         self.user_code = UserCode()
         self.ends = False
         """Whether the cycle is the last one, so that nothing may wait for user code that hangs."""
@@ -124,7 +126,13 @@ class Delivery(Attempts):
         self._used = self.arguments
         root = tree(self._used.root)
         snapshot = Snapshot(
-            self._used.plan, root, self.pace, self.complaints, self.recorded, is_halted=lambda: self.halted
+            self._used.plan,
+            root,
+            self.pace,
+            self.complaints,
+            self.recorded,
+            since=self.ledger.since,
+            is_halted=lambda: self.halted,
         )
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:

@@ -7,12 +7,14 @@ from typing import Any
 
 from aws_satella.effects.delivery import Delivery
 from aws_satella.effects.destinations.clients import NO_CLIENT, make_client
-from aws_satella.effects.destinations.cloudwatch import expect_success
+from aws_satella.effects.destinations.outcomes import expect_success
 from aws_satella.effects.life import ExporterLife
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import Arguments, bind
+from aws_satella.pure.checks import ArgumentError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
+from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.signatures import document, method_takes_arguments
 
 
@@ -50,12 +52,15 @@ class AWSSatellaExporterThread(ExporterLife):
     @method_takes_arguments
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = bind(*args, **kwargs)
-        self._set_up(Delivery(arguments, make_client(arguments.client_factory), is_watched=True))
+        self._set_up(Delivery(arguments, make_client(arguments), is_watched=True))
 
     def _set_up(self, delivery: Delivery) -> None:
         super()._set_up(delivery)
         if getattr(self.send_metrics, '__func__', None) is not AWSSatellaExporterThread.send_metrics:  # overridden
             delivery.send_metrics = self.send_metrics
+            if delivery.arguments.destination != CLOUDWATCH:
+                allowed = f'{CLOUDWATCH!r} for a class with a send_metrics of its own'
+                raise ArgumentError('destination', delivery.arguments.destination, allowed)
 
     @classmethod
     def without_client(cls, arguments: Arguments) -> AWSSatellaExporterThread:

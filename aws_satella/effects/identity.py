@@ -18,6 +18,11 @@ def identity() -> Identity:
     return os.getpid(), _forks[0]
 
 
+def was_forked() -> bool:
+    """Whether this process was forked after this package was imported, as far as the interpreter knows."""
+    return _forks[0] > 0
+
+
 def _count() -> None:
     _forks[0] += 1
 

@@ -101,6 +101,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if self._delivery.arguments.handle_sigterm:
             signals.handle_sigterm()
         signals.warn_of_container(self._delivery.arguments.add_pid)
+        children.warn_of_cumulative(self._delivery)
         return self
 
     @property

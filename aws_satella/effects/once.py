@@ -120,7 +120,7 @@ def _export_here(
 
     :param before: the statistics before the call, where an exporter that has ended since was asked first
     """
-    delivery = Delivery(arguments, make_client(arguments.client_factory))
+    delivery = Delivery(arguments, make_client(arguments))
     delivery.pace.hurry()
     delivery.clock = wait.clock
     call = Call(delivery)
@@ -133,7 +133,7 @@ def _export_here(
             if _serving(arguments) is not None:
                 return None
             previous = process.holders.of(delivery.key)
-            delivery.ledger = process.first_ledger(arguments)
+            delivery.ledger = process.first_ledger(arguments, delivery.ledger.since)
             call.predecessors = () if previous is None else (previous,)
             inherit(call)
             call.running = True

@@ -154,7 +154,7 @@ def _start_alone(process: Process, *args: Any, **kwargs: Any) -> None:
 
 def _start(process: Process, exporter: AWSSatellaExporterThread) -> None:
     with process.holders.lock:
-        exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
+        exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments, exporter.delivery.ledger.since)
         before = (process.holders.of(exporter.delivery.key), process.exporter or process.abandoned)
         _replace_automatic(before)
         exporter.succeed(*(each for each in before if each is not None))
@@ -178,7 +178,7 @@ def _enter(exporter: AWSSatellaExporterThread) -> None:
         if exporter in process.holders:
             return
         if not exporter.stats.cycles:
-            exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments)
+            exporter.delivery.ledger = process.first_ledger(exporter.delivery.arguments, exporter.delivery.ledger.since)
             previous = process.holders.of(exporter.delivery.key)
             _replace_automatic([previous])
             runs_on = isinstance(previous, AWSSatellaExporterThread) and previous.is_running

@@ -14,10 +14,11 @@ from satella.instrumentation import metrics as satella_metrics
 
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.pacing import Pace
-from aws_satella.pure.batches import Batch
+from aws_satella.effects.resource import RECORDING_BEGAN, resource_of
+from aws_satella.pure.batches import Batch, Item
 from aws_satella.pure.forks import Recorded
-from aws_satella.pure.formats.putmetricdata import Item
-from aws_satella.pure.plan import Plan
+from aws_satella.pure.forms import CLOUDWATCH
+from aws_satella.pure.plan import Encoding, Plan
 from aws_satella.pure.points import Discarded, Tolerance
 from aws_satella.pure.reading import Readings, Walk
 from aws_satella.pure.temporality import Baseline, Delta
@@ -47,6 +48,7 @@ class Snapshot:
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
     :param recorded: which metrics to read; None for all
+    :param since: when the baseline was taken, in UNIX seconds
     :param is_halted: whether somebody has ended the reading by force, of which there is nothing to say
     """
 
@@ -57,6 +59,8 @@ class Snapshot:
         pace: Pace,
         complaints: Complaints,
         recorded: Recorded | None = None,
+        *,
+        since: float = 0.0,
         is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan = plan
@@ -64,12 +68,20 @@ class Snapshot:
         self._pace = pace
         self._complaints = complaints
         self._is_halted = is_halted
-        self._now = int(time.time())
+        self._now = time.time()
         self._tolerance = Tolerance(complaints.tolerate, pace.give_way)
-        self._encoding = plan.encoding(self._now, os.getpid(), self._tolerance)
+        self._encoding = self._encoding_since(since)
         self._walk = Walk(root, self._tolerance, levels_apart=plan.temporality == 'delta', recorded=recorded)
         self.complete = True
         """Whether everything was seen; False where an unforeseen error broke off the reading."""
+
+    def _encoding_since(self, since: float) -> Encoding:
+        if self._plan.destination == CLOUDWATCH:
+            return self._plan.encoding(int(self._now), os.getpid(), self._tolerance)
+        since = since if self._plan.temporality == 'delta' else RECORDING_BEGAN
+        return self._plan.encoding(
+            self._now, os.getpid(), self._tolerance, since=since, resource=resource_of(self._plan)
+        )
 
     def kept(self, baseline: Baseline) -> tuple[Part, Baseline] | None:
         """Read what satella keeps; in delta what came since a baseline, without levels.
@@ -116,9 +128,9 @@ class Snapshot:
             message = 'Reading the metrics failed; the next cycle reads them again'
             self._complaints.say_once('reading failed', 'ERROR', message, exc_info=True)
             return None
-        return Part(Batch(self._plan.namespace, self._now, items), discarded)
+        return Part(Batch(self._encoding.envelope, self._now, self._encoding.together(items)), discarded)
 
-    def _gather(self, encoded: Iterable[Item | Discarded], items: list[Item], discarded: list[Discarded]) -> None:
+    def _gather(self, encoded: Iterable[Any], items: list[Item], discarded: list[Discarded]) -> None:
         for part in self._pace.slices(encoded):
             if Discarded in map(type, part):
                 discarded += [each for each in part if isinstance(each, Discarded)]

@@ -6,6 +6,7 @@ What may live here: the state of a process, as a value of its own. What may not:
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable, Iterable
 
 from aws_satella.effects.delivery import place_of
@@ -36,6 +37,8 @@ class Process:
         """The arguments of an exporter whose client is just being made."""
         self.abandoned: AWSSatellaExporterThread | None = None
         """An exporter that ends without a last export, and whose baseline and outbox the next one takes over."""
+        self.began = time.time()
+        """When this process was forked, or at first used, in UNIX seconds."""
         self.baseline: Baseline = {}
         """The counts at the fork, which are the parent's to export."""
         self.exports_at_stop = False
@@ -56,12 +59,15 @@ class Process:
             going_on.append(AWSSatellaExporterThread.without_client(self.starts))
         return going_on
 
-    def first_ledger(self, arguments: Arguments) -> Ledger:
+    def first_ledger(self, arguments: Arguments, made: float) -> Ledger:
         """The ledger of a plan that this process has not exported yet.
 
         What the parent exports is not its own, even if it is to have other dimensions, such as a number of the process.
+
+        :param made: when its exporter was made, in UNIX seconds
         """
-        return Ledger(self.noted.get(place_of(arguments), self.baseline))
+        baseline = self.noted.get(place_of(arguments), self.baseline)
+        return Ledger(baseline, self.began if baseline else made)
 
     def starts_nothing(self, seconds: float) -> bool:
         """Wait for a start in another thread to end. False where it has not."""
@@ -119,7 +125,7 @@ def _carry_on(exporter: AWSSatellaExporterThread, child: Process, noted: dict[in
     root = id(arguments.root)
     if root not in noted:
         noted[root] = marks(tree(arguments.root))
-    exporter.carry_on(child.first_ledger(arguments), noted[root])
+    exporter.carry_on(child.first_ledger(arguments, child.began), noted[root])
     child.holders.add(exporter)
 
 

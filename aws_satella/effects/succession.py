@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from aws_satella.effects.delivery import Delivery, place_of
+from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.plan import meaning
 from aws_satella.pure.temporality import Baseline
 
@@ -206,11 +207,15 @@ def _take_over(delivery: Delivery, other: Delivery, *, is_first: bool) -> None:
             delivery.complaints.tolerate = tolerate
             return
         if is_first and other.recorded is not None:  # it went on in a forked child by itself: what it has sent is sent
-            delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline)
+            delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline, since=ledger.since)
         if not waits and _has_client_for(delivery, other):
             delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()
 
 
 def _has_client_for(delivery: Delivery, other: Delivery) -> bool:
     """Whether the client of one delivery sends to where another sends."""
-    return meaning(other.arguments.client_factory) == meaning(delivery.arguments.client_factory)
+    return _client_of(other.arguments) == _client_of(delivery.arguments)
+
+
+def _client_of(arguments: Arguments) -> Hashable:
+    return arguments.destination, meaning(arguments.client_factory)

@@ -16,9 +16,10 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from satella.instrumentation.metrics import MetricData
 
-from aws_satella.pure import checks, limits
+from aws_satella.pure import checks, limits, receivers
 from aws_satella.pure.checks import ArgumentError, ArgumentTypeError, suggestion
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.forms import CLOUDWATCH, OTLP
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.values import Units
 
@@ -85,6 +86,14 @@ class Arguments:
         ),
     )
     _: KW_ONLY
+    destination: str = field(
+        default=CLOUDWATCH,
+        metadata=_argument(
+            receivers.destination,
+            "'cloudwatch' for PutMetricData, 'otlp' for the OTLP endpoint of CloudWatch, or the URL of any OTLP "
+            "receiver, such as 'http://localhost:4318/v1/metrics'",
+        ),
+    )
     max_dimensions: int = field(
         default=limits.DEFAULT_MAX_DIMENSIONS,
         metadata=_argument(
@@ -127,6 +136,20 @@ class Arguments:
             'metrics, and other data are dropped, the oldest first',
         ),
     )
+    service: str | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.label),
+            'the name of the service that the data belong to: its entity in CloudWatch, and ``service.name`` in OTLP',
+        ),
+    )
+    environment: str | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.label),
+            "where the service is deployed; in the classic form, 'generic:default' unless it is given",
+        ),
+    )
     exit_timeout: float = field(
         default=2.0, metadata=_argument(checks.seconds, 'seconds that the end of the process waits for the last export')
     )
@@ -163,7 +186,17 @@ class Arguments:
         for each in fields(self):
             value = each.metadata['check'](each.name, getattr(self, each.name))
             object.__setattr__(self, each.name, value)  # the way to set a field of a frozen dataclass
+        self._check_together()
         checks.room_for_dimensions(self.plan.common_dimensions(pid=0), self.max_dimensions)
+
+    def _check_together(self) -> None:
+        """Check what is allowed only beside others."""
+        is_url = self.destination not in (CLOUDWATCH, OTLP)
+        if is_url and self.client_factory is not None:
+            allowed = f'None with destination={self.destination!r}, which needs no client of AWS'
+            raise ArgumentError('client_factory', self.client_factory, allowed)
+        if self.environment is not None and self.service is None and self.destination == CLOUDWATCH:
+            raise ArgumentError('environment', self.environment, 'None without service')
 
     @property
     def keywords(self) -> dict[str, Any]:

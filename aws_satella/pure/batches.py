@@ -6,19 +6,24 @@ What may live here: the values, and functions from batches to batches. What may 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain, groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+Item = str | bytes
+"""An encoded item, in the form in which it is sent."""
+
+Envelope = Hashable
+"""What items are sent in, as their form makes it: its ``str()`` is the namespace."""
 
 
 class Batch(NamedTuple):
     """Items of one envelope: those of a cycle, or those of a request."""
 
-    envelope: str
-    """What the items are sent in: the namespace."""
+    envelope: Envelope
     timestamp: float
     """When the youngest of them was read, in UNIX seconds."""
-    items: Sequence[str]
+    items: Sequence[Any]
 
 
 class Room(NamedTuple):
@@ -26,13 +31,36 @@ class Room(NamedTuple):
 
     items: int
     bytes: int
-    size: Callable[[str], int] = len
+    size: Callable[[Any], int] = len
     """The bytes that an item takes."""
 
 
 def length(batches: Iterable[Batch]) -> int:
     """How many items they have."""
     return sum(len(batch.items) for batch in batches)
+
+
+def oldest(batches: Sequence[Batch], gone: int, number: int) -> list[Item]:
+    """At most so many of the oldest items, all of one envelope.
+
+    :param gone: how many items of the first batch do not count
+    """
+    items: list[Item] = []
+    for batch in batches:
+        if batch.envelope != batches[0].envelope or len(items) == number:
+            break
+        items += batch.items[gone : gone + number - len(items)]
+        gone = 0
+    return items
+
+
+def timestamp_of(batches: Iterable[Batch], number: int) -> float:
+    """When the youngest of so many of the oldest items was read."""
+    for batch in batches:
+        timestamp, number = batch.timestamp, number - len(batch.items)
+        if number <= 0:
+            break
+    return timestamp
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
@@ -58,7 +86,7 @@ def joined(batches: Iterable[Batch]) -> tuple[Batch, ...]:
     return tuple(left)
 
 
-def without_one(batches: tuple[Batch, ...], unwanted: str) -> tuple[Batch, ...]:
+def without_one(batches: tuple[Batch, ...], unwanted: Item) -> tuple[Batch, ...]:
     """The same without one item, which is recognized by its identity. Its batch is cut in two."""
     for number, batch in enumerate(batches):
         for place, item in enumerate(batch.items):
@@ -69,14 +97,14 @@ def without_one(batches: tuple[Batch, ...], unwanted: str) -> tuple[Batch, ...]:
     return batches
 
 
-def without_all(batches: Sequence[Batch], unwanted: Counter[str]) -> tuple[Batch, ...]:
+def without_all(batches: Sequence[Batch], unwanted: Counter[Item]) -> tuple[Batch, ...]:
     """The same without these items, the youngest of equal ones.
 
     :param unwanted: what was found is taken out of it
     """
     left: list[Batch] = []
     for batch in reversed(batches):
-        items: list[str] = []
+        items: list[Item] = []
         for item in reversed(batch.items):
             if unwanted[item] > 0:
                 unwanted[item] -= 1

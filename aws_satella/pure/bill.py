@@ -151,9 +151,9 @@ def preview_of(
 
 def _body_sizes(plan: Plan, items: Iterable[Item]) -> list[int]:
     """The bytes of each request."""
-    room = putmetricdata.item_bytes(plan.namespace, plan.max_send_at_once)
+    room = putmetricdata.item_bytes(plan.classic_envelope, plan.max_send_at_once)
     chunks = chunk(items, plan.max_send_at_once, room, len)
-    return [len(putmetricdata.body(plan.namespace, each)) for each in chunks]
+    return [len(putmetricdata.body(plan.classic_envelope, each)) for each in chunks]
 
 
 def _most_first(item: tuple[str, int]) -> Any:

@@ -199,6 +199,16 @@ def units(argument: str, value: Any) -> Units:
     return dict(value)
 
 
+def label(argument: str, value: Any) -> str:
+    """The value of a label, such as the name of a service."""
+    allowed = f'a text of 1 to {limits.MAX_DIMENSION_VALUE_LENGTH} printable ASCII characters, not all blank'
+    if not isinstance(value, str):
+        raise ArgumentTypeError(argument, value, allowed)
+    if not value.strip() or len(value) > limits.MAX_DIMENSION_VALUE_LENGTH or printable(value) != value:
+        raise ArgumentError(argument, value, allowed)
+    return value
+
+
 def patterns(argument: str, value: Any) -> tuple[str, ...]:
     """Shell patterns of metric names."""
     allowed = "a sequence of shell patterns of metric names, such as ('django.*',)"

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
-from aws_satella.pure.batches import Batch
+from aws_satella.pure.batches import Batch, Item
+from aws_satella.pure.formats.otlp_replies import Rejected
 from aws_satella.pure.outage import NO_OUTAGE, Outage, Saying
 from aws_satella.pure.outbox import Outbox
-from aws_satella.pure.replies import UNKNOWN, Failure, is_success
+from aws_satella.pure.replies import UNKNOWN, Failure, is_success, rejected_by, remark_of
 from aws_satella.pure.temporality import Baseline
 
 MAX_BUFFERED_BYTES: Final = 64_000_000
@@ -36,24 +37,36 @@ class InFlight(NamedTuple):
     """When it was sent, on the monotonic clock."""
 
 
+class Answer(NamedTuple):
+    """What a reply that counts as success says."""
+
+    request: Batch
+    rejected: Rejected
+    """Which of its items were not taken all the same."""
+    remark: str
+    """What else it says; empty for nothing."""
+
+
 class Cycle(NamedTuple):
     """A cycle in delta, for as long as all its items are unsent, so that its increases can stay in the tree."""
 
     baseline: Baseline
     """That of the cycle before."""
-    increases: Sequence[str]
+    since: float
+    """When that was taken, in UNIX seconds."""
+    increases: Sequence[Item]
     """Its items that come back with the next cycle, given that baseline."""
-    levels: tuple[str, ...] = ()
+    levels: tuple[Item, ...] = ()
     """Its items that do not: the next cycle reads other ones."""
     is_alone: bool = False
     """Whether nothing else was unsent when it was recorded."""
 
-    def items(self) -> Iterator[str]:
+    def items(self) -> Iterator[Item]:
         """All of its items."""
         yield from self.increases
         yield from self.levels
 
-    def has_any(self, items: Collection[str]) -> bool:
+    def has_any(self, items: Collection[Item]) -> bool:
         """Whether some items, which were unsent, are of this cycle."""
         return self.is_alone or not set(self.items()).isdisjoint(items)
 
@@ -63,6 +76,8 @@ class Ledger:
     """What an exporter remembers."""
 
     baseline: Baseline = field(default_factory=dict)
+    since: float = 0.0
+    """When the baseline was taken, in UNIX seconds."""
     outbox: Outbox = field(default_factory=Outbox)
     failures: int = 0
     """Failed requests in a row; 0 where the destination answers."""
@@ -91,11 +106,13 @@ class Ledger:
         :param baseline: how far everything is exported with these items
         :param returnable: whether the increases can stay in the tree, should there be no room for them
         """
+        cycle = Cycle(self.baseline, self.since, batch.items, is_alone=not self.outbox.buffered)
         return replace(
             self,
             baseline=baseline,
+            since=batch.timestamp,
             outbox=self.outbox.put(batch, discarded),
-            last_cycle=Cycle(self.baseline, batch.items, is_alone=not self.outbox.buffered) if returnable else None,
+            last_cycle=cycle if returnable else None,
         )
 
     def added(self, batch: Batch, discarded: int) -> Ledger:
@@ -120,19 +137,26 @@ class Ledger:
         """
         return replace(self, in_flight=InFlight(request, replies, now))
 
+    @property
+    def answer(self) -> Answer | None:
+        """What the reply to the request in flight says; None where there is none, or none that counts as success."""
+        if self.in_flight is None or not self.in_flight.replies or not is_success(self.in_flight.replies[0]):
+            return None
+        reply, request = self.in_flight.replies[0], self.in_flight.request
+        return Answer(request, rejected_by(reply, request.items), remark_of(reply))
+
     def settled(self, now: float) -> tuple[Ledger, list[Saying]]:
         """Count the request in flight as sent if there is a reply to it that means success.
 
         :param now: UNIX seconds
         """
-        if self.in_flight is None:
-            return self, []
-        request, replies, _ = self.in_flight
-        if not replies or not is_success(replies[0]) or not self.outbox.holds(request):
-            return replace(self, in_flight=None), []
+        answer = self.answer
+        if answer is None or not self.outbox.holds(answer.request):
+            return self if self.in_flight is None else replace(self, in_flight=None), []
+        request, rejected, _ = answer
         after = replace(
             self,
-            outbox=self.outbox.accepted(request),
+            outbox=self.outbox.accepted(request, rejected.number),
             failures=0,
             outage=NO_OUTAGE,
             dropping=False,
@@ -141,18 +165,19 @@ class Ledger:
             in_flight=None,
             last_cycle=self._cycle_without(request.items),
         )
-        sent = Saying('DEBUG', 'Sent %d metric data to %s', (len(request.items), request.envelope))
+        number = len(request.items) - rejected.number
+        sent = Saying('DEBUG', 'Sent %d metric data to %s', (number, request.envelope))
         recovered = self.outage.ended(self.failures, self.outbox.buffered, self.outbox.dropped)
         return after, [*recovered, sent]
 
-    def _cycle_without(self, items: Collection[str]) -> Cycle | None:
+    def _cycle_without(self, items: Collection[Item]) -> Cycle | None:
         """The last cycle, unless some of these items are of it."""
         cycle = self.last_cycle
         return None if cycle is None or (items and cycle.has_any(items)) else cycle
 
     def refused(
         self, request: Batch, culprits: Collection[int], why: str = '', now: float = 0.0, *, too_large: bool = False
-    ) -> tuple[Ledger, list[str], list[Saying]]:
+    ) -> tuple[Ledger, list[Item], list[Saying]]:
         """The destination refused a request, for what is in it or because it refuses everything.
 
         :param why: the reason, for the log
@@ -221,7 +246,7 @@ class Ledger:
         after, said_of_the_rest = returned.bounded(max_buffered)
         return after, [*said, *said_of_the_rest]
 
-    def _without_oldest_but(self, flying: Collection[str], number: int) -> Outbox:
+    def _without_oldest_but(self, flying: Collection[Item], number: int) -> Outbox:
         """Drop so many of the oldest items, but none of a request whose reply may still come, since its rest would go
         again."""
         kept = set(map(id, flying))
@@ -237,7 +262,7 @@ class Ledger:
         increases, levels = len(cycle.increases), len(cycle.levels)
         outbox = self.outbox.without(cycle.items())
         outbox = outbox._replace(recorded=outbox.recorded + levels, dropped=outbox.dropped + levels)
-        after = replace(self, baseline=cycle.baseline, outbox=outbox, last_cycle=None)
+        after = replace(self, baseline=cycle.baseline, since=cycle.since, outbox=outbox, last_cycle=None)
         if self.returning or not (increases or levels):
             return after, []
         message = (

@@ -11,9 +11,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from aws_satella.pure.batches import Batch, Room, first_beyond, halves, joined, length, without_all, without_one, young
+from aws_satella.pure.batches import (
+    Batch,
+    Envelope,
+    Item,
+    Room,
+    first_beyond,
+    halves,
+    joined,
+    length,
+    oldest,
+    timestamp_of,
+    without_all,
+    without_one,
+    young,
+)
 from aws_satella.pure.chunks import chunk
 from aws_satella.pure.evidence import Evidence, Turn
 
@@ -47,7 +61,7 @@ class Outbox(NamedTuple):
         return self.recorded - self.sent - self.discarded - self.dropped
 
     @property
-    def envelope(self) -> str:
+    def envelope(self) -> Envelope:
         """The envelope of what is to be sent first. There must be something."""
         first = self.suspects if self._turn is Turn.SUSPECT else ()
         return (first or self.pieces or self.batches or self.suspects)[0].envelope
@@ -62,7 +76,7 @@ class Outbox(NamedTuple):
         for index, batch in enumerate(self.batches):
             yield batch._replace(items=batch.items[self.gone :]) if not index and self.gone else batch
 
-    def waiting(self) -> Iterator[str]:
+    def waiting(self) -> Iterator[Item]:
         """All unsent items, oldest first."""
         for batch in chain(self.suspects, self._queue()):
             yield from batch.items
@@ -93,7 +107,7 @@ class Outbox(NamedTuple):
         """An attempt begins."""
         return self._replace(evidence=self.evidence.begun())
 
-    def next(self, room: Room, metric: Callable[[str], Hashable] = str) -> Batch | None:
+    def next(self, room: Room, metric: Callable[[Any], Hashable] = str) -> Batch | None:
         """The request to send first.
 
         It is a suspect that is due, a single item from elsewhere if the last refusals have to be judged, a piece, or as
@@ -113,12 +127,12 @@ class Outbox(NamedTuple):
         if self.pieces:
             piece = self.pieces[0]
             return piece._replace(items=next(chunk(piece.items, len(piece.items), room.bytes, room.size)))
-        items = self._oldest(room.items)
+        items = oldest(self.batches, self.gone, room.items)
         if sum(map(room.size, items)) > room.bytes:
             items = next(chunk(items, room.items, room.bytes, room.size))
-        return Batch(self.batches[0].envelope, self._timestamp_of(len(items)), items)
+        return Batch(self.batches[0].envelope, timestamp_of(self.batches, self.gone + len(items)), items)
 
-    def _probe(self, metric: Callable[[str], Hashable]) -> Batch:
+    def _probe(self, metric: Callable[[Any], Hashable]) -> Batch:
         """A single item, of another metric than all suspects if there is one."""
         queue = [(batch, item) for batch in self._queue() for item in batch.items]
         place = self.evidence.place(len(queue))
@@ -126,26 +140,6 @@ class Outbox(NamedTuple):
         others = (each for each in chain(queue[place:], queue[:place]) if metric(each[1]) not in suspected)
         batch, item = next(others, queue[place])
         return batch._replace(items=(item,))
-
-    def _oldest(self, number: int) -> list[str]:
-        """At most so many of the oldest items, all of one envelope."""
-        items: list[str] = []
-        start = self.gone
-        for batch in self.batches:
-            if batch.envelope != self.batches[0].envelope or len(items) == number:
-                break
-            items += batch.items[start : start + number - len(items)]
-            start = 0
-        return items
-
-    def _timestamp_of(self, number: int) -> float:
-        """When the youngest of so many of the oldest items was read."""
-        number += self.gone
-        for batch in self.batches:
-            timestamp, number = batch.timestamp, number - len(batch.items)
-            if number <= 0:
-                break
-        return timestamp
 
     def holds(self, request: Batch) -> bool:
         """Whether the request is still what is to be sent first. Giving up may have emptied the outbox meanwhile."""
@@ -158,11 +152,15 @@ class Outbox(NamedTuple):
             return self.pieces[0].items[0] is first
         return bool(self.batches) and self.batches[0].items[self.gone] is first
 
-    def accepted(self, request: Batch) -> Outbox:
-        """The destination took the first request."""
+    def accepted(self, request: Batch, rejected: int = 0) -> Outbox:
+        """The destination took the first request.
+
+        :param rejected: how many of its items it did not take, which are discarded
+        """
         rest = self._without(request)
         evidence = rest.evidence.after_acceptance(len(rest.suspects))
-        after = rest._replace(sent=self.sent + len(request.items), evidence=evidence)
+        sent, discarded = self.sent + len(request.items) - rejected, self.discarded + rejected
+        after = rest._replace(sent=sent, discarded=discarded, evidence=evidence)
         is_half = self.halved and self._turn is Turn.QUEUE and self.pieces[:1] == (request,)
         return after._with_other_half_cut() if is_half else after
 
@@ -174,7 +172,7 @@ class Outbox(NamedTuple):
 
     def refused(
         self, request: Batch, culprits: Collection[int] = (), *, too_large: bool = False
-    ) -> tuple[Outbox, list[str]]:
+    ) -> tuple[Outbox, list[Item]]:
         """The destination refused the first request, for what is in it or because it refuses everything.
 
         :param request: what :meth:`next` gave
@@ -223,7 +221,7 @@ class Outbox(NamedTuple):
     def _with_suspects(self, suspects: tuple[Batch, ...], due: int) -> Outbox:
         return self._replace(suspects=suspects, evidence=self.evidence.without(due, len(suspects)))
 
-    def _without_one(self, item: str) -> Outbox:
+    def _without_one(self, item: Item) -> Outbox:
         """Without one item of the queue; the counts are the caller's."""
         queue = tuple(self._queue())
         before, batches = queue[: len(self.pieces)], queue[len(self.pieces) :]
@@ -232,7 +230,7 @@ class Outbox(NamedTuple):
             batches = without_one(batches, item)
         return self._replace(pieces=pieces, halved=False, batches=batches, gone=0)
 
-    def without(self, items: Iterable[str]) -> Outbox:
+    def without(self, items: Iterable[Item]) -> Outbox:
         """Take items out again, as if they had never been recorded.
 
         :param items: each is unsent

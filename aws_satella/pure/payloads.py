@@ -72,7 +72,7 @@ def _payloads(
 ) -> Iterator[Payload]:
     encoding = plan.encoding(None if moment is None else moment.timestamp())
     items = _reported(encoding.encode(points), report)
-    room = limits.MAX_REQUEST_BYTES - putmetricdata.envelope_bytes(plan.namespace) - _SPACES_IN_ENVELOPE
+    room = limits.MAX_REQUEST_BYTES - putmetricdata.envelope_bytes(plan.classic_envelope) - _SPACES_IN_ENVELOPE
     for each in chunk(items, plan.max_send_at_once, room, _size):
         yield putmetricdata.payload(plan.namespace, putmetricdata.decode(each, moment))
 

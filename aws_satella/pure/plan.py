@@ -5,27 +5,39 @@ that acts.
 
 The way of one data point: :func:`~aws_satella.pure.read` takes it from the tree, :meth:`Plan.rebase` makes it
 cumulative or delta, and :meth:`Plan.encoding` leads it through the rest: it is expanded into points, :class:`Selector`
-leaves out what is not wanted, and :class:`~aws_satella.pure.formats.putmetricdata.Encoder` makes it an item.
+leaves out what is not wanted, and the encoder of the form makes it an item.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import temporality
+from aws_satella.pure.batches import Envelope
 from aws_satella.pure.dimensions import Merger
-from aws_satella.pure.formats import putmetricdata
-from aws_satella.pure.formats.putmetricdata import Encoder, Item
+from aws_satella.pure.formats import otlp, putmetricdata
+from aws_satella.pure.formats.attributes import Attributes
+from aws_satella.pure.formats.encoding import BaseEncoder
+from aws_satella.pure.forms import Form, form_of
 from aws_satella.pure.points import STRICT, Discarded, Point, Reason, Tolerance
 from aws_satella.pure.reading import Readings
 from aws_satella.pure.temporality import Baseline, Delta
 from aws_satella.pure.values import Units
+
+DEFAULT_ENVIRONMENT: Final = 'generic:default'
+"""The environment of a service that runs in none that AWS knows.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/adding-your-own-related-telemetry.html
+"""
+
+NO_RESOURCE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +45,9 @@ class Plan:
     """What the metrics of a tree become. The fields are arguments of the exporter, in their checked form."""
 
     namespace: str
+    destination: str
+    service: str | None
+    environment: str | None
     extra_dimensions: Mapping[str, str]
     add_pid: str | None
     max_send_at_once: int
@@ -63,16 +78,46 @@ class Plan:
         """
         return Delta(readings, baseline, tolerance, root) if self.temporality == 'delta' else readings
 
+    @property
+    def form(self) -> Form:
+        """The form in which it is sent."""
+        return form_of(self.destination)
+
+    @property
+    def classic_envelope(self) -> putmetricdata.Envelope:
+        """What the requests of PutMetricData have in common."""
+        if self.service is None:
+            return putmetricdata.Envelope(self.namespace)
+        return putmetricdata.Envelope(
+            self.namespace, putmetricdata.Entity(self.service, self.environment or DEFAULT_ENVIRONMENT)
+        )
+
     def encoding(
-        self, timestamp: float | None = None, pid: int | None = None, tolerance: Tolerance = STRICT
+        self,
+        timestamp: float | None = None,
+        pid: int | None = None,
+        tolerance: Tolerance = STRICT,
+        *,
+        since: float = 0.0,
+        resource: Mapping[str, str] = NO_RESOURCE,
     ) -> Encoding:
         """The stages between rebasing and sending, for one cycle.
 
-        :param timestamp: of every item, in UNIX seconds; None leaves it to CloudWatch
+        :param timestamp: of every item, in UNIX seconds; None leaves it to CloudWatch, in the classic form
         :param pid: the process id
         :param tolerance: what user code may raise at the cost of one metric alone
+        :param since: when what grows began to grow, in UNIX seconds; for OTLP
+        :param resource: what the data belong to; for OTLP
         """
-        return Encoding(self, timestamp, pid, tolerance)
+        if self.form is putmetricdata:
+            merger = Merger(self.common_dimensions(pid), self.max_dimensions, putmetricdata.dimension)
+            classic = putmetricdata.Encoder(merger, timestamp, self.units, self.storage_resolution, tolerance)
+            return Encoding(self, classic, self.classic_envelope, tolerance)
+        envelope = otlp.envelope(self.namespace, resource, resource.get(otlp.VERSION, ''))
+        attributes, room = Attributes(resource), otlp.item_bytes(envelope, 1)
+        times = since, timestamp or 0.0
+        encoder = otlp.Encoder(attributes, *times, self.temporality, self.units, tolerance, room)
+        return Encoding(self, encoder, envelope, tolerance)
 
 
 def meaning(argument: object) -> Hashable:
@@ -111,23 +156,28 @@ class Encoding:
     The readings of a cycle may come in several parts. Bounds count all of them.
     """
 
-    def __init__(self, plan: Plan, timestamp: float | None, pid: int | None, tolerance: Tolerance) -> None:
-        merger = Merger(plan.common_dimensions(pid), plan.max_dimensions, putmetricdata.dimension)
-        self._encoder = Encoder(merger, timestamp, plan.units, plan.storage_resolution, tolerance)
+    def __init__(self, plan: Plan, encoder: BaseEncoder[Any, Any], envelope: Envelope, tolerance: Tolerance) -> None:
+        self.envelope = envelope
+        """What the items are sent in."""
+        self._encoder = encoder
         self._selector = Selector(plan.exclude, plan.max_series)
-        self._temporality = plan.temporality
+        self._expand = temporality.FORMS[plan.temporality] if plan.form is putmetricdata else temporality.whole
         self._tolerance = tolerance
 
-    def items(self, readings: Readings) -> Iterator[Item | Discarded]:
+    def items(self, readings: Readings) -> Iterator[Any]:
         """Rebased readings → items, and what is discarded, in order."""
         on_raised = readings.give_back if isinstance(readings, Delta) else None
-        return self.encode(temporality.expand(readings, self._temporality, self._tolerance), on_raised)
+        return self.encode(self._expand(readings, self._tolerance), on_raised)
 
     def encode(
         self, points: Iterable[Point | Discarded], on_raised: Callable[[], object] | None = None
-    ) -> Iterator[Item | Discarded]:
+    ) -> Iterator[Any]:
         """Points → items, and what is discarded, in order."""
         return self._encoder.encode(self._selector.select(points), on_raised)
+
+    def together(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Items that this gave, where those of one series are one, if the form asks for that."""
+        return self._encoder.together(items)
 
 
 def select(

@@ -15,10 +15,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.ht
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from aws_satella.pure.formats.otlp_replies import NOTHING_REJECTED, Rejected, Rejection, rejected, rejection
 
 
 class Verdict(enum.Enum):
@@ -58,13 +60,42 @@ def is_success(reply: object) -> bool:
     reply of the network must have a request id, or a content type of AWS. What has no headers at all never was in a
     network: it comes from a stub, a mock or a wrapper, and counts.
 
-    Only plain dictionaries are looked at, as botocore makes them: others may run user code.
+    A reply of OTLP counts where it is one. Only plain dictionaries are looked at, as botocore makes them: others may
+    run user code.
     """
+    if said_in_otlp(reply) is not None:
+        return _rejection(reply) is not None
     metadata = _value(reply, 'ResponseMetadata')
     headers = _value(metadata, 'HTTPHeaders')
     if type(headers) is not dict or _value(metadata, 'RequestId'):
         return True
     return content_type(reply).lower().startswith(CONTENT_TYPES)
+
+
+OTLP_BODY: Final = 'aws_satella.otlp'
+"""Where what the client returned has the body of a reply of OTLP, which botocore cannot read."""
+
+
+def said_in_otlp(reply: object) -> bytes | None:
+    """The body of a reply of OTLP; None for a reply of another form."""
+    found = _value(reply, OTLP_BODY)
+    return found if type(found) is bytes else None
+
+
+def _rejection(reply: object) -> Rejection | None:
+    return rejection(said_in_otlp(reply) or b'', content_type(reply).lower())
+
+
+def rejected_by(reply: object, items: Sequence[Any]) -> Rejected:
+    """Which items of a request its reply rejects, though it counts as success: only one of OTLP rejects any."""
+    said = _rejection(reply) if said_in_otlp(reply) is not None else None
+    return NOTHING_REJECTED if said is None else rejected(said, items)
+
+
+def remark_of(reply: object) -> str:
+    """What a reply that counts as success says besides; empty for nothing."""
+    said = _rejection(reply) if said_in_otlp(reply) is not None else None
+    return '' if said is None else said.message
 
 
 def content_type(reply: object) -> str:

@@ -89,9 +89,11 @@ def whole(readings: Readings, tolerance: Tolerance = STRICT) -> Iterator[Point |
     return _expanded(readings, tolerance, lambda reading: reading.whole())
 
 
-def expand(readings: Readings, temporality: str, tolerance: Tolerance = STRICT) -> Iterator[Point | Discarded]:
-    """Make of readings the points that PutMetricData takes, in a temporality."""
-    return (distributions if temporality == 'delta' else cumulative)(readings, tolerance)
+FORMS: Final[Mapping[str, Callable[[Readings, Tolerance], Iterator[Point | Discarded]]]] = {
+    'cumulative': cumulative,
+    'delta': distributions,
+}
+"""Temporality → what makes of readings the points that PutMetricData takes."""
 
 
 _POINTS: Final = (CounterReading, DataPoint, Discarded)

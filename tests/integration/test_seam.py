@@ -34,8 +34,9 @@ from support.waiting import wait_for
 
 from aws_satella import ArgumentTypeError, AWSSatellaExporterThread
 from aws_satella.effects import attempts
-from aws_satella.effects.destinations.cloudwatch import MAX_BYTES_AS_DICTIONARIES, describe
+from aws_satella.effects.destinations.cloudwatch import MAX_BYTES_AS_DICTIONARIES
 from aws_satella.effects.destinations.encoded import STUB, Encoded
+from aws_satella.effects.destinations.outcomes import describe
 from aws_satella.pure.replies import Verdict, verdict
 
 STUB_NAME = 'aws_satella.encoded'

@@ -105,7 +105,7 @@ def requests_of(plan: Plan, given_points: list[DataPoint | Discarded]) -> tuple[
     """The items of each request that the plan makes, and what it discards."""
     made = list(plan.encoding(timestamp=NOW, pid=4_194_304).items(given_points))
     items = [item for item in made if not isinstance(item, Discarded)]
-    room = 1_000_000 - len(putmetricdata.body(plan.namespace, []))
+    room = 1_000_000 - len(putmetricdata.body(plan.classic_envelope, []))
     requests = list(chunk(items, plan.max_send_at_once, room, putmetricdata.size))
     return requests, [item for item in made if isinstance(item, Discarded)]
 
@@ -128,7 +128,7 @@ def test_a_preview_is_what_the_plan_makes_counted(
     assert preview.series == len({series[:-1] for series in billed})
     assert preview.data == len(data)
     assert preview.requests == len(requests)
-    assert preview.bytes == sum(len(putmetricdata.body(plan.namespace, request)) for request in requests)
+    assert preview.bytes == sum(len(putmetricdata.body(plan.classic_envelope, request)) for request in requests)
     assert preview.discards == Counter(discarded.reason for discarded in thrown_away)
     assert preview.billed_metrics == len(billed)
     assert preview.requests_a_month == round(len(requests) * processes * HOURS_A_MONTH * 3_600 / interval)

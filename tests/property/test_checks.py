@@ -93,6 +93,11 @@ PATTERNS = "a sequence of shell patterns of metric names, such as ('django.*',)"
 INTERVALS = "a number of seconds, at least 0.001, or a text such as '30s', '5m', '1h'"
 SECONDS = 'a number of seconds, at least 0'
 MOMENTS = 'UNIX seconds, an aware datetime, or None'
+DESTINATIONS = (
+    "'cloudwatch', 'otlp', or the URL of an OTLP receiver with its path, such as 'http://localhost:4318/v1/metrics'; "
+    'https for a host of AWS'
+)
+LABELS = 'a text of 1 to 1024 printable ASCII characters, not all blank'
 METRICS = "a satella metric, such as getMetric('web'), or None"
 
 
@@ -146,6 +151,12 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('exit_timeout', -1, f'exit_timeout: -1 is not allowed; allowed: {SECONDS}'),
     ('timestamp', 'now', f"timestamp: 'now' is of type str; allowed: {MOMENTS}"),
     ('timestamp', 1e20, f'timestamp: 1e+20 is not allowed; allowed: {MOMENTS}'),
+    ('destination', 7, f'destination: 7 is of type int; allowed: {DESTINATIONS}'),
+    ('destination', 'OTLP', f"destination: 'OTLP' is not allowed; allowed: {DESTINATIONS}"),
+    ('destination', 'http://a:4318', f"destination: 'http://a:4318' is not allowed; allowed: {DESTINATIONS}"),
+    ('service', 7, f'service: 7 is of type int; allowed: {LABELS}'),
+    ('service', ' ', f"service: ' ' is not allowed; allowed: {LABELS}"),
+    ('environment', 'a\n', f"environment: 'a\\n' is not allowed; allowed: {LABELS}"),
     ('client_factory', 7, 'client_factory: 7 is of type int; allowed: a callable'),
     ('root', 'web', f"root: 'web' is of type str; allowed: {METRICS}"),
 ]

@@ -21,6 +21,7 @@ ALL = sorted(PACKAGE.rglob('*.py'))
 ALLOWED = {
     '__future__': {'annotations'},
     'bisect': {'bisect_left', 'bisect_right'},
+    'abc': None,
     'collections': {'Counter', 'defaultdict', 'deque'},
     'collections.abc': None,
     'dataclasses': {'KW_ONLY', 'dataclass', 'field', 'fields', 'replace'},
@@ -41,8 +42,9 @@ ALLOWED = {
     'struct': None,
     'sys': {'float_info'},
     'time': {'monotonic'},  # a cps metric compares its clicks with the time, whoever reads it
-    'types': {'NoneType'},
+    'types': {'MappingProxyType', 'NoneType'},
     'typing': None,
+    'urllib.parse': {'unquote', 'urlsplit'},
     'satella.coding.transforms.percentile': {'percentile'},
     'satella.instrumentation.metrics': {'Metric', 'MetricData', 'MetricDataCollection', 'MetricLevel'},
     'satella.instrumentation.metrics.metric_types': None,

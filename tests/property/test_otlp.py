@@ -30,7 +30,7 @@ from aws_satella.pure import (
     read,
 )
 from aws_satella.pure.chunks import chunk
-from aws_satella.pure.formats import otlp, otlp_encoder
+from aws_satella.pure.formats import encoding, otlp
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.otlp import Encoder, Item, body, envelope, envelope_bytes, item_bytes, metric_data, size
 from aws_satella.pure.formats.ucum import UCUM
@@ -39,7 +39,7 @@ from aws_satella.pure.temporality import Baseline, whole
 
 START, TIME = 1_700_000_000, 1_700_000_060
 RESOURCE = {'service.name': 'shop', 'process.pid': '7'}
-ENVELOPE = envelope(RESOURCE, '3.1.0')
+ENVELOPE = envelope('N', RESOURCE, '3.1.0')
 TEMPORALITIES = ('cumulative', 'delta')
 
 
@@ -225,7 +225,7 @@ def test_the_memory_of_names_and_labels_changes_nothing() -> None:
     given = [
         counter(f'm{n}' if n % 5 else ' ' * n, n, {f'l{n}': str(n), 'same': str(n), 'q': n / 7}) for n in range(2_500)
     ]
-    assert len(given) > 2 * otlp_encoder.MAX_NAMES
+    assert len(given) > 2 * encoding.MAX_NAMES
     assert encode(*given, *given) == 2 * [item for point in given for item in encode(point)]
 
 
@@ -256,7 +256,7 @@ def test_the_labels_that_a_point_may_have(
         (item,) = encode(DataPoint('m', value_of, one), resource=resource)
         assert (item.reason if isinstance(item, Discarded) else None) is reason
         if isinstance(item, Item):
-            assert not violations(body(envelope(resource, '3.1.0'), [item]))
+            assert not violations(body(envelope('N', resource, '3.1.0'), [item]))
 
 
 def test_a_point_for_which_no_request_has_room_is_discarded() -> None:
@@ -631,7 +631,7 @@ def test_a_request_has_no_more_bytes_than_were_counted(
     """The sizes of the items and the envelope bound the body, whatever items are in it, and in whatever order. A body
     without items is the envelope."""
     items = sent(encode(*given, temporality=temporality, units={'*': unit}, resource=resource)) * times
-    start = envelope(resource, '3.1.0')
+    start = envelope('N', resource, '3.1.0')
     for some in (items, items[::2], sorted(items), []):
         request = body(start, some)
         assert len(request) <= envelope_bytes(start) + sum(map(size, some))

@@ -91,7 +91,7 @@ def test_a_named_point_is_the_item_that_was_sent_there(names: list[str], said: l
     items = items_of(*names)
     places: dict[tuple[int, int], float] = {}
     metric, point, last = 0, 0, ''
-    for each in points(body(envelope({}, '3.1.0'), items)) if items else ():
+    for each in points(body(envelope('N', {}, '3.1.0'), items)) if items else ():
         metric, point = (metric, point + 1) if each.name == last else (metric + 1, 1)
         last = each.name
         places[metric, point] = each.point.as_double

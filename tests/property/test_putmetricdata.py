@@ -35,8 +35,11 @@ from aws_satella.pure import (
     build_payloads,
     payloads,
 )
-from aws_satella.pure.formats import putmetricdata
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats import encoding, putmetricdata
 from aws_satella.pure.formats.putmetricdata import (
+    Entity,
+    Envelope,
     Item,
     MetricDatum,
     body,
@@ -48,6 +51,7 @@ from aws_satella.pure.formats.putmetricdata import (
     item_bytes,
     metric,
     metric_data,
+    parameters,
     payload,
     size,
 )
@@ -138,7 +142,7 @@ def test_names(name: str, others: list[str]) -> None:
 def test_the_memory_of_names_changes_nothing() -> None:
     """An encoder that has met more names than it remembers gives the same as a new one."""
     points = [DataPoint(f'm{index}' if index % 5 else ' ' * index, index, {}) for index in range(2_500)]
-    assert len(points) > 2 * putmetricdata.MAX_NAMES
+    assert len(points) > 2 * encoding.MAX_NAMES
     assert encode(*points, *points) == 2 * [item for point in points for item in encode(point)]
 
 
@@ -298,6 +302,10 @@ def _cycle(
 cycles = st.builds(_cycle, st.lists(points, max_size=4), timestamps, st.sampled_from((1, 60)), units, extras)
 
 
+entities = st.none() | st.builds(Entity, namespaces, namespaces)
+envelopes = st.builds(Envelope, namespaces, entities)
+
+
 def cycle_examples(test: Callable[..., None]) -> Callable[..., None]:
     """Long numbers, far years, long distributions and texts that JSON escapes."""
     small, many = -1.2345678901234567e-308, Distribution(tuple(range(151)), (1,) * 151)
@@ -308,47 +316,48 @@ def cycle_examples(test: Callable[..., None]) -> Callable[..., None]:
         _cycle([DataPoint('m', many, {}), DataPoint('m', -0.0, {})], None, 60, 'None', {'e"\\': '\ud800'}),
         _cycle([DataPoint('"\\/\x00\x7fą\U0001f4a9', 1, {'\ud800': '",:', 'ą': '\n'})], 0, 60, 'Count', {}),
     ):
-        test = example(cycle=cycle, namespace='n"\\')(test)
+        test = example(cycle=cycle, envelope=Envelope('n"\\'))(test)
     return test
 
 
-@given(cycle=cycles, namespace=namespaces)
+@given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_a_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, namespace: str) -> None:
+def test_a_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, envelope: Envelope) -> None:
     """A body says the same as what botocore's own serializer makes of the decoded items, and breaks no rule."""
     items, _ = cycle
-    request = payload(namespace, decode(items))
-    assert json.loads(body(namespace, items)) == json.loads(cloudwatch.body(request))
+    request = parameters(envelope, decode(items))
+    assert json.loads(body(envelope, items)) == json.loads(cloudwatch.body(request))
     for index in range(0, len(items), 20):
-        assert not violations(payload(namespace, decode(items[index : index + 20])))
+        assert not violations(payload(envelope.namespace, decode(items[index : index + 20])))
 
 
-@given(cycle=cycles, namespace=namespaces)
+@given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_the_size_of_a_body_is_the_sum_of_its_parts(cycle: Cycle, namespace: str) -> None:
+def test_the_size_of_a_body_is_the_sum_of_its_parts(cycle: Cycle, envelope: Envelope) -> None:
     """An item is printable ASCII, and its size is its length and a separator. All sizes and the envelope make the
     body, in which the last item has no separator."""
     items, _ = cycle
     assert all(item.isascii() and item.isprintable() for item in items)
     assert [size(item) for item in items] == [len(item) + 1 for item in items]
-    left = item_bytes(namespace, len(items)) - sum(map(len, items))
-    assert envelope_bytes(namespace) + sum(map(size, items)) + left == putmetricdata.MAX_BYTES
+    left = item_bytes(envelope, len(items)) - sum(map(len, items))
+    assert envelope_bytes(envelope) + sum(map(size, items)) + left == putmetricdata.MAX_BYTES
     if items:
-        assert len(body(namespace, items)) == envelope_bytes(namespace) + sum(map(size, items)) - 1
+        assert len(body(envelope, items)) == envelope_bytes(envelope) + sum(map(size, items)) - 1
     else:
-        assert len(body(namespace, items)) == envelope_bytes(namespace)
+        assert len(body(envelope, items)) == envelope_bytes(envelope)
 
 
-@given(cycle=cycles, namespace=namespaces)
+@given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_the_room_of_a_payload_is_never_below_what_botocore_sends(cycle: Cycle, namespace: str) -> None:
+def test_the_room_of_a_payload_is_never_below_what_botocore_sends(cycle: Cycle, envelope: Envelope) -> None:
     """The sizes of items in a payload, with the envelope, cover the body that botocore makes of the dictionaries. They
     count at most one byte more for each comma and colon inside a text, and one separator."""
     items, _ = cycle
     data = decode(items)
-    actual = len(cloudwatch.body(payload(namespace, data)))
-    estimated = envelope_bytes(namespace) + payloads._SPACES_IN_ENVELOPE + sum(map(payloads._size, items))
-    said = [namespace, *(datum['MetricName'] for datum in data)]
+    envelope = envelope._replace(entity=None)  # which build_payloads does not have
+    actual = len(cloudwatch.body(payload(envelope.namespace, data)))
+    estimated = envelope_bytes(envelope) + payloads._SPACES_IN_ENVELOPE + sum(map(payloads._size, items))
+    said = [envelope.namespace, *(datum['MetricName'] for datum in data)]
     said += [text for datum in data for each in datum['Dimensions'] for text in (each['Name'], each['Value'])]
     assert actual <= estimated <= actual + len(', ') + sum(text.count(',') + text.count(':') for text in said)
 
@@ -378,9 +387,9 @@ def _encoded_again(datum: MetricDatum) -> str:
     return json.dumps(members, separators=(',', ':'))
 
 
-@given(cycle=cycles, namespace=namespaces)
+@given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_decoding_is_the_inverse_of_encoding(cycle: Cycle, namespace: str) -> None:
+def test_decoding_is_the_inverse_of_encoding(cycle: Cycle, envelope: Envelope) -> None:
     """A decoded item has everything that is in the item: encoded again, it is the same text. The moment of a cycle may
     be given."""
     items, moment = cycle
@@ -442,13 +451,20 @@ def test_encoding_is_repeatable(points: list[DataPoint], resolution: int) -> Non
 
 # --- what a reply names
 
+CLASSIC = Batch(Envelope('N'), 0.0, ['{}'])
+OF_A_SERVICE = CLASSIC._replace(envelope=Envelope('N', Entity('checkout', 'eks:shop')))
+
 
 @given(st.lists(st.integers(1, 1000), max_size=5), st.sampled_from(('', '.Value', '.Dimensions.member.2.Name', ' is')))
 def test_the_culprits_that_a_reply_names(positions: list[int], rest: str) -> None:
     """CloudWatch counts positions from 1, and a culprit is counted from 0. The position of a dimension is not one of a
-    datum."""
+    datum. Where a request has an entity, its data are in the list of that."""
     message = ', '.join(f'The value for parameter MetricData.member.{position}{rest}' for position in positions)
-    assert culprits(message) == {position - 1 for position in positions}
+    assert culprits(message, CLASSIC) == {position - 1 for position in positions}
+    assert culprits(message, OF_A_SERVICE) == frozenset()
+    nested = message.replace('MetricData', 'EntityMetricData.member.1.MetricData')
+    assert culprits(nested, OF_A_SERVICE) == {position - 1 for position in positions}
+    assert culprits(nested.replace('.1.Metric', '.2.Metric'), OF_A_SERVICE) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -463,8 +479,8 @@ def test_the_culprits_that_a_reply_names(positions: list[int], rest: str) -> Non
 )
 def test_positions_in_other_lists_are_none_of_a_request(other: str) -> None:
     """A position counts if the reply names the list of the request itself, and not one that ends in the same words."""
-    assert culprits(f'The value for {other} is not allowed.') == frozenset()
-    assert culprits(f'{other}, MetricData.member.5.Value and (MetricData.member.6)') == {4, 5}
+    assert culprits(f'The value for {other} is not allowed.', CLASSIC) == frozenset()
+    assert culprits(f'{other}, MetricData.member.5.Value and (MetricData.member.6)', CLASSIC) == {4, 5}
 
 
 @given(st.text(st.sampled_from('MetricData.member.019٣ '), max_size=60))
@@ -475,7 +491,7 @@ def test_positions_in_other_lists_are_none_of_a_request(other: str) -> None:
 @example('XMetricData.member.1')
 def test_any_message_can_be_read(message: str) -> None:
     """A message of any text and length names whole numbers, or nothing."""
-    assert all(isinstance(each, int) for each in culprits(message))
+    assert all(isinstance(each, int) for each in culprits(message, CLASSIC))
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.booleans())

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import os
+from functools import cache
 from typing import Any, Final, NoReturn
 
 import boto3
 
-from aws_satella.effects.complaints import Complaints
-from aws_satella.effects.identity import identity
-from aws_satella.pure.arguments import ClientFactory
+from aws_satella.effects.complaints import Complaints, say
+from aws_satella.effects.destinations import otlp
+from aws_satella.effects.identity import Identity, identity
+from aws_satella.pure.arguments import Arguments, ClientFactory
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, attributes
+from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.redaction import masked
 
 
@@ -22,12 +27,39 @@ class InitializationError(RuntimeError):
 InitializationError.__module__ = 'aws_satella'  # its public path, which tracebacks show
 
 
-def make_client(factory: ClientFactory | None = None) -> CloudWatchClient:
-    """Make a client by the factory; by default ``boto3.client('cloudwatch')``, so that the boto3 configuration applies.
+def make_client(arguments: Arguments) -> CloudWatchClient:
+    """Make the client of an exporter: by the factory in its arguments, or ``boto3.client('cloudwatch')``, so that the
+    boto3 configuration applies. A receiver of OTLP that wants no signature gets one of its own.
 
     :raises InitializationError: for anything that was raised, chained
-    :raises ArgumentTypeError: the client is asynchronous
+    :raises ArgumentError: a variable of the environment that says where OTLP goes has a value that is not allowed
+    :raises ArgumentTypeError: the client is asynchronous, or cannot send OTLP
     """
+    if arguments.destination == CLOUDWATCH:
+        return _made_by(arguments.client_factory)
+    target = otlp.receiver_of(arguments.destination)
+    _tell_of_environment(str(target), target.variable, identity())
+    if not target.is_signed:
+        try:
+            return otlp.make_own_client(target)
+        except Exception as error:
+            raise _not_made(str(error)) from error
+    client = _made_by(arguments.client_factory)
+    otlp.check_client(client)
+    return client
+
+
+@cache
+def _tell_of_environment(target: str, variable: str, _process: Identity) -> None:
+    """Say once a process what the environment has changed, or should have."""
+    if variable:
+        say('INFO', '%s is set: metrics go to %s', variable, target)
+    if attributes(os.environ) is None:
+        allowed = "pairs such as 'name=value', separated by commas, with special characters as in URLs"
+        say('WARNING', '%s is ignored, since it is not what is allowed: %s', RESOURCE_ATTRIBUTES, allowed)
+
+
+def _made_by(factory: ClientFactory | None) -> CloudWatchClient:
     try:
         client: CloudWatchClient = _SESSIONS.client() if factory is None else factory()
     except Exception as error:
@@ -99,14 +131,14 @@ class MadeClient:
         self.is_of_parent = False
         """Whether it was made before a fork, so that it must not be used."""
 
-    def again(self, used: CloudWatchClient, factory: ClientFactory | None) -> CloudWatchClient:
+    def again(self, used: CloudWatchClient, arguments: Arguments) -> CloudWatchClient:
         """Make another client, unless the one in use is of user code.
 
         :return: the client to use
         :raises InitializationError: it cannot be made
         """
         if used is self._client:
-            used = self._client = make_client(factory)
+            used = self._client = make_client(arguments)
         self.is_of_parent = False
         return used
 
@@ -117,14 +149,14 @@ class MadeClient:
         return child
 
     def with_credentials(
-        self, used: CloudWatchClient, factory: ClientFactory | None, complaints: Complaints
+        self, used: CloudWatchClient, arguments: Arguments, complaints: Complaints
     ) -> CloudWatchClient:
         """Make another client, because the one before had no credentials. If that fails, that one stays in use.
 
         :return: the client to use
         """
         try:
-            client = self.again(used, factory)
+            client = self.again(used, arguments)
         except complaints.tolerate as error:
             message = 'The client has no credentials, and could not be made again: %s'
             complaints.say_once('no client', 'WARNING', message, complaints.shown(error))

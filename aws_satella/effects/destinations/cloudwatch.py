@@ -1,4 +1,4 @@
-"""CloudWatch by PutMetricData: one send, and what its failure says.
+"""CloudWatch by PutMetricData: one send.
 
 Validating and serialising metric data in botocore took nine tenths of the CPU time of an export. So the data travel
 through the user's own client as :class:`Encoded`, and event handlers on that client (:class:`_Seam`) put the ready body
@@ -10,25 +10,18 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 from botocore.client import BaseClient
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    ParamValidationError,
-    ReadTimeoutError,
-)
 
 from aws_satella.effects.destinations.encoded import STUB, Encoded, stubs
+from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
 from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats import putmetricdata
-from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
-from aws_satella.pure.replies import Failure, content_type, is_success, retry_after, status
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Entity, Envelope, MetricDatum
+from aws_satella.pure.replies import is_success
 
 MAX_BYTES_AS_DICTIONARIES: Final = 100_000
 """Bytes of items in a request that botocore serialises: other protocols than JSON take up to nine times as many."""
@@ -39,30 +32,6 @@ COMPRESSION_LEVEL: Final = 1
 CONTEXT_KEY: Final = 'aws_satella'
 """Where the body of a call waits in its context."""
 
-PARAMETERS: Final = {'Namespace', 'MetricData'}
-"""The parameters of a call whose body is ready. A handler of user code may add others, which botocore then
-serialises."""
-
-
-class UnexpectedReplyError(RuntimeError):
-    """A reply with a status of success that did not come from CloudWatch, but from a captive portal or a proxy.
-
-    :param reply: what the client returned
-    """
-
-    def __init__(self, reply: object) -> None:
-        what = f'status {status(reply)}, content type {content_type(reply) or "missing"}'
-        super().__init__(f'The reply did not come from CloudWatch: {what}')
-
-
-def expect_success(reply: object) -> None:
-    """Raise unless what the client returned counts as sent.
-
-    :raises UnexpectedReplyError: it does not
-    """
-    if not is_success(reply):
-        raise UnexpectedReplyError(reply)
-
 
 class UnusableBodyError(Exception):
     """A ready body cannot be put in: the client does not send JSON, or a handler changed or answered the stub."""
@@ -71,26 +40,27 @@ class UnusableBodyError(Exception):
 class _Body:
     """A body that is ready to be sent, in the context of a call.
 
-    :param params: the parameters of the call, in which stubs take the place of the data
+    :param envelope: what the data are sent in
+    :param holder: the part of the parameters of the call in which stubs take the place of the data
     :param items: the data
     """
 
-    def __init__(self, params: dict[str, Any], items: Sequence[str]) -> None:
-        self.content = putmetricdata.body(params['Namespace'], items)
+    def __init__(self, envelope: Envelope, holder: dict[str, Any], items: Sequence[str]) -> None:
+        self.content = putmetricdata.body(envelope, items)
         self.is_compressed = False
         self.is_in = False
         """Whether handlers, and the endpoint, find this body in the request."""
         self.stub: Any = None
         """What botocore made of the stubs."""
-        self._namespace: str = params['Namespace']
-        self._params, self._data = params, params['MetricData']
-        self._stubs = params['MetricData'] = stubs()
+        self._envelope = envelope
+        self._holder, self._data = holder, holder['MetricData']
+        self._stubs = holder['MetricData'] = stubs()
 
     def give_back(self) -> bool:
         """Put the data back, for user code that kept the parameters. False where a handler has replaced the stubs."""
-        if self._params.get('MetricData') is not self._stubs:
+        if self._holder.get('MetricData') is not self._stubs:
             return False
-        self._params['MetricData'] = self._data
+        self._holder['MetricData'] = self._data
         return True
 
     def fits(self, headers: Any, content: Any) -> bool:
@@ -99,9 +69,49 @@ class _Body:
             return False
         try:
             content = gzip.decompress(content) if headers.get('Content-Encoding') == 'gzip' else content
-            return bool(json.loads(content) == {'Namespace': self._namespace, 'MetricData': [STUB]})
+            return bool(json.loads(content) == putmetricdata.parameters(self._envelope, [STUB]))
         except Exception:  # a handler may have left anything there
             return False
+
+
+def _holder_of(params: Any) -> dict[str, Any]:
+    """The part of the parameters of a call that has the data."""
+    if not isinstance(params, dict):
+        return {}
+    entities = params.get('EntityMetricData')
+    if isinstance(entities, list) and len(entities) == 1 and isinstance(entities[0], dict):
+        return entities[0]
+    return params
+
+
+def _envelope_of(params: dict[str, Any], data: Any) -> Envelope | None:
+    """The envelope of a call whose body is ready. A handler of user code may have added parameters, which botocore then
+    serialises: None."""
+    try:
+        entity = None
+        if 'EntityMetricData' in params:
+            (said,) = params['EntityMetricData']
+            key_attributes = said['Entity']['KeyAttributes']
+            entity = Entity(key_attributes['Name'], key_attributes['Environment'])
+        envelope = Envelope(params['Namespace'], entity)
+    except (LookupError, TypeError, ValueError):
+        return None
+    texts = (envelope.namespace, *(entity or ()))
+    # The data are compared by their identity: a look at them would open them.
+    is_whole = _without_data(params) == _without_data(putmetricdata.parameters(envelope, data))
+    return envelope if is_whole and all(isinstance(text, str) for text in texts) else None
+
+
+def _without_data(params: dict[str, Any]) -> Any:
+    """Parameters in which each list of data is its identity."""
+    return {
+        name: id(value)
+        if name == 'MetricData'
+        else [_without_data(each) for each in value]
+        if name == 'EntityMetricData'
+        else value
+        for name, value in params.items()
+    }
 
 
 class _Seam:
@@ -130,10 +140,12 @@ class _Seam:
 
     def _take(self, params: Any, context: Any, **_: Any) -> None:
         """Take unopened items out of the parameters, so that botocore serializes a stub only."""
-        data = params.get('MetricData') if isinstance(params, dict) else None
+        holder = _holder_of(params)
+        data = holder.get('MetricData')
         items = data.unopened if isinstance(data, Encoded) else None
-        if items is not None and params.keys() == PARAMETERS and isinstance(params['Namespace'], str):
-            context[CONTEXT_KEY] = _Body(params, items)
+        envelope = None if items is None else _envelope_of(params, data)
+        if items is not None and envelope is not None:
+            context[CONTEXT_KEY] = _Body(envelope, holder, items)
 
     def _show(self, params: Any, context: Any, **_: Any) -> None:
         """Put the ready body in, for handlers of ``before-call``."""
@@ -187,7 +199,7 @@ class PutMetricData:
         if self._encodes:
             _Seam(client)
 
-    def room(self, max_items: int, envelope: str, *, by_user: bool = False) -> Room:
+    def room(self, max_items: int, envelope: Any, *, by_user: bool = False) -> Room:
         """What a request in this envelope may hold.
 
         :param by_user: whether user code sends it, as dictionaries
@@ -205,16 +217,17 @@ class PutMetricData:
             Nothing was sent.
         """
         if not self._encodes:
-            self._call(request.envelope, putmetricdata.decode(request.items), replies)
+            self._call(request, putmetricdata.decode(request.items), replies)
             return
         try:
-            self._call(request.envelope, Encoded(request.items), replies)
+            self._call(request, Encoded(request.items), replies)
         except UnusableBodyError:
             self._encodes = False
             raise
 
-    def _call(self, namespace: str, data: list[MetricDatum], replies: list[object]) -> None:
-        replies.append(self.client.put_metric_data(Namespace=namespace, MetricData=data))
+    def _call(self, request: Batch, data: list[MetricDatum], replies: list[object]) -> None:
+        envelope: Any = request.envelope
+        replies.append(self.client.put_metric_data(**putmetricdata.parameters(envelope, data)))
         if inspect.isawaitable(replies[-1]):
             close = getattr(replies.pop(), 'close', None)
             if close is not None:
@@ -222,28 +235,3 @@ class PutMetricData:
             raise ArgumentTypeError('client_factory', self.client, 'a client whose calls are synchronous')
         if not is_success(replies[-1]):  # one that stays in the list is not counted either
             raise UnexpectedReplyError(replies.pop())
-
-
-def describe(error: BaseException) -> Failure:
-    """What a failed send says, as plain values. An error that is neither a reply nor of botocore says nothing."""
-    if isinstance(error, ParamValidationError):
-        return Failure('ParamValidationError', message=str(error))
-    timed_out = isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError))
-    if isinstance(error, BotoCoreError):
-        return Failure(type(error).__name__, message=str(error), timed_out=timed_out)
-    if not isinstance(error, ClientError):
-        return Failure(timed_out=timed_out)
-    try:
-        details, metadata = error.response.get('Error', {}), error.response.get('ResponseMetadata', {})
-        status = int(metadata.get('HTTPStatusCode', 0))
-        return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')), _pause(metadata))
-    except Exception:  # botocore passes on any form that a reply may have
-        return Failure()
-
-
-def _pause(metadata: Any) -> float:
-    """Seconds for which a reply asks to send nothing."""
-    try:
-        return retry_after(metadata['HTTPHeaders'], time.time())
-    except Exception:  # as above
-        return 0.0

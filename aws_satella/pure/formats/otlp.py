@@ -13,18 +13,21 @@ https://github.com/open-telemetry/opentelemetry-proto
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
+from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats.attributes import is_blank, pair_of, utf8
 from aws_satella.pure.formats.otlp_encoder import Encoder
 from aws_satella.pure.formats.otlp_items import Item, head_of, identity, metric, metric_data, sort_of
 from aws_satella.pure.formats.otlp_points import METRIC_FIELDS, tail
-from aws_satella.pure.formats.otlp_replies import culprits
+from aws_satella.pure.formats.otlp_replies import culprits as _culprits
 from aws_satella.pure.formats.protobuf import read_number, text
 
 __all__ = [
+    'VERSION',
     'Encoder',
+    'Envelope',
     'Item',
     'body',
     'culprits',
@@ -40,6 +43,9 @@ __all__ = [
 MAX_BYTES: Final = limits.MAX_OTLP_REQUEST_BYTES
 
 MAX_POINTS: Final = limits.MAX_OTLP_POINTS_PER_REQUEST
+
+VERSION: Final = 'telemetry.sdk.version'
+"""The attribute of a resource that is the version of the scope, too."""
 
 SCOPE_NAME: Final = b'aws-satella'
 
@@ -68,24 +74,41 @@ def size(item: Item) -> int:
     return len(item) + OVERHEAD
 
 
-def envelope(resource: Mapping[str, object], version: str) -> bytes:
-    """What the requests of one cycle have in common: the resource, and this library as the scope.
+class Envelope(NamedTuple):
+    """What the requests of one cycle have in common: the resource, and this library as the scope."""
 
+    namespace: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.namespace
+
+
+def envelope(namespace: str, resource: Mapping[str, object], version: str) -> Envelope:
+    """The envelope of the requests of one cycle.
+
+    :param namespace: the argument of this name
     :param resource: attributes of the resource; a blank one is absent
     :param version: of this library
     """
     said = {str(name): str(value) for name, value in resource.items()}
     attributes = (text(1, pair_of(utf8(name), utf8(value))) for name, value in said.items() if not is_blank(value))
     scope = text(1, SCOPE_NAME) + text(2, utf8(version))
-    return text(1, b''.join(attributes)) + text(1, scope)
+    return Envelope(namespace, text(1, b''.join(attributes)) + text(1, scope))
 
 
-def body(envelope: bytes, items: Iterable[Item]) -> bytes:
+def body(envelope: Envelope, items: Iterable[Item]) -> bytes:
     """The body of a request, before compression."""
     metrics = b''.join(_metric(head, points) for head, points in runs(items))
-    length, start = read_number(envelope, 1)
-    resource, scope = envelope[: start + length], envelope[start + length :]
+    content = envelope.content
+    length, start = read_number(content, 1)
+    resource, scope = content[: start + length], content[start + length :]
     return text(1, resource + text(2, scope + metrics))
+
+
+def culprits(message: str, request: Batch) -> frozenset[int]:
+    """The positions, from 0, of the items of a request that the message of a reply names."""
+    return _culprits(message, request.items)
 
 
 def _metric(head: bytes, points: list[bytes]) -> bytes:
@@ -94,11 +117,11 @@ def _metric(head: bytes, points: list[bytes]) -> bytes:
     return text(2, metric(head) + text(METRIC_FIELDS[sort], b''.join(points) + tail(sort, temporality)))
 
 
-def item_bytes(envelope: bytes, number: int) -> int:
+def item_bytes(envelope: Envelope, number: int) -> int:
     """The bytes that so many items may take together in one request."""
     return MAX_BYTES - envelope_bytes(envelope) - number * OVERHEAD
 
 
-def envelope_bytes(envelope: bytes) -> int:
+def envelope_bytes(envelope: Envelope) -> int:
     """The most bytes of a body besides its items: the envelope, and two tags and lengths."""
-    return len(envelope) + 8
+    return len(envelope.content) + 8

@@ -13,9 +13,9 @@ Source: https://opentelemetry.io/docs/specs/otel/metrics/data-model/
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from struct import Struct
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from satella.instrumentation.metrics import MetricData
 
@@ -23,6 +23,7 @@ from aws_satella.pure import limits
 from aws_satella.pure.buckets import settled, up_to_the_bound
 from aws_satella.pure.exponential import exponential
 from aws_satella.pure.formats.attributes import Attributes, is_blank, utf8
+from aws_satella.pure.formats.encoding import MAX_EXACT, BaseEncoder, Fault, discard
 from aws_satella.pure.formats.otlp_items import Item, added, head, identity, metric
 from aws_satella.pure.formats.otlp_points import (
     ATTRIBUTE_TAGS,
@@ -56,13 +57,7 @@ from aws_satella.pure.points import (
     Samples,
     Tolerance,
 )
-from aws_satella.pure.values import PLAIN_NUMBERS, Units, number, unit_of
-
-MAX_EXACT: Final = 2**53
-"""Whole numbers up to this are floats without rounding."""
-
-MAX_NAMES: Final = 1_000
-"""Names that are remembered in one cycle. Series of one name follow each other, so more would not help."""
+from aws_satella.pure.values import PLAIN_NUMBERS, Units, number
 
 _PREFIXES: Final = tuple(POINT_TAG + varint(length) for length in range(1_024))
 """Length of a data point → what comes before it."""
@@ -75,18 +70,11 @@ _COUNTER: Final = Kind.COUNTER
 _WHOLE: Final = (Histogram, Samples)
 
 
-class _Fault(NamedTuple):
-    """Why no point of a name can be sent."""
-
-    reason: Reason
-    error: BaseException | None = None
-
-
 _Heads = tuple[bytes, ...]
 """Sort → the head of a metric of one name."""
 
 
-class Encoder:
+class Encoder(BaseEncoder[bytes, _Heads]):
     """Encodes the points of one cycle. It remembers what it found out about names.
 
     :param attributes: makes their attributes
@@ -111,61 +99,33 @@ class Encoder:
         tolerance: Tolerance = STRICT,
         max_item_bytes: int = limits.MAX_OTLP_REQUEST_BYTES,
     ) -> None:
+        super().__init__(bytes, units, tolerance)
         self._attributes = attributes
         self._times = Times.of(start, time)
         self._temporality = CODES[temporality]
-        self._units = units
-        self._errors = tolerance.errors
         self._max_item_bytes = max_item_bytes
-        self._heads: dict[str, _Heads | _Fault] = {}
         self._starts = tuple(number_start(sort, self._times) for sort in (GAUGE, SUM, FALLING_SUM))
         self._changed: set[bytes] = set()
         """The metrics of which series may have become equal."""
 
-    def encode(
-        self, points: Iterable[Point | Discarded], on_raised: Callable[[], object] | None = None
-    ) -> Iterator[Item | Discarded]:
-        """Items in order; discards pass through. In delta, a histogram of no observations gives nothing.
-
-        :param points: what is to be encoded
-        :param on_raised: called when user code raised for the point that was taken last
-        """
-        for point in points:
-            if isinstance(point, Discarded):
-                yield point
-                continue
-            try:
-                encoded = self._encode(point)
-            except self._errors as error:
-                encoded = _discard(point, Reason.RAISED, error)
-            if isinstance(encoded, Item):
-                yield encoded
-            elif isinstance(encoded, list):
-                yield from encoded
-            else:
-                if encoded.error is not None and on_raised is not None:
-                    on_raised()
-                yield encoded
-
     def _encode(self, point: Point) -> Item | Discarded | list[Item | Discarded]:
-        """The item, in nearly all cases; otherwise what there is instead."""
         name, value, labels, kind = point
         heads = self._heads.get(name) or self._head(name)
-        if isinstance(heads, _Fault):
-            return _discard(point, *heads)
+        if isinstance(heads, Fault):
+            return discard(point, *heads)
         # Most counters are whole numbers like that, for which this is number().
         if type(value) is not int or not -MAX_EXACT <= value <= MAX_EXACT:
             if type(value) in _WHOLE:
                 return self._whole(point, heads)
             value = number(value)
             if isinstance(value, Reason):
-                return _discard(point, value)
+                return discard(point, value)
         sort = GAUGE
         if type(point) is CounterReading or kind is _COUNTER:
             sort = SUM if value >= 0 else FALLING_SUM
         attributes = self._attributes.merge(labels, _ATTRIBUTE)
         if not isinstance(attributes, bytes):
-            return _discard(point, attributes)
+            return discard(point, attributes)
         start = _STARTS[sort]
         if self._attributes.changed:
             self._note_change(heads[sort])
@@ -178,23 +138,14 @@ class Encoder:
         self._attributes.changed = False
         self._changed.add(metric(head))
 
-    def _head(self, name: str) -> _Heads | _Fault:
-        if len(self._heads) >= MAX_NAMES:
-            self._heads.clear()
-        heads = self._heads[name] = self._new_head(name)
-        return heads
-
-    def _new_head(self, name: str) -> _Heads | _Fault:
+    def _new_head(self, name: str) -> _Heads | Fault:
         characters = str.__str__(str(name))
         encoded = utf8(characters)
         if is_blank(characters) or len(encoded.decode()) > limits.MAX_METRIC_NAME_LENGTH:
-            return _Fault(Reason.BAD_NAME)
-        try:
-            unit = unit_of(self._units, name)
-        except self._errors as error:
-            return _Fault(Reason.BAD_UNIT, error)
-        if unit not in limits.UNITS:
-            return _Fault(Reason.BAD_UNIT)
+            return Fault(Reason.BAD_NAME)
+        unit = self._unit(name)
+        if isinstance(unit, Fault):
+            return unit
         code = UCUM[str.__str__(unit)]  # an enumeration of user code may have another hash than its text
         heads = tuple(head(sort, self._temporality, encoded, code.encode()) for sort in SORTS)
         if encoded.decode() != name:
@@ -212,12 +163,12 @@ class Encoder:
             return discards
         attributes = self._attributes.merge(point.labels, ATTRIBUTE_TAGS[sort])
         if not isinstance(attributes, bytes):
-            return _discard(point, attributes)
+            return discard(point, attributes)
         if self._attributes.changed:
             self._note_change(heads[sort])
         item = heads[sort] + write(sort, self._times, value, attributes)
         if len(item) > self._max_item_bytes:
-            return _discard(point, Reason.TOO_LARGE)
+            return discard(point, Reason.TOO_LARGE)
         return [item, *discards]
 
     def _histogram(self, point: Point, measured: Histogram) -> tuple[Value | None, list[Item | Discarded]]:
@@ -238,10 +189,10 @@ class Encoder:
             except self._errors as error:
                 if type(value) in PLAIN_NUMBERS:  # then it is not the value that raised
                     raise
-                discards.append(_discard(point, Reason.RAISED, error, value))
+                discards.append(discard(point, Reason.RAISED, error, value))
                 continue
             if isinstance(checked, Reason):
-                discards.append(_discard(point, checked, value=value))
+                discards.append(discard(point, checked, value=value))
             else:
                 observed[checked] = observed.get(checked, 0) + count
         if not observed:
@@ -278,11 +229,3 @@ class Encoder:
                     continue
             kept.append(item)
         return kept
-
-
-_AS_IT_IS: Final = object()
-
-
-def _discard(point: Point, reason: Reason, error: BaseException | None = None, value: object = _AS_IT_IS) -> Discarded:
-    data = MetricData(point.name, point.value if value is _AS_IT_IS else value, point.labels)
-    return Discarded(data, reason, error)

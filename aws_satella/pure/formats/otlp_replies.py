@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from json import loads
 from typing import Final, NamedTuple
 
 from aws_satella.pure.formats.otlp_items import Item, head_of
@@ -22,6 +23,13 @@ from aws_satella.pure.formats.protobuf import MalformedError, fields
 
 MAX_MESSAGE_LENGTH: Final = 1_000
 """Characters of a reply that is no message of OTLP, and is shown as it is."""
+
+
+PAGES: Final = ('text/html', 'application/xhtml')
+"""Prefixes of the content types of what was written for people."""
+
+JSON: Final = 'application/json'
+"""The other encoding of OTLP, which has the numbers of 64 bits as texts."""
 
 
 class Rejection(NamedTuple):
@@ -41,12 +49,24 @@ class Rejected(NamedTuple):
     unnamed: int
     """How many other points are rejected, of which it is not known which they are."""
 
+    @property
+    def number(self) -> int:
+        """How many points are rejected."""
+        return len(self.named) + self.unnamed
 
-def rejection(reply: bytes) -> Rejection | None:
+
+def rejection(reply: bytes, content_type: str = '') -> Rejection | None:
     """Read the body of a reply with the status 200; None where it is no ExportMetricsServiceResponse.
 
-    An empty body is one that rejects nothing. A page of a proxy is none.
+    An empty body is one that rejects nothing. A page of a proxy or of a captive portal is none.
+
+    :param reply: the body
+    :param content_type: of it; some receivers answer in JSON whatever they were sent
     """
+    if content_type.startswith(PAGES):
+        return None
+    if content_type.startswith(JSON) and reply:
+        return _rejection_in_json(reply)
     try:
         partial_success = [value for field, value in fields(reply) if field == 1]
         said = {field: value for each in partial_success for field, value in fields(_bytes(each))}
@@ -56,6 +76,14 @@ def rejection(reply: bytes) -> Rejection | None:
     if not isinstance(number, int):
         return None
     return Rejection(number if number < 1 << 63 else 0, message)  # a negative number says nothing
+
+
+def _rejection_in_json(reply: bytes) -> Rejection | None:
+    try:
+        said = loads(reply).get('partialSuccess') or {}
+        return Rejection(max(0, int(said.get('rejectedDataPoints') or 0)), str(said.get('errorMessage') or ''))
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
 
 
 def error_message(reply: bytes) -> str:
@@ -72,6 +100,8 @@ def _bytes(value: int | bytes) -> bytes:
         raise MalformedError('a number where there should be a message or a text')
     return value
 
+
+NOTHING_REJECTED: Final = Rejected(frozenset(), 0)
 
 _NUMBER: Final = r'(\d{1,9})(?!\d)'
 _CULPRIT: Final = re.compile(

@@ -1,7 +1,7 @@
 """PutMetricData, the classic form: point → item, items → body, and what a reply names.
 
-What may live here: everything that knows a field name of this form. What may not: where points come from and how a body
-leaves the process.
+What may live here: how items are laid out in a request, and what an item says. What may not: where points come from and
+how a body leaves the process.
 
 An item is the JSON text of one metric datum, made once, straight from a point, and never made again: its size is its
 length, and the body of a request is an envelope with items joined in it. :func:`decode` turns items into the
@@ -13,31 +13,45 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Put
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from json import loads
 from json.encoder import encode_basestring_ascii
-from typing import Final, NamedTuple, Protocol, TypedDict
+from typing import Any, Final, NamedTuple, Protocol, TypedDict
 
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import limits
-from aws_satella.pure.dimensions import Merger, printable
-from aws_satella.pure.points import STRICT, Discarded, Distribution, Labels, Point, Reason, Tolerance
-from aws_satella.pure.values import PLAIN_NUMBERS, Units, number, unit_of
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats.putmetricdata_encoder import Encoder, Item, dimension
+from aws_satella.pure.points import Distribution, Labels
 
-Item = str
-"""The JSON text of one metric datum: printable ASCII, so that its length is its size in bytes."""
+__all__ = [
+    'CloudWatchClient',
+    'Dimension',
+    'Encoder',
+    'Entity',
+    'Envelope',
+    'Item',
+    'MetricDatum',
+    'Payload',
+    'body',
+    'culprits',
+    'decode',
+    'dimension',
+    'envelope_bytes',
+    'identity',
+    'item_bytes',
+    'metric',
+    'metric_data',
+    'parameters',
+    'payload',
+    'size',
+]
 
 MAX_BYTES: Final = limits.MAX_REQUEST_BYTES
 
 _SEPARATOR: Final = ','
-
-MAX_EXACT: Final = 2**53
-"""Whole numbers up to this are floats without rounding."""
-
-MAX_NAMES: Final = 1_000
-"""Names that are remembered in one cycle. Series of one name follow each other, so more would not help."""
 
 
 class Dimension(TypedDict):
@@ -73,6 +87,31 @@ class Payload(TypedDict):
     MetricData: list[MetricDatum]
 
 
+class Entity(NamedTuple):
+    """What the data of a request belong to: a service in an environment.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Entity.html
+    """
+
+    service: str
+    environment: str
+
+    @property
+    def key_attributes(self) -> dict[str, str]:
+        """What CloudWatch knows it by."""
+        return {'Type': 'Service', 'Name': self.service, 'Environment': self.environment}
+
+
+class Envelope(NamedTuple):
+    """What the requests of a plan have in common."""
+
+    namespace: str
+    entity: Entity | None = None
+
+    def __str__(self) -> str:
+        return self.namespace
+
+
 class CloudWatchClient(Protocol):
     """What is used of a boto3 client of CloudWatch."""
 
@@ -80,166 +119,49 @@ class CloudWatchClient(Protocol):
         """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html."""
 
 
-class _Fault(NamedTuple):
-    """Why no datum of a name can be sent."""
-
-    reason: Reason
-    error: BaseException | None = None
-
-
-def dimension(name: str) -> Callable[[str], str]:
-    """The JSON text of a dimension of this name, as a function of its value."""
-    start = f'{{"Name":{encode_basestring_ascii(name)},"Value":'
-    return lambda value: f'{start}{encode_basestring_ascii(value)}}}'
-
-
-class Encoder:
-    """Encodes the points of one cycle. It remembers what it found out about names.
-
-    :param merger: makes their dimensions, with ``aws_satella.pure.formats.putmetricdata.dimension`` for their form
-    :param timestamp: of every datum, in UNIX seconds; None leaves it to CloudWatch, which takes the time of arrival
-    :param units: their units
-    :param storage_resolution: 1 or 60 seconds
-    :param tolerance: what the ``str()`` of a label, the ``float()`` of a value or a units callable may raise at the
-        cost of one datum
-    """
-
-    def __init__(
-        self,
-        merger: Merger[str],
-        timestamp: float | None = None,
-        units: Units = None,
-        storage_resolution: int = limits.STANDARD_RESOLUTION,
-        tolerance: Tolerance = STRICT,
-    ) -> None:
-        self._merge = merger.merge
-        self._units = units
-        self._errors = tolerance.errors
-        self._heads: dict[str, str | _Fault] = {}
-        self._tail = '],' + _member('Timestamp', timestamp)
-        if storage_resolution != limits.STANDARD_RESOLUTION:  # the default of CloudWatch, which need not be said
-            self._tail += _member('StorageResolution', storage_resolution)
-        self._value_tail = self._tail + '"Value":'
-
-    def encode(
-        self, points: Iterable[Point | Discarded], on_raised: Callable[[], object] | None = None
-    ) -> Iterator[Item | Discarded]:
-        """Items in order; discards pass through. A distribution of no observations gives nothing.
-
-        :param points: what is to be encoded
-        :param on_raised: called when user code raised for the point that was taken last
-        """
-        for point in points:
-            if isinstance(point, Discarded):
-                yield point
-                continue
-            try:
-                encoded = self._encode(point)
-            except self._errors as error:
-                encoded = _discard(point, Reason.RAISED, error)
-            if isinstance(encoded, Item):
-                yield encoded
-            elif isinstance(encoded, list):
-                yield from encoded
-            else:
-                if encoded.error is not None and on_raised is not None:
-                    on_raised()
-                yield encoded
-
-    def _encode(self, point: Point) -> Item | Discarded | list[Item | Discarded]:
-        """The item, in nearly all cases; otherwise what there is instead."""
-        # A fault is what is not the expected type: isinstance() with an enum would take as long as all the rest.
-        head = self._heads.get(point.name) or self._head(point.name)
-        if isinstance(head, _Fault):
-            return _discard(point, *head)
-        dimensions = self._merge(point.labels)
-        if not isinstance(dimensions, list):
-            return _discard(point, dimensions)
-        measured = point.value
-        if type(measured) is int and -MAX_EXACT <= measured <= MAX_EXACT:  # most counters: this is float() and repr()
-            return f'{head}{",".join(dimensions)}{self._value_tail}{measured}.0}}'
-        value = number(measured)
-        if isinstance(value, float):
-            return f'{head}{",".join(dimensions)}{self._value_tail}{value!r}}}'
-        if isinstance(measured, Distribution):
-            return list(self._distribution(point, measured, head + ','.join(dimensions)))
-        return _discard(point, value)
-
-    def _head(self, name: str) -> str | _Fault:
-        if len(self._heads) >= MAX_NAMES:
-            self._heads.clear()
-        head = self._heads[name] = self._new_head(name)
-        return head
-
-    def _new_head(self, name: str) -> str | _Fault:
-        text = printable(str(name))
-        if not text.strip() or len(text) > limits.MAX_METRIC_NAME_LENGTH:
-            return _Fault(Reason.BAD_NAME)
-        try:
-            unit = unit_of(self._units, name)
-        except self._errors as error:
-            return _Fault(Reason.BAD_UNIT, error)
-        if unit not in limits.UNITS:
-            return _Fault(Reason.BAD_UNIT)
-        return f'{{"MetricName":{encode_basestring_ascii(text)},"Unit":{encode_basestring_ascii(unit)},"Dimensions":['
-
-    def _distribution(self, point: Point, distribution: Distribution, start: str) -> Iterator[Item | Discarded]:
-        """As many items as it takes, 150 distinct values each. An observation that is no number costs itself alone."""
-        observed: dict[float, float] = {}
-        for value, count in zip(distribution.values, distribution.counts, strict=True):
-            try:
-                checked = number(value)
-            except self._errors as error:
-                if type(value) in PLAIN_NUMBERS:  # then it is not the value that raised
-                    raise
-                yield _discard(point, Reason.RAISED, error, value)
-                continue
-            if isinstance(checked, Reason):
-                yield _discard(point, checked, value=value)
-            else:
-                observed[checked] = observed.get(checked, 0.0) + count
-        values, counts = list(map(repr, observed)), list(map(repr, observed.values()))
-        for first in range(0, len(values), limits.MAX_VALUES_PER_DATUM):
-            part = slice(first, first + limits.MAX_VALUES_PER_DATUM)
-            members = f'"Values":[{",".join(values[part])}],"Counts":[{",".join(counts[part])}]'
-            yield f'{start}{self._tail}{members}}}'
-
-
-def _member(name: str, value: float | None) -> str:
-    return '' if value is None else f'"{name}":{value!r},'
-
-
-_AS_IT_IS: Final = object()
-
-
-def _discard(point: Point, reason: Reason, error: BaseException | None = None, value: object = _AS_IT_IS) -> Discarded:
-    data = MetricData(point.name, point.value if value is _AS_IT_IS else value, point.labels)
-    return Discarded(data, reason, error)
-
-
 def size(item: Item) -> int:
     """The bytes that the item takes in a body, with what separates it from the next."""
     return len(item) + len(_SEPARATOR)
 
 
-def _envelope(namespace: str) -> tuple[str, str]:
-    return f'{{"Namespace":{encode_basestring_ascii(namespace)},"MetricData":[', ']}'
+def _ends(envelope: Envelope) -> tuple[str, str]:
+    """What comes before the items of a body, and what comes after them."""
+    start = f'{{"Namespace":{encode_basestring_ascii(envelope.namespace)},'
+    if envelope.entity is None:
+        return start + '"MetricData":[', ']}'
+    key_attributes = ','.join(
+        f'"{name}":{encode_basestring_ascii(value)}' for name, value in envelope.entity.key_attributes.items()
+    )
+    entity = f'{start}"EntityMetricData":[{{"Entity":{{"KeyAttributes":{{{key_attributes}}}}},"MetricData":['
+    return entity, ']}],"StrictEntityValidation":false}'
 
 
-def body(namespace: str, items: Iterable[Item]) -> bytes:
+def parameters(envelope: Envelope, data: list[Any]) -> dict[str, Any]:
+    """The keyword arguments of ``put_metric_data`` for a request in this envelope."""
+    if envelope.entity is None:
+        return {'Namespace': envelope.namespace, 'MetricData': data}
+    entity = {'KeyAttributes': envelope.entity.key_attributes}
+    return {
+        'Namespace': envelope.namespace,
+        'EntityMetricData': [{'Entity': entity, 'MetricData': data}],
+        'StrictEntityValidation': False,  # an entity that CloudWatch does not take costs the association alone
+    }
+
+
+def body(envelope: Envelope, items: Iterable[Item]) -> bytes:
     """The body of a request, before compression."""
-    start, end = _envelope(namespace)
+    start, end = _ends(envelope)
     return f'{start}{_SEPARATOR.join(items)}{end}'.encode('ascii')
 
 
-def item_bytes(namespace: str, number: int) -> int:
+def item_bytes(envelope: Envelope, number: int) -> int:
     """The bytes that so many items may take together in one request."""
-    return MAX_BYTES - envelope_bytes(namespace) - number * len(_SEPARATOR)
+    return MAX_BYTES - envelope_bytes(envelope) - number * len(_SEPARATOR)
 
 
-def envelope_bytes(namespace: str) -> int:
+def envelope_bytes(envelope: Envelope) -> int:
     """The bytes of a body besides its items."""
-    return sum(map(len, _envelope(namespace)))
+    return sum(map(len, _ends(envelope)))
 
 
 def decode(items: Iterable[Item], moment: datetime | None = None) -> list[MetricDatum]:
@@ -281,15 +203,19 @@ def metric(item: Item) -> str:
     return item.partition(_AFTER_NAME)[0]
 
 
-_CULPRIT: Final = re.compile(r'(?<![\w.])MetricData\.member\.(\d{1,9})(?!\d)')
+_CULPRIT: Final = re.compile(r'(?<![\w.])(EntityMetricData\.member\.1\.|)MetricData\.member\.(\d{1,9})(?!\d)')
 
 
-def culprits(message: str) -> frozenset[int]:
-    """The positions, from 0, of the data that the message of a reply names ('MetricData.member.7' is the one at 6).
+def culprits(message: str, request: Batch) -> frozenset[int]:
+    """The positions, from 0, of the data of a request that the message of a reply names.
 
-    A position in another list, such as 'EntityMetricData.member.1.MetricData.member.7', is none of a request's.
+    'MetricData.member.7' is the one at 6. Where the request has an entity, it is called
+    'EntityMetricData.member.1.MetricData.member.7'. A position in another list is none of the request's.
     """
-    return frozenset(int(position) - 1 for position in _CULPRIT.findall(message))
+    has_entity = isinstance(request.envelope, Envelope) and request.envelope.entity is not None
+    return frozenset(
+        int(position) - 1 for entity, position in _CULPRIT.findall(message) if bool(entity) == has_entity
+    )
 
 
 def payload(namespace: str, data: Sequence[MetricDatum]) -> Payload:

@@ -1,0 +1,220 @@
+"""CloudWatch's OTLP endpoint, and any other receiver of OTLP over HTTP: one send.
+
+Requests go through a client of boto3, since that has what it takes: credentials, the signer, endpoints, proxies,
+retries. A call of ``put_metric_data`` is marked by what is given for its data (:class:`_Marked`), and event handlers on
+the client make of its request one of OTLP. All other calls on that client are left alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import threading
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from aws_satella.effects.destinations.cloudwatch import COMPRESSION_LEVEL
+from aws_satella.effects.destinations.encoded import stubs
+from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
+from aws_satella.pure.batches import Batch, Room
+from aws_satella.pure.checks import ArgumentTypeError
+from aws_satella.pure.formats import otlp
+from aws_satella.pure.formats.otlp_replies import error_message
+from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.receivers import Receiver, receiver
+from aws_satella.pure.replies import OTLP_BODY, is_success
+
+PATH: Final = '/v1/metrics'
+
+CONTENT_TYPE: Final = 'application/x-protobuf'
+
+CONTEXT_KEY: Final = 'aws_satella_otlp'
+"""Where the body of a call waits in its context."""
+
+HEADERS_OF_THE_PROTOCOL: Final = ('X-Amz-Target', 'x-amzn-query-mode', 'Smithy-Protocol', 'Content-Encoding')
+"""What a request of PutMetricData has, and one of OTLP must not have."""
+
+ANY_REGION: Final = 'us-east-1'
+"""A client has to have one, though nothing comes of it where its requests are unsigned and have a URL."""
+
+BOTO3_CLIENT: Final = "a client such as boto3.client('cloudwatch'), whose protocol is JSON, with destination='otlp'"
+
+
+class _Body:
+    """A body that is ready to be sent, and the receiver of it."""
+
+    def __init__(self, content: bytes, receiver: Receiver) -> None:
+        self.content = content
+        self.receiver = receiver
+        self.is_compressed = False
+        self.is_in = False
+        """Whether it was put into a request."""
+
+
+class _Marked(list[Any]):
+    """What is given for the data of a call that is to become one of OTLP. To user code it is a list with a stub."""
+
+    def __init__(self, body: _Body) -> None:
+        super().__init__(stubs())
+        self.body = body
+
+
+_SENDING: Final = threading.local()
+"""The body that a thread is just sending: the event before a reply is parsed does not tell of which call it is."""
+
+
+class _Seam:
+    """Makes requests of OTLP of the marked calls on one client. Events are handled as in the seam of PutMetricData.
+
+    :param client: a boto3 client of CloudWatch
+    """
+
+    def __init__(self, client: BaseClient) -> None:
+        config = client.meta.config
+        self._min_compressed_bytes: float = (
+            float('inf') if config.disable_request_compression else config.request_min_compression_size_bytes
+        )
+        events = client.meta.events
+        events.register_last('before-parameter-build', self._take, unique_id='aws-satella-otlp-take')
+        events.register_first('request-created.*.*', self._put, unique_id='aws-satella-otlp-put')
+        events.register_first('before-parse.*.*', self._read, unique_id='aws-satella-otlp-read')
+        events.register_first('after-call.*.*', self._check, unique_id='aws-satella-otlp-check')
+
+    def _take(self, params: Any, context: Any, **_: Any) -> None:
+        """Recognise a marked call."""
+        data = params.get('MetricData') if isinstance(params, dict) else None
+        if isinstance(data, _Marked):
+            context[CONTEXT_KEY] = data.body
+            params['MetricData'] = stubs()
+
+    def _put(self, request: Any, **_: Any) -> None:
+        """Make the request of an attempt one of OTLP, before it is signed."""
+        body: _Body | None = request.context.get(CONTEXT_KEY)
+        _SENDING.body = body
+        if body is None:
+            return
+        if 'json' not in str(request.headers.get('Content-Type')):
+            raise ArgumentTypeError('client_factory', request.headers.get('Content-Type'), BOTO3_CLIENT)
+        if not body.is_compressed and len(body.content) >= self._min_compressed_bytes:
+            body.content, body.is_compressed = gzip.compress(body.content, COMPRESSION_LEVEL), True
+        for name in HEADERS_OF_THE_PROTOCOL:
+            del request.headers[name]
+        if body.is_compressed:
+            request.headers['Content-Encoding'] = 'gzip'
+        for name, value in body.receiver.headers.items():
+            del request.headers[name]
+            request.headers[name] = value
+        del request.headers['Content-Type']
+        request.headers['Content-Type'] = CONTENT_TYPE
+        request.url = body.receiver.url or _with_path(request.url)
+        request.data = body.content
+        if body.receiver.region:
+            request.context['signing'] = {**request.context.get('signing', {}), 'region': body.receiver.region}
+        body.is_in = True
+
+    def _read(self, response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
+        """Keep the reply, and give botocore one that it can read."""
+        body: _Body | None = getattr(_SENDING, 'body', None)
+        if body is None:
+            return
+        content: bytes = response_dict['body']
+        if response_dict['status_code'] < 300:
+            customized_response_dict[OTLP_BODY] = content
+            response_dict['body'] = b'{}'
+        elif str(response_dict['headers'].get('Content-Type', '')).startswith(CONTENT_TYPE):
+            response_dict['body'] = json.dumps({'message': error_message(content)}).encode()
+
+    def _check(self, context: Any, **_: Any) -> None:
+        """Refuse a reply of a handler that has answered the stub."""
+        body: _Body | None = context.get(CONTEXT_KEY)
+        if body is not None and not body.is_in:
+            raise ArgumentTypeError('client_factory', 'a handler that answers', BOTO3_CLIENT)
+
+
+def _with_path(url: str) -> str:
+    """The URL of the OTLP endpoint at the host, and below the path, of an endpoint."""
+    scheme, host, path, _, _ = urlsplit(url)
+    return urlunsplit((scheme, host, path.rstrip('/') + PATH, '', ''))
+
+
+def receiver_of(destination: str) -> Receiver:
+    """The receiver of OTLP that a destination is in the environment of this process.
+
+    :raises ArgumentError: a variable of the environment has a value that is not allowed
+    """
+    return receiver(destination, os.environ)
+
+
+def check_client(client: CloudWatchClient) -> None:
+    """Check that requests of OTLP can go through a client.
+
+    :raises ArgumentTypeError: they can not
+    """
+    if not isinstance(client, BaseClient) or client.meta.service_model.resolved_protocol != 'json':
+        raise ArgumentTypeError('client_factory', client, BOTO3_CLIENT)
+
+
+def make_own_client(target: Receiver) -> CloudWatchClient:
+    """Make a client for a receiver that wants no signature. It needs no region, no credentials and no configuration.
+
+    :param target: where its requests go
+    """
+    session = botocore.session.Session()
+    session.set_config_variable('profile', None)
+    parts = urlsplit(target.url)
+    config = Config(
+        signature_version=UNSIGNED,
+        connect_timeout=target.timeout,
+        read_timeout=target.timeout,
+        use_fips_endpoint=False,
+        use_dualstack_endpoint=False,
+    )
+    client: CloudWatchClient = session.create_client(
+        'cloudwatch',
+        region_name=ANY_REGION,
+        endpoint_url=urlunsplit((parts.scheme, parts.netloc, '', '', '')),
+        verify=target.certificate,
+        config=config,
+    )
+    return client
+
+
+class Otlp:
+    """Sends requests through one client.
+
+    :param client: a boto3 client of CloudWatch
+    :param destination: where they go
+    :raises ArgumentTypeError: they cannot go through this client
+    """
+
+    def __init__(self, client: CloudWatchClient, destination: str) -> None:
+        check_client(client)
+        self.client = client
+        self._receiver = receiver_of(destination)
+        _Seam(client)
+
+    def room(self, max_items: int, envelope: Any, *, by_user: bool = False) -> Room:  # noqa: ARG002  # no user code sends it
+        """What a request in this envelope may hold."""
+        return Room(max_items, otlp.item_bytes(envelope, max_items))
+
+    def send(self, request: Batch, replies: list[object]) -> None:
+        """Send one request.
+
+        :param request: what is sent
+        :param replies: what the client gives is appended in the step that calls it, so that no exception comes in
+            between
+        """
+        envelope: Any = request.envelope
+        body = _Body(otlp.body(envelope, request.items), self._receiver)
+        try:
+            replies.append(self.client.put_metric_data(Namespace=envelope.namespace, MetricData=_Marked(body)))
+        finally:
+            _SENDING.body = None
+        if not is_success(replies[-1]):  # one that stays in the list is not counted either
+            raise UnexpectedReplyError(replies.pop())

@@ -1,0 +1,80 @@
+"""The resource of OTLP: what the metrics of a process belong to.
+
+What may live here: which attributes a resource has. What may not: how the process is found out.
+
+Sources: https://opentelemetry.io/docs/specs/semconv/resource/ and
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from aws_satella.pure import limits
+from aws_satella.pure.formats.otlp import VERSION
+
+SERVICE_NAME: Final = 'OTEL_SERVICE_NAME'
+RESOURCE_ATTRIBUTES: Final = 'OTEL_RESOURCE_ATTRIBUTES'
+
+
+class Host(NamedTuple):
+    """A process, as others know it."""
+
+    instance: str
+    """What no other process has."""
+    pid: int
+    name: str
+    """Of its host."""
+    version: str
+    """Of this library."""
+
+
+def resource(
+    namespace: str,
+    host: Host,
+    environ: Mapping[str, str],
+    service: str | None = None,
+    environment: str | None = None,
+    dimensions: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The attributes of a resource.
+
+    The name of the service is the namespace, unless the environment or the argument ``service`` says otherwise. What
+    tells processes apart is never taken from the environment, which they have in common.
+
+    :param namespace: the namespace
+    :param host: the process
+    :param environ: the environment of the process
+    :param service: the name of the service
+    :param environment: where it is deployed
+    :param dimensions: what every series gets
+    """
+    name = environ.get(SERVICE_NAME, '')
+    return {
+        'service.name': namespace,
+        'host.name': host.name,
+        **(attributes(environ) or {}),
+        **({'service.name': name} if name.strip() else {}),
+        **({'service.name': service} if service is not None else {}),
+        **({'deployment.environment.name': environment} if environment is not None else {}),
+        'process.pid': str(host.pid),
+        'telemetry.sdk.language': 'python',
+        'telemetry.sdk.name': 'aws-satella',
+        VERSION: host.version,
+        **(dimensions or {}),
+        'service.instance.id': host.instance,
+    }
+
+
+def attributes(environ: Mapping[str, str]) -> dict[str, str] | None:
+    """What ``OTEL_RESOURCE_ATTRIBUTES`` says; None where it is not a list of pairs, and so has to be ignored."""
+    found: dict[str, str] = {}
+    for pair in filter(str.strip, environ.get(RESOURCE_ATTRIBUTES, '').split(',')):
+        name, equals, value = pair.partition('=')
+        name, value = unquote(name.strip()), unquote(value.strip())
+        if not equals or not name or len(value) > limits.MAX_OTLP_LABEL_VALUE_LENGTH:
+            return None
+        found[name] = value
+    return found

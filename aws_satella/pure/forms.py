@@ -1,0 +1,53 @@
+"""The form in which a destination takes data.
+
+What may live here: which form it is. What may not: knowledge of one of them (:mod:`aws_satella.pure.formats`).
+
+To add a form: write its module with the functions of :class:`Form`, and give it a row in :func:`form_of` and in
+:meth:`Plan.encoding <aws_satella.pure.Plan.encoding>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any, Protocol
+
+from satella.instrumentation.metrics import MetricData
+
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats import otlp, putmetricdata
+
+CLOUDWATCH = 'cloudwatch'
+"""The destination that takes PutMetricData."""
+
+OTLP = 'otlp'
+"""The endpoint of CloudWatch that takes OTLP. Any other destination is the URL of a receiver of OTLP."""
+
+
+class Form(Protocol):
+    """What the module of a form has."""
+
+    def metric(self, item: Any) -> Hashable:
+        """What tells metrics apart, whatever their labels."""
+
+    def metric_data(self, item: Any) -> MetricData:
+        """satella's form of an item."""
+
+    def identity(self, item: Any) -> Hashable:
+        """What the destination tells series apart by."""
+
+    def size(self, item: Any) -> int:
+        """The most bytes that an item takes in a body."""
+
+    def item_bytes(self, envelope: Any, number: int) -> int:
+        """The bytes that so many items may take together in one request."""
+
+    def body(self, envelope: Any, items: Iterable[Any]) -> bytes:
+        """The body of a request, before compression."""
+
+    def culprits(self, message: str, request: Batch) -> frozenset[int]:
+        """The positions, from 0, of the items of a request that the message of a reply names."""
+
+
+def form_of(destination: str) -> Form:
+    """The form that a destination takes."""
+    return putmetricdata if destination == CLOUDWATCH else otlp
