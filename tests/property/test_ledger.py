@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aws_satella.pure import ledger as ledger_module
 from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch, Room
+from aws_satella.pure.formats.protobuf import text, varint
 from aws_satella.pure.ledger import Ledger, Saying
-from aws_satella.pure.replies import Failure
+from aws_satella.pure.replies import OTLP_BODY, Failure
 
 DAY = 24 * 60 * 60
 MAX_BYTES = 150
@@ -22,6 +23,12 @@ MAX_BYTES = 150
 
 PORTAL = {'ResponseMetadata': {'HTTPStatusCode': 200, 'HTTPHeaders': {'content-type': 'text/html'}}}
 """A reply that did not come from CloudWatch: it counts as none."""
+PAGE = {**PORTAL, OTLP_BODY: b''}
+"""The same where OTLP was sent."""
+TAKEN = {OTLP_BODY: b''}
+"""A reply of OTLP that rejects nothing."""
+PARTLY_TAKEN = {OTLP_BODY: text(1, varint(1, 2))}
+"""One that rejects two items, and does not say which."""
 BEGINS = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
 GOES_ON = 'Exports to CloudWatch have failed for %s; %d metric data are kept, %d were dropped: %s'
 ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
@@ -43,6 +50,7 @@ class Cycle(NamedTuple):
 
     baseline: dict[Any, Any]
     """That of the cycle before."""
+    since: float
     items: set[str]
     levels: set[str]
     """Those of the items that do not come back."""
@@ -72,6 +80,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.waiting: list[Waiting] = []
         self.sent = self.discarded = self.dropped = 0
         self.baseline: dict[Any, Any] = {}
+        self.since = 5.0
         self.cycle: Cycle | None = None
         self.flight: Flight | None = None
         self.lost: list[Flight] = []
@@ -94,7 +103,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(baseline=st.sampled_from(({}, {'fork': 1})))
     def begins(self, baseline: dict[Any, Any]) -> None:
-        self.ledger = Ledger(baseline)
+        self.ledger = Ledger(baseline, self.since)
         self.baseline = baseline
 
     @rule(days=st.sampled_from((0.01, 0.03, 1, 6, 15)))
@@ -114,7 +123,8 @@ class LedgerMachine(RuleBasedStateMachine):
         batch = self.put(lengths, discarded)
         self.cycles_so_far += 1
         before, self.baseline = self.baseline, {'cycle': self.cycles_so_far}
-        self.cycle = Cycle(before, set(batch.items), set()) if returnable else None
+        self.cycle = Cycle(before, self.since, set(batch.items), set()) if returnable else None
+        self.since = self.now
         self.ledger = self.ledger.recorded(batch, discarded, self.baseline, returnable=returnable)
 
     @rule(lengths=st.lists(st.integers(0, 12), max_size=3), discarded=st.integers(0, 2))
@@ -163,7 +173,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.ledger.sending(*self.flight, self.now)
 
     @precondition(lambda self: self.flight is not None)
-    @rule(reply=st.sampled_from((None, {}, 'reply', PORTAL)))
+    @rule(reply=st.sampled_from((None, {}, 'reply', PORTAL, TAKEN, PARTLY_TAKEN, PAGE)))
     def reply_comes(self, reply: object) -> None:
         assert self.flight is not None
         self.flight.replies.append(reply)
@@ -173,14 +183,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger, said = self.ledger.settled(self.now)
         expected: list[Saying] = []
         flight, self.flight = self.flight, None
-        if flight is not None and flight.replies and flight.replies[0] is not PORTAL:
-            number = len(flight.request.items)
+        if flight is not None and flight.replies and flight.replies[0] not in (PORTAL, PAGE):
+            rejected = min(2, len(flight.request.items)) if flight.replies[0] is PARTLY_TAKEN else 0
+            number = len(flight.request.items) - rejected
             if self.outage_was_said:
                 dropped = self.dropped - self.dropped_before_outage
                 expected.append(Saying('INFO', ENDS, (self.failures, len(self.waiting), dropped)))
             expected.append(Saying('DEBUG', SENT, (number, self.envelope)))
             self.take_out(flight.request.items)
             self.sent += number
+            self.discarded += rejected
             self.failures, self.last_success = 0, self.now
             self.drop_was_said = self.return_was_said = self.outage_was_said = False
             self.resumes = 0.0
@@ -325,7 +337,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.flight is not None and self.cycle is not None and self.cycle.items & set(self.flight.request.items):
             self.cycle = None  # its reply may still come
         if self.cycle is not None and self.without_surplus(max_buffered) != self.waiting:
-            self.baseline = self.cycle.baseline
+            self.baseline, self.since = self.cycle.baseline, self.cycle.since
             kept = [each for each in self.waiting if each.item not in self.cycle.items]
             levels = len(self.cycle.levels)
             returned = len(self.waiting) - len(kept) - levels
@@ -383,7 +395,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_baseline_is_that_of_what_left_the_tree(self) -> None:
-        assert self.ledger.baseline == self.baseline
+        assert (self.ledger.baseline, self.ledger.since) == (self.baseline, self.since)
 
     @invariant()
     def the_state_of_an_outage_is_that_of_the_model(self) -> None:

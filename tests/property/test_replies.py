@@ -14,17 +14,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.cloudwatch import OPERATION, SERVICE
 
+from aws_satella.pure.formats.protobuf import text, varint
 from aws_satella.pure.replies import (
     MISSING_CREDENTIALS,
+    OTLP_BODY,
     VERDICTS,
     Failure,
     Verdict,
     asks_for_new_client,
     is_success,
     is_too_large,
+    rejected_by,
+    remark_of,
     retry_after,
     verdict,
 )
+
+PARTIAL = text(1, varint(1, 2) + text(2, b'no'))
+"""A reply of OTLP that rejects two points."""
 
 STATUSES = (0, 200, 302, 400, 401, 403, 404, 408, 413, 421, 429, 500, 502, 503, 504, 599)
 REFUSALS = {
@@ -264,3 +271,42 @@ def test_what_says_nothing(value: str, date: str) -> None:
     assert retry_after({'retry-after': value, 'date': date}, NOW.timestamp()) == 0
     assert retry_after({'date': date}, NOW.timestamp()) == 0
     assert 0 <= retry_after({'retry-after': date}, NOW.timestamp()) <= 300
+
+
+@pytest.mark.parametrize(
+    ('body', 'kind', 'expected'),
+    [
+        (b'', '', (0, '')),
+        (b'', 'text/plain', (0, '')),
+        (b'', 'application/x-protobuf', (0, '')),
+        (PARTIAL, 'application/x-protobuf', (2, 'no')),
+        (PARTIAL, '', (2, 'no')),
+        (b'{}', 'application/json', (0, '')),
+        (b'{"partialSuccess": {}}', 'application/json; charset=utf-8', (0, '')),
+        (b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "no"}}', 'application/json', (2, 'no')),
+        (b'{"partialSuccess": {"rejectedDataPoints": -2}}', 'application/json', (0, '')),
+        (b'', 'text/html', None),
+        (b'<html>Welcome</html>', 'text/html; charset=utf-8', None),
+        (b'<html>Welcome</html>', '', None),
+        (b'OK', 'text/plain', None),
+        (b'[]', 'application/json', None),
+        (b'{', 'application/json', None),
+        (b'{"partialSuccess": {"rejectedDataPoints": "x"}}', 'application/json', None),
+    ],
+)
+def test_a_reply_of_otlp(body: bytes, kind: str, expected: tuple[int, str] | None) -> None:
+    """A reply of OTLP counts where its body is one, in either encoding, or empty; never the page of a captive portal.
+    What it rejects is as many of the items as it says, and what it says besides is a remark."""
+    metadata = {'HTTPStatusCode': 200, 'HTTPHeaders': {'content-type': kind}}
+    reply = {OTLP_BODY: body, 'ResponseMetadata': metadata}
+    assert is_success(reply) == (expected is not None)
+    number, message = expected or (0, '')
+    assert rejected_by(reply, ['a', 'b', 'c']).number == number
+    assert rejected_by(reply, ['a']).number == min(number, 1)
+    assert remark_of(reply) == message
+
+
+@pytest.mark.parametrize('reply', [None, {}, 'reply', {'ResponseMetadata': {}}, {OTLP_BODY: 'text'}])
+def test_a_reply_of_another_form_rejects_nothing(reply: object) -> None:
+    """What is no reply of OTLP has no items that were not taken, and no remark."""
+    assert (rejected_by(reply, ['a']).number, remark_of(reply)) == (0, '')

@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import threading
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,7 +26,7 @@ from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
 from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats import otlp
-from aws_satella.pure.formats.otlp_replies import error_message
+from aws_satella.pure.formats.otlp_replies import PAGES, error_message
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.receivers import Receiver, receiver
 from aws_satella.pure.replies import OTLP_BODY, is_success
@@ -39,6 +40,9 @@ CONTEXT_KEY: Final = 'aws_satella_otlp'
 
 HEADERS_OF_THE_PROTOCOL: Final = ('X-Amz-Target', 'x-amzn-query-mode', 'Smithy-Protocol', 'Content-Encoding')
 """What a request of PutMetricData has, and one of OTLP must not have."""
+
+REFUSED: Final = 'BadRequest'
+"""The code of an error with the status 400 that has none of its own."""
 
 ANY_REGION: Final = 'us-east-1'
 """A client has to have one, though nothing comes of it where its requests are unsigned and have a URL."""
@@ -127,14 +131,24 @@ class _Seam:
         if response_dict['status_code'] < 300:
             customized_response_dict[OTLP_BODY] = content
             response_dict['body'] = b'{}'
-        elif str(response_dict['headers'].get('Content-Type', '')).startswith(CONTENT_TYPE):
-            response_dict['body'] = json.dumps({'message': error_message(content)}).encode()
+        else:
+            headers = response_dict['headers']
+            kind = str(headers.get('Content-Type', '')).lower()
+            if not (kind.startswith(PAGES) or (b'"__type"' in content and 'json' in kind)):
+                response_dict['body'] = _error_in_json(response_dict['status_code'], headers, content)
 
     def _check(self, context: Any, **_: Any) -> None:
         """Refuse a reply of a handler that has answered the stub."""
         body: _Body | None = context.get(CONTEXT_KEY)
         if body is not None and not body.is_in:
             raise ArgumentTypeError('client_factory', 'a handler that answers', BOTO3_CLIENT)
+
+
+def _error_in_json(status: int, headers: Any, content: bytes) -> bytes:
+    """An error as AWS has it in JSON. A code with the status 400 tells that the request itself was refused."""
+    said = {'message': error_message(content)}
+    code = headers.get('x-amzn-errortype') or (REFUSED if status == HTTPStatus.BAD_REQUEST else None)
+    return json.dumps({'__type': code, **said} if code else said).encode()
 
 
 def _with_path(url: str) -> str:

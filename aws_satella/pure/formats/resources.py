@@ -55,7 +55,7 @@ def resource(
     return {
         'service.name': namespace,
         'host.name': host.name,
-        **(attributes(environ) or {}),
+        **said_of_resource(environ).attributes,
         **({'service.name': name} if name.strip() else {}),
         **({'service.name': service} if service is not None else {}),
         **({'deployment.environment.name': environment} if environment is not None else {}),
@@ -68,13 +68,22 @@ def resource(
     }
 
 
-def attributes(environ: Mapping[str, str]) -> dict[str, str] | None:
-    """What ``OTEL_RESOURCE_ATTRIBUTES`` says; None where it is not a list of pairs, and so has to be ignored."""
-    found: dict[str, str] = {}
+class Said(NamedTuple):
+    """What ``OTEL_RESOURCE_ATTRIBUTES`` says."""
+
+    attributes: dict[str, str]
+    ignored: list[str]
+    """What is no pair, or has a value that is too long."""
+
+
+def said_of_resource(environ: Mapping[str, str]) -> Said:
+    """The attributes that ``OTEL_RESOURCE_ATTRIBUTES`` has: pairs such as 'name=value', separated by commas."""
+    found, ignored = dict[str, str](), list[str]()
     for pair in filter(str.strip, environ.get(RESOURCE_ATTRIBUTES, '').split(',')):
         name, equals, value = pair.partition('=')
-        name, value = unquote(name.strip()), unquote(value.strip())
-        if not equals or not name or len(value) > limits.MAX_OTLP_LABEL_VALUE_LENGTH:
-            return None
-        found[name] = value
-    return found
+        name, value = name.strip(), unquote(value.strip())
+        if equals and name and len(value) <= limits.MAX_OTLP_LABEL_VALUE_LENGTH:
+            found[name] = value
+        else:
+            ignored.append(pair)
+    return Said(found, ignored)
