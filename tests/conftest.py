@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from satella.instrumentation.metrics import getMetric
+from support.destinations import make_default
 from support.endpoint import Endpoint
 from support.endpoint import endpoint as open_endpoint
 from support.moto import REGION, Moto, moto_server
@@ -24,6 +25,14 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('AWS_SECRET_ACCESS_KEY', 'testing')
     monkeypatch.setenv('AWS_EC2_METADATA_DISABLED', 'true')
     monkeypatch.setattr(boto3, 'DEFAULT_SESSION', None)
+
+
+@pytest.fixture(autouse=True)
+def destination(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What exporters send to unless they are told otherwise."""
+    name: str = getattr(request, 'param', 'cloudwatch')
+    make_default(name, monkeypatch)
+    return name
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from aws_satella.effects.delivery import Delivery
+from aws_satella.effects.destinations import otlp
 from aws_satella.effects.destinations.clients import NO_CLIENT, make_client
 from aws_satella.effects.destinations.outcomes import expect_success
 from aws_satella.effects.life import ExporterLife
@@ -77,6 +78,8 @@ class AWSSatellaExporterThread(ExporterLife):
 
     @cloudwatch.setter
     def cloudwatch(self, client: CloudWatchClient) -> None:
+        if self._delivery.arguments.destination != CLOUDWATCH:
+            otlp.check_client(client)
         self._delivery.client = client
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import scripts
+from support.destinations import each_destination
 from support.endpoint import HANG, OK, Endpoint, error
 
 PRELUDE = """
@@ -59,6 +60,7 @@ def last(endpoint: Endpoint) -> float:
     return float(endpoint.named('work')[-1]['Value'])
 
 
+@each_destination
 @pytest.mark.parametrize('way', EXITS)
 def test_the_last_values_arrive_when_a_program_ends(way: str, endpoint: Endpoint) -> None:
     """What was counted after the last export arrives, and all that is said at the end is what the program says."""
@@ -72,6 +74,7 @@ def test_the_last_values_arrive_when_a_program_ends(way: str, endpoint: Endpoint
     assert not NOISE.search(ended.stderr.replace(said, '').replace('Traceback', '', bool(said)))
 
 
+@each_destination
 @pytest.mark.parametrize('seconds', [0, 1])
 def test_a_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) -> None:
     """A job needs not live for an interval, nor for any time at all, for its metrics to arrive."""
@@ -82,6 +85,7 @@ def test_a_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) ->
     assert not ended.stderr
 
 
+@each_destination
 def test_terminate_and_join_export_what_is_left(endpoint: Endpoint) -> None:
     """Where the interpreter has no chance to end in order, to terminate and join the exporter is enough."""
     ended = scripts.run(
@@ -165,6 +169,7 @@ if __name__ == '__main__':
     return scripts.run(f'import runpy; runpy.run_path({str(folder / "job.py")!r}, run_name="__main__")', url)
 
 
+@each_destination
 def test_a_hanging_endpoint_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
     """An endpoint that takes requests and never answers holds up the end for exit_timeout, and what it was not told is
     counted as dropped, with one warning.

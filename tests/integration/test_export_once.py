@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support import scripts
+from support.destinations import each_destination
 from support.endpoint import OK, RESET, Endpoint, dimensions, error
 from support.exporters import DEADLINE, end, fast_clock
 from support.waiting import wait_for
@@ -66,6 +67,7 @@ def test_by_default_totals_are_sent(endpoint: Endpoint, once: Any) -> None:
     assert values(endpoint, 'rows') == [5, 10, 15]
 
 
+@each_destination
 def test_with_delta_each_call_sends_what_came_since_the_last(endpoint: Endpoint, once: Any) -> None:
     """Counters are increases, and histograms distributions, from call to call of one process."""
     rows, latency = getMetric('rows', 'counter'), getMetric('latency', 'histogram')
@@ -98,6 +100,7 @@ def test_a_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> N
     assert values(endpoint, 'a.rows') == values(endpoint, 'b.rows') == [1, 1]
 
 
+@each_destination
 def test_what_could_not_be_sent_is_sent_by_the_next_call(
     endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +317,7 @@ def test_a_call_asks_the_exporter_that_sends_the_same(
     assert sum(values(endpoint, 'rows')) == 11
 
 
+@each_destination
 def test_an_exporter_goes_on_where_a_call_has_come_to(endpoint: Endpoint, once: Any, start: Any) -> None:
     """Started after a call of the same plan, an exporter takes over its baseline and what it could not send."""
     rows = getMetric('rows', 'counter')

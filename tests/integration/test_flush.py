@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support import scripts
+from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
 from support.waiting import wait_for
 
@@ -63,6 +64,7 @@ class Gate:
 # --- True
 
 
+@each_destination
 def test_true_means_that_everything_recorded_before_has_arrived(endpoint: Endpoint) -> None:
     """When flush returns True, however often, all that was recorded up to the call is at CloudWatch."""
     start(endpoint)
@@ -133,6 +135,7 @@ def test_no_metrics_are_soon_sent(endpoint: Endpoint) -> None:
     assert endpoint.received == []
 
 
+@each_destination
 def test_flush_sends_what_an_outage_has_held_up(endpoint: Endpoint) -> None:
     """After False the data are kept; the flush that returns True has sent each once, and waits for no back-off."""
     orders = getMetric('orders', 'counter')
@@ -165,6 +168,7 @@ def test_false_after_the_exporter_has_ended(endpoint: Endpoint) -> None:
     assert total(endpoint) == 0
 
 
+@each_destination
 @pytest.mark.parametrize(
     'outage', [error('InternalFailure', 500), error('AccessDenied', 403), RESET], ids=['500', 'denied', 'reset']
 )
@@ -296,6 +300,7 @@ def test_the_thread_stays(endpoint: Endpoint) -> None:
     assert identity() in process._processes
 
 
+@each_destination
 def test_every_exporter_of_the_process_is_flushed(endpoint: Endpoint) -> None:
     """Those too that the program has started itself. One whose destination hangs keeps none of the others waiting."""
     start(endpoint)

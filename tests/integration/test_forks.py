@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import scripts
+from support.destinations import each_destination
 from support.endpoint import HANG, OK, Endpoint, Reply, Request, dimensions, error
 
 PRELUDE = """
@@ -142,6 +143,7 @@ STATES = {
 }
 
 
+@each_destination
 @pytest.mark.parametrize('state', STATES)
 def test_a_child_exports_whatever_its_parent_was_doing(state: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """In whatever state a process is forked, its child starts an exporter at once, and exports; so does the parent."""
@@ -188,6 +190,7 @@ count_and_flush('parent')
     assert len(set.union(*exporters)) == 3
 
 
+@each_destination
 def test_what_an_exporting_parent_counted_is_not_its_childs(endpoint: Endpoint) -> None:
     """In delta mode the child of an exporting process exports what it counts itself: each count arrives once."""
     run(
@@ -281,6 +284,7 @@ flush()
     assert counted(endpoint) == {'parent': 2, 'child': 4, 'os.fork': 1}
 
 
+@each_destination
 def test_what_a_parent_exported_before_it_stopped_is_not_exported_again(endpoint: Endpoint) -> None:
     """Where the exporter is terminated before the fork, the child goes on from there."""
     run(
@@ -319,6 +323,7 @@ flush()
     assert counted(endpoint) == {'parent': 2, 'os.fork': 1}
 
 
+@each_destination
 def test_what_the_parent_could_not_send_is_not_sent_by_its_child(endpoint: Endpoint, tmp_path: Path) -> None:
     """What waits for the end of an outage is sent by who counted it, once."""
     recovered = tmp_path / 'recovered'
@@ -341,6 +346,7 @@ flush()
     assert not pids(endpoint, 'parent') & pids(endpoint, 'os.fork')
 
 
+@each_destination
 def test_each_generation_counts_for_itself(endpoint: Endpoint) -> None:
     """A child that exports forks children that export, many in a row, and each count arrives once."""
     run(

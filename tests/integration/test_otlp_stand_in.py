@@ -94,7 +94,7 @@ def encoded(
     """The body of a request that the encoder makes of points."""
     said = {**RESOURCE, **{name.replace('_', '.'): value for name, value in resource.items()}}
     items = Encoder(Attributes(said), start, at, temporality).encode(points)
-    return body(envelope(said, '3.1.0'), [item for item in items if isinstance(item, Item)])
+    return body(envelope('N', said, '3.1.0'), [item for item in items if isinstance(item, Item)])
 
 
 def counter(name: str, value: float, labels: Mapping[str, object] | None = None) -> CounterReading:

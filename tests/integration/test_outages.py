@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import getMetric
+from support.destinations import each_destination
 from support.endpoint import EMPTY, GARBAGE, HANG, NO_CONTENT, OK, PORTAL, RESET, Endpoint, Reply, error
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock, kill
 from support.waiting import wait_for
@@ -111,10 +112,13 @@ def test_an_outage_loses_nothing(outage: Outage, endpoint: Endpoint, monkeypatch
     assert_conserved(exporter, endpoint, stats.cycles)
 
 
+@each_destination
 @each_outage
-def test_increases_are_neither_lost_nor_sent_twice(outage: Outage, endpoint: Endpoint) -> None:
+def test_increases_are_neither_lost_nor_sent_twice(outage: Outage, destination: str, endpoint: Endpoint) -> None:
     """In delta mode, all increases and observations together are what was recorded, whatever went wrong meanwhile."""
     begin, heal = outage
+    if destination == 'otlp' and outage in (OUTAGES['empty'], OUTAGES['no content']):
+        pytest.skip('by an empty reply, a receiver of OTLP says that it took everything')
     counter, histogram = getMetric('counter', 'counter'), getMetric('histogram', 'histogram')
     recorded = 0
 
@@ -167,6 +171,7 @@ def _lines(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     return [record.getMessage() for record in caplog.records if text in record.getMessage()]
 
 
+@each_destination
 def test_beyond_the_bound_the_oldest_go(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """They are counted, and logged once an outage, with their number at its end; what is newest arrives."""
     caplog.set_level(logging.INFO, 'aws_satella')
@@ -282,6 +287,7 @@ def test_the_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: py
     assert [datum['Value'] for datum in endpoint.data] == list(range(exporter.stats.cycles))
 
 
+@each_destination
 @pytest.mark.parametrize('days', [13.9, 14.1])
 def test_data_older_than_two_weeks_are_dropped(
     days: float, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
@@ -391,6 +397,7 @@ def _asking(value: str) -> Reply:
     return Reply(503, b'{}', (('Retry-After', value),))
 
 
+@each_destination
 @pytest.mark.parametrize('as_date', [False, True])
 def test_a_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two requests lies what ``Retry-After`` says, whether a back-off or a cycle would come before it. Cycles

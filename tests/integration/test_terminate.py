@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support import scripts
+from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, kill, killing
 from support.waiting import wait_for
@@ -57,6 +58,7 @@ def test_the_thread_wakes_at_once(
     assert min(took) < AT_ONCE
 
 
+@each_destination
 def test_the_last_values_arrive(endpoint: Endpoint) -> None:
     """What was recorded just before terminate() is in the last export, as with the thread as a context manager."""
     counter = getMetric('counter', 'counter')
@@ -67,6 +69,7 @@ def test_the_last_values_arrive(endpoint: Endpoint) -> None:
     assert exporter.stats.cycles == 2
 
 
+@each_destination
 def test_what_cannot_be_sent_at_the_end_is_counted_as_dropped(endpoint: Endpoint) -> None:
     """One last attempt is made, and its failure accounted for."""
     Ticks()
@@ -89,6 +92,7 @@ def _hanging(endpoint: Endpoint) -> None:
     endpoint.behave = lambda _request: HANG
 
 
+@each_destination
 @pytest.mark.parametrize('state', [_sleeping, _failing, _hanging], ids=lambda state: state.__name__[1:])
 def test_force_ends_it_without_an_export(
     state: Callable[[Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch

@@ -19,8 +19,12 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from botocore.parsers import RpcV2CBORParser
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from support.listener import HANG, RESET, Listener, Reply
+from support.otlp_points import Point, points_of
+from support.otlp_replies import OK as OTLP_OK
+from support.otlp_replies import PROTOBUF
 
 __all__ = [
     'EMPTY',
@@ -38,6 +42,11 @@ __all__ = [
     'endpoint',
     'error',
 ]
+
+OF_EVERY_RESOURCE = {
+    *('service.name', 'service.instance.id', 'host.name', 'process.pid'),
+    *('telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version'),
+}
 
 OK = Reply()
 PORTAL = Reply(200, b'<html>Please accept the terms of use</html>', content_type='text/html; charset=utf-8')
@@ -88,6 +97,14 @@ class Endpoint(Listener[Request]):
         namespace, data = content.get('Namespace', ''), content.get('MetricData', [])
         return Request(namespace, data, len(body), time.monotonic(), dict(headers), path, wire)
 
+    def takes(self, reply: Reply | str) -> bool:
+        """Whether a request with this reply was taken, in either form."""
+        return super().takes(reply) or reply == OTLP_OK
+
+    def decide(self, request: Request, reply: Reply | str) -> Reply | str:
+        """A reply that tells of success is one of the protocol of the request."""
+        return OTLP_OK if reply == OK and request.headers.get('Content-Type') == PROTOBUF else reply
+
     @property
     def data(self) -> list[dict[str, Any]]:
         """All metric data that were accepted, in order."""
@@ -113,8 +130,41 @@ def endpoint() -> Iterator[Endpoint]:
         opened.close()
 
 
+def _parameters(points: list[Point]) -> dict[str, Any]:
+    return {
+        'Namespace': points[0].resource['service.name'],
+        'MetricData': [
+            {
+                'MetricName': point.name,
+                'Dimensions': [{'Name': name, 'Value': value} for name, value in _dimensions(point).items()],
+                'Timestamp': point.time / 10**9,
+                **_measured(point),
+            }
+            for point in points
+        ],
+    }
+
+
+def _measured(point: Point) -> dict[str, Any]:
+    """The value, or for a histogram its count at its mean."""
+    if point.count is None:
+        return {'Value': point.value}
+    return {'Values': [(point.sum or 0.0) / point.count], 'Counts': [point.count]}
+
+
+def _dimensions(point: Point) -> dict[str, str]:
+    """The labels, and what every series has, less what a resource has by itself."""
+    given = {name: value for name, value in point.resource.items() if name not in OF_EVERY_RESOURCE}
+    return {**point.attributes, **given}
+
+
 def _content(content_type: str, body: bytes) -> dict[str, Any]:
-    """The parameters in a body of one of CloudWatch's three protocols; of Query, the names of metrics only."""
+    """The parameters in a body of one of CloudWatch's three protocols; of Query, the names of metrics only.
+
+    The points of OTLP are told in the same words.
+    """
+    if content_type == PROTOBUF:
+        return _parameters(list(points_of(ExportMetricsServiceRequest.FromString(body))))
     if 'cbor' in content_type:
         return RpcV2CBORParser().parse_data_item(io.BytesIO(body))  # type: ignore[no-any-return]
     if 'form' in content_type:
