@@ -24,11 +24,11 @@ from aws_satella.effects.destinations.cloudwatch import COMPRESSION_LEVEL
 from aws_satella.effects.destinations.encoded import stubs
 from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
 from aws_satella.pure.batches import Batch, Room
-from aws_satella.pure.checks import ArgumentTypeError
+from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
 from aws_satella.pure.formats import otlp
 from aws_satella.pure.formats.otlp_replies import PAGES, error_message
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
-from aws_satella.pure.receivers import Receiver, receiver
+from aws_satella.pure.receivers import CERTIFICATES, Receiver, receiver
 from aws_satella.pure.replies import OTLP_BODY, is_success
 
 PATH: Final = '/v1/metrics'
@@ -162,7 +162,10 @@ def receiver_of(destination: str) -> Receiver:
 
     :raises ArgumentError: a variable of the environment has a value that is not allowed
     """
-    return receiver(destination, os.environ)
+    found = receiver(destination, os.environ)
+    if found.certificate is not None and not os.path.isfile(found.certificate):
+        raise ArgumentError(CERTIFICATES[-1], found.certificate, 'the path of a file')
+    return found
 
 
 def check_client(client: CloudWatchClient) -> None:
@@ -174,13 +177,16 @@ def check_client(client: CloudWatchClient) -> None:
         raise ArgumentTypeError('client_factory', client, BOTO3_CLIENT)
 
 
+NO_CONFIGURATION: Final = {'profile': (None, None, None, None), 'config_file': (None, None, os.devnull, None)}
+"""Variables of a session of botocore that reads no profile and no file: one that is wrong is no matter of OTLP."""
+
+
 def make_own_client(target: Receiver) -> CloudWatchClient:
     """Make a client for a receiver that wants no signature. It needs no region, no credentials and no configuration.
 
     :param target: where its requests go
     """
-    session = botocore.session.Session()
-    session.set_config_variable('profile', None)
+    session = botocore.session.Session(NO_CONFIGURATION)
     parts = urlsplit(target.url)
     config = Config(
         signature_version=UNSIGNED,
