@@ -12,6 +12,7 @@ import json
 import os
 import threading
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -163,7 +164,7 @@ def receiver_of(destination: str) -> Receiver:
     :raises ArgumentError: a variable of the environment has a value that is not allowed
     """
     found = receiver(destination, os.environ)
-    if found.certificate is not None and not os.path.isfile(found.certificate):
+    if found.certificate is not None and not Path(found.certificate).is_file():
         raise ArgumentError(CERTIFICATES[-1], found.certificate, 'the path of a file')
     return found
 
