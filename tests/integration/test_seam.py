@@ -33,7 +33,7 @@ from support.switching import switching_every
 from support.waiting import wait_for
 
 from aws_satella import ArgumentTypeError, AWSSatellaExporterThread
-from aws_satella.effects import attempts
+from aws_satella.effects import attempts, snapshot
 from aws_satella.effects.destinations.cloudwatch import MAX_BYTES_AS_DICTIONARIES
 from aws_satella.effects.destinations.encoded import STUB, Encoded
 from aws_satella.effects.destinations.outcomes import describe
@@ -88,7 +88,8 @@ def _assert_arrived(exporter: AWSSatellaExporterThread, endpoint: Endpoint, name
 
 def _stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """All cycles have the same timestamp, so that their data can be compared."""
-    monkeypatch.setattr(attempts, 'time', SimpleNamespace(time=lambda: 1.7e9 + 0.5, monotonic=lambda: 0.0))
+    for module in (attempts, snapshot):
+        monkeypatch.setattr(module, 'time', SimpleNamespace(time=lambda: 1.7e9 + 0.5, monotonic=lambda: 0.0))
 
 
 def _everything() -> None:
