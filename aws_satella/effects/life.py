@@ -47,6 +47,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         """Whose ledgers it takes over as soon as they have ended."""
         self.successor: Holder | None = None
         self._process_ends = False
+        self._mask: signals.Mask | None = None
 
     @property
     def delivery(self) -> Delivery:
@@ -93,7 +94,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
             each(self)
         self._advance(Phase.EXPORTING)
         try:
-            super().start()
+            self._begin()
         except BaseException:
             self._phase = Phase.NEW
             raise
@@ -103,6 +104,10 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         signals.warn_of_container(self._delivery.arguments.add_pid)
         children.warn_of_cumulative(self._delivery)
         return self
+
+    def _begin(self) -> None:
+        with signals.deaf_at_birth() as self._mask:
+            super().start()
 
     @property
     def automatic(self) -> bool:
@@ -139,7 +144,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
             self._loop.longest_wait = children.ORPHAN_POLL_SECONDS
         self.announce()
         exits.at_exit_of_child(self, self._exit)
-        children.start(super().start)
+        children.start(self._begin)
 
     def promote(self) -> None:
         """Export everything in this child from now on: the program has asked for it."""
@@ -240,6 +245,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
     def run(self) -> None:
         """Export until terminated, despite any error."""
         try:
+            signals.hear_again(self._mask)
             # On this thread a SystemExit can only come from a metric or from terminate(force=True), so tolerate it.
             self._delivery.complaints.tolerate = BaseException
             self._delivery.user_code = UserCode(lambda: self._terminating and not self._delivery.ends, in_thread=True)

@@ -2,18 +2,21 @@
 
 Python runs the handlers of a program in its main thread. But the system may deliver a signal to any thread that has not
 blocked it, and a signal that has no handler ends the process. So a thread of ours would take a SIGTERM that the program
-has blocked in order to collect it by ``sigwait``.
+has blocked in order to collect it by ``sigwait``. A handler in C runs in the thread that takes the signal: if that is
+not the main thread, a worker of uWSGI ends without exit hooks.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Final
 
 from aws_satella.effects.complaints import say
@@ -23,11 +26,20 @@ FAULTS: Final = frozenset({'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'S
 
 BLOCKED: Final = {number for number in signal.valid_signals() if getattr(number, 'name', '') not in FAULTS}
 
+YIELDS: Final = 200
+"""How often a thread of ours looks whether another has taken a signal, before it hears signals again."""
+
+YIELD_SECONDS: Final = 0.005
+"""The pause between two looks."""
+
 INIT_PID: Final = 1
 """The process id of the first process of a container. The system sends it no signal for which it has no handler."""
 
 EXIT_STATUS: Final = 128 + signal.SIGTERM
 """What a shell says of a process that was ended by SIGTERM."""
+
+
+Mask = set[signal.Signals | int]
 
 
 @contextmanager
@@ -43,6 +55,41 @@ def blocked() -> Iterator[None]:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     try:
         yield
+    finally:
+        hear_again(mask)
+
+
+@contextmanager
+def deaf_at_birth() -> Iterator[Mask | None]:
+    """Let a thread that is started in the block take no signal until it calls :func:`hear_again` with what this yields.
+
+    A new thread may get the processor late, and a signal that is pending by then would be its first act. Greenlets are
+    no threads of the system: nothing is blocked for them, and None is yielded.
+    """
+    if not hasattr(signal, 'pthread_sigmask') or not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        yield None
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+    try:
+        yield mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def hear_again(mask: Mask | None) -> None:
+    """Take the signals that this mask lets through, but leave those that are pending to another thread.
+
+    The system hands a signal to the first thread that can take it, and the main thread of a busy machine may be late.
+    Whether all others have blocked it, the system does not say. So the wait has a bound, in pauses, since a test of the
+    program may have stopped the clock.
+    """
+    if mask is None:
+        return
+    try:
+        for _ in range(YIELDS):
+            if signal.sigpending() <= mask:
+                break
+            time.sleep(YIELD_SECONDS)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,85 @@ def test_user_code_has_the_mask_that_the_program_had(endpoint: Endpoint) -> None
     assert seen['reading'] == seen['callback'] == born == mask()
     assert signal.SIGTERM in seen['sending']
     assert signal.SIGSEGV not in seen['sending']
+
+
+LEFT = """
+from aws_satella.effects import signals
+signals.YIELDS = 100_000
+deaf, leave, looked, look = threading.Event(), threading.Event(), threading.Event(), signal.sigpending
+signal.sigpending = lambda: (looked.set(), look())[1]
+
+def work():
+    with signals.blocked():
+        deaf.set()
+        leave.wait()
+
+thread = threading.Thread(target=work)
+thread.start()
+deaf.wait()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+print('ready', flush=True)
+while signal.SIGTERM not in look():
+    time.sleep(0.01)
+leave.set()
+looked.wait()
+print(signal.sigwait({signal.SIGTERM}).name)
+thread.join()
+"""
+
+
+def test_a_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
+    """A thread that hears signals again would take one that has arrived meanwhile, though the main thread is just late.
+    It waits until that was taken.
+    """
+    ended = ended_by(signal.SIGTERM, LEFT, endpoint.url)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, 'SIGTERM\n', '')
+
+
+def test_no_signal_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no other thread can take it, the wait ends all the same, and the thread has its mask again."""
+    monkeypatch.setattr(signals, 'YIELDS', 3)
+    masks: list[set[int]] = []
+
+    def work() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        with signals.blocked():
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
+            masks.append(mask())
+        masks.append(mask())
+
+    heard = threading.Event()
+    before = signal.signal(signal.SIGUSR2, lambda *_: heard.set())
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        wait_for(heard.is_set, 'the signal')
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert signal.SIGUSR2 in masks[0]
+    assert signal.SIGUSR1 in masks[1]
+    assert signal.SIGUSR2 not in masks[1]
+
+
+def test_the_thread_is_born_deaf(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new thread would take what has arrived before it gets the processor. So it looks for that first."""
+    seen: list[tuple[str, set[int]]] = []
+    pending = signal.sigpending
+
+    def look() -> set[Any]:
+        seen.append(('look', mask()))
+        return pending()
+
+    monkeypatch.setattr(signal, 'sigpending', look)
+    getMetric('callable', 'callable', value_getter=lambda: seen.append(('reading', mask())) or 1)
+    born = mask()
+    with exporting(endpoint):
+        assert mask() == born
+        wait_for(lambda: ('reading', born) in seen, 'a cycle', DEADLINE)
+    first, blocked = seen[0]
+    assert first == 'look'
+    assert blocked >= signals.BLOCKED - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def test_the_main_thread_is_never_deaf() -> None:
