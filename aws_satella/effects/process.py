@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Final
 
-from aws_satella.effects import uwsgi
+from aws_satella.effects import signals, uwsgi
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
@@ -50,6 +50,7 @@ def _after_fork() -> None:
 # Where a server forks without calling this, the first of our functions that the child calls notes the counts.
 if hasattr(os, 'register_at_fork'):  # not on Windows
     os.register_at_fork(after_in_child=_after_fork)
+    signals.fork_hooks.add(_after_fork.__code__)
 
 
 def note_fork() -> None:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FrameType
+from types import BuiltinFunctionType, CodeType, FrameType
 from typing import Final
 
 from aws_satella.effects.complaints import say
@@ -26,11 +26,11 @@ FAULTS: Final = frozenset({'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'S
 
 BLOCKED: Final = {number for number in signal.valid_signals() if getattr(number, 'name', '') not in FAULTS}
 
-YIELDS: Final = 200
+MAX_LOOKS: Final = 200
 """How often a thread of ours looks whether another has taken a signal, before it hears signals again."""
 
-YIELD_SECONDS: Final = 0.005
-"""The pause between two looks."""
+PAUSE_SECONDS: Final = 0.005
+"""The pause between two looks, and before a signal is sent again."""
 
 INIT_PID: Final = 1
 """The process id of the first process of a container. The system sends it no signal for which it has no handler."""
@@ -86,10 +86,10 @@ def hear_again(mask: Mask | None) -> None:
     if mask is None:
         return
     try:
-        for _ in range(YIELDS):
+        for _ in range(MAX_LOOKS):
             if signal.sigpending() <= mask:
                 break
-            time.sleep(YIELD_SECONDS)
+            time.sleep(PAUSE_SECONDS)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -115,11 +115,38 @@ class _Leave:
     def __init__(self) -> None:
         self.process_ends = False
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+    def __call__(self, _number: int, frame: FrameType | None) -> None:
+        if _is_in_hook(frame) and _comes_again():
+            return
         # A pool of multiprocessing tells its children to end, and sends them SIGTERM right after that.
         util = sys.modules.get('multiprocessing.util')
         if not self.process_ends and (util is None or not util.is_exiting()):
             raise SystemExit(EXIT_STATUS)
+
+
+fork_hooks: Final[set[CodeType]] = set()
+"""The functions of this package that the interpreter calls in a child while the fork waits."""
+
+
+def _is_in_hook(frame: FrameType | None) -> bool:
+    """Whether a hook runs. The interpreter drops what is raised in it, so that the child would go on for ever."""
+    while frame is not None and frame.f_code not in fork_hooks:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _comes_again() -> bool:
+    """Have SIGTERM sent again once the hook may be over. False where the platform gives no thread for that."""
+    try:
+        _thread.start_new_thread(_send_again, (os.getpid(),))
+    except RuntimeError:
+        return False
+    return True
+
+
+def _send_again(pid: int) -> None:
+    time.sleep(PAUSE_SECONDS)
+    os.kill(pid, signal.SIGTERM)
 
 
 _LEAVE: Final = _Leave()

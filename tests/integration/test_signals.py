@@ -105,7 +105,7 @@ def test_user_code_has_the_mask_that_the_program_had(endpoint: Endpoint) -> None
 
 LEFT = """
 from aws_satella.effects import signals
-signals.YIELDS = 100_000
+signals.MAX_LOOKS = 100_000
 deaf, leave, looked, look = threading.Event(), threading.Event(), threading.Event(), signal.sigpending
 signal.sigpending = lambda: (looked.set(), look())[1]
 
@@ -138,7 +138,7 @@ def test_a_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
 
 def test_no_signal_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no other thread can take it, the wait ends all the same, and the thread has its mask again."""
-    monkeypatch.setattr(signals, 'YIELDS', 3)
+    monkeypatch.setattr(signals, 'MAX_LOOKS', 3)
     masks: list[set[int]] = []
 
     def work() -> None:
@@ -216,6 +216,32 @@ def test_sigterm_ends_a_program_with_its_last_export(
     ended = ended_by(signal.SIGTERM, script, endpoint.url)
     assert (ended.returncode, arrived(endpoint)) == (status, values)
     assert ended.stderr.count('handle_sigterm has no effect') == len(ended.stderr.splitlines()) == (script is ELSEWHERE)
+
+
+IN_A_HOOK = """
+from aws_satella.effects import process
+start(handle_sigterm=True, temporality='delta')
+carry_on = process.carry_on
+
+def carry_on_slowly(*args):
+    os.kill(os.getpid(), signal.SIGTERM)
+    carry_on(*args)
+
+process.carry_on = carry_on_slowly
+pid = os.fork()
+if not pid:
+    while True:
+        time.sleep(1)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_sigterm_ends_a_child_whose_fork_waits(endpoint: Endpoint) -> None:
+    """A pool of multiprocessing may end a child that it has just forked, and the interpreter drops what is raised in
+    the hooks of a fork.
+    """
+    ended = scripts.run(PRELUDE + IN_A_HOOK, endpoint.url, PYTHONWARNINGS='ignore::DeprecationWarning')
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, '143\n', '')
 
 
 def first_of_a_container(script: str, endpoint: Endpoint) -> tuple[int, str]:
