@@ -9,6 +9,8 @@ PYTEST_ARGS ?=
 MATRIX_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Without bytecode, each process of the tests would compile the asserts of all tests and plugins again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:

@@ -383,7 +383,7 @@ def test_totals_are_exact_while_eight_threads_record(temporality: str, caplog: p
     ).start()
     for thread in threads:
         thread.start()
-    stop.wait(10)
+    wait_for(lambda: exporter.stats.cycles >= 40, 'forty cycles', 60)
     stop.set()
     for thread in threads:
         thread.join()

@@ -325,7 +325,7 @@ def errors(sample: Sequence[float]) -> dict[float, Errors]:
     return found
 
 
-@pytest.mark.parametrize('size', [50, 1_000, 100_000])
+@pytest.mark.parametrize('size', [50, 1_000, 20_000])
 def test_percentiles_are_about_as_good_as_those_of_prometheus(size: int) -> None:
     """Over 40 samples the mean error of p90 and p99 is at most that of ``histogram_quantile`` plus one step; the mean
     error of p50 is at most 1.5 times that plus one step.

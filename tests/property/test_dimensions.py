@@ -8,6 +8,7 @@ from enum import Enum
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.texts import blank, escaped, odd, plain, texts
 
 from aws_satella.pure import Arguments, DataPoint, Discarded, Merger, Reason, dimensions
@@ -126,6 +127,7 @@ def _check_against_model(series: list[dict[object, object]], extra: dict[str, st
             assert len(result) == len(expected)
 
 
+@half
 @given(st.lists(many_labels, max_size=8), extras, st.integers(3, 8), st.integers(1, 3))
 def test_the_memory_of_labels_changes_nothing(
     series: list[dict[object, object]], extra: dict[str, str], most: int, remembered: int
@@ -160,6 +162,7 @@ def test_the_memory_is_bounded_and_changes_nothing() -> None:
     assert {len(parts) for parts in used._parts.values()} <= set(range(1, dimensions.MAX_REMEMBERED + 1))
 
 
+@half
 @given(many_labels, extras)
 def test_merging_leaves_its_arguments_alone(labels: dict[object, object], extra: dict[str, str]) -> None:
     """Merging changes neither the labels nor the extra dimensions, and a result may be changed by who gets it."""

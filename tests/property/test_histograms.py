@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.histories import (
     NO_LABELS,
     History,
@@ -30,6 +31,7 @@ from satella.instrumentation.metrics.metric_types import HistogramMetric
 from aws_satella.pure import DataPoint, Distribution, HistogramReading, Kind, Reason, read
 
 
+@half
 @given(trees(('histogram',), internal=False))
 def test_the_series_of_a_histogram_are_those_of_satella(tree: Tree) -> None:
     """Each reading of a histogram, a labelled child's and a total's too, has exactly the series that satella shows."""
@@ -47,6 +49,7 @@ def _shown(readings: list[HistogramReading]) -> list[tuple[Series, str]]:
     return [(series_of(point), repr(point.value)) for reading in readings for point in reading.series()]
 
 
+@half
 @given(trees(('histogram',), internal=False))
 def test_a_histogram_whole_is_one_distribution(tree: Tree) -> None:
     """The distribution of a histogram since its start has its number of observations and its sum."""

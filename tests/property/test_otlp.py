@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.histories import History, by_series, histories, real, record
 from property.otlp import Seen, parse, points, texts_of, violations
 from property.texts import blank, odd, plain, texts
@@ -112,6 +113,7 @@ def _arrived(each: Seen) -> tuple[Any, ...]:
     return each.name, each.unit, each.sort, each.attributes, repr(each.point.as_double), *times
 
 
+@half
 @given(st.lists(number_points, max_size=6), st.sampled_from(TEMPORALITIES), units)
 @example([DataPoint('m', 1, {'a': '\ud800'}), counter('\ud800', -1, {'ą': 'b'})], 'delta', 'Percent')
 @example([DataPoint(' ', 1, {}), DataPoint('m', 1, {' ': 'b'}), DataPoint('m', 1, {' ': ' '})], 'delta', 'None')
@@ -458,6 +460,7 @@ def test_histograms_of_all_cycles_add_up(history: History) -> None:
             assert +totals[series] == places
 
 
+@half
 @given(histories('summary', {'last_calls': st.integers(1, 6)}, real))
 def test_summaries_of_all_cycles_add_up(history: History) -> None:
     """Counts and sums are exact, also where observations have left the window. Where all are in it, the least and the
@@ -500,6 +503,7 @@ def test_the_total_of_a_summary_knows_what_its_labels_know(
         assert (total.min, total.max) == (3.0, max(values))
 
 
+@half
 @given(trees(), st.sampled_from(TEMPORALITIES))
 def test_any_tree_arrives(tree: Any, temporality: str) -> None:
     """Every tree of metrics is a request that breaks no rule, with every point that is not discarded, each series once.
@@ -624,6 +628,7 @@ any_points = st.one_of(
 resources = st.dictionaries(plain, st.one_of(odd, st.integers()), max_size=4)
 
 
+@half
 @given(st.lists(any_points, max_size=5), st.sampled_from(TEMPORALITIES), units, resources, st.integers(1, 5))
 def test_a_request_has_no_more_bytes_than_were_counted(
     given: list[Point], temporality: str, unit: str, resource: dict[str, object], times: int

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from property.cloudwatch import body, violations
+from property.examples import half
 from property.texts import blank, plain, texts
 from property.trees import Tree, build, frozen, trees
 from satella.instrumentation.metrics import MetricData, MetricDataCollection, getMetric
@@ -59,6 +60,7 @@ def iter_digits(name: str) -> Iterator[str]:
         yield character
 
 
+@half
 @given(series, extras, st.integers(1, 7), st.integers(3, 12), st.sampled_from((1, 60)), st.booleans())
 def test_every_data_point_is_sent_once_or_discarded_with_a_reason(
     given_series: list[tuple[str, Any, Any]],
@@ -107,6 +109,7 @@ def _flat(payloads: Iterator[Payload]) -> list[str]:
     return sorted(repr(datum) for payload in payloads for datum in payload['MetricData'])
 
 
+@half
 @given(trees(internal=False), extras)
 def test_a_tree_a_collection_and_an_iterable_give_the_same(tree: Tree, extra: dict[str, str]) -> None:
     """A tree gives what satella's collection of it gives, and that what its data give one by one."""

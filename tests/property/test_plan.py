@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.trees import Tree, build, frozen, trees
 from satella.instrumentation.metrics import Metric, MetricData, getMetric
 
@@ -222,6 +223,7 @@ def test_the_least_of_each_number(argument: str, allowed: int, refused: int) -> 
         plan(refused)
 
 
+@half
 @given(trees())
 def test_the_temporality_is_that_of_the_plan(tree: Tree) -> None:
     """Cumulative is what there is; delta is what came since the baseline, and gives the next one."""

@@ -18,6 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from property import cloudwatch
 from property.cloudwatch import UNITS, datum_violations, violations
+from property.examples import half
 from property.texts import blank, escaped, odd, plain, texts
 from property.values import BAD, GOOD, type_of
 from satella.instrumentation.metrics import MetricData
@@ -320,6 +321,7 @@ def cycle_examples(test: Callable[..., None]) -> Callable[..., None]:
     return test
 
 
+@half
 @given(cycle=cycles, envelope=envelopes)
 @cycle_examples
 def test_a_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, envelope: Envelope) -> None:
@@ -331,6 +333,7 @@ def test_a_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, envelop
         assert not violations(payload(envelope.namespace, decode(items[index : index + 20])))
 
 
+@half
 @given(cycle=cycles, envelope=envelopes)
 @cycle_examples
 def test_the_size_of_a_body_is_the_sum_of_its_parts(cycle: Cycle, envelope: Envelope) -> None:
@@ -368,7 +371,7 @@ def test_a_payload_fits_in_a_request_when_botocore_serializes_it(dimensions: int
     """A payload for a boto3 client is as long as CloudWatch takes, counted in the bytes that botocore makes of it."""
     labels = {f'{text}{index}': text * (1_000 // len(escaped(text))) for index in range(dimensions)}
     observed = Distribution(tuple(index / 7 for index in range(150)), (1,) * 150)
-    points = [DataPoint('m', observed, labels) for _ in range(1_000)]
+    points = [DataPoint('m', observed, labels) for _ in range(500)]
     sizes = [
         len(cloudwatch.body(each)) for each in build_payloads(points, 'N', max_send_at_once=1_000, max_dimensions=30)
     ]
@@ -387,6 +390,7 @@ def _encoded_again(datum: MetricDatum) -> str:
     return json.dumps(members, separators=(',', ':'))
 
 
+@half
 @given(cycle=cycles, envelope=envelopes)
 @cycle_examples
 def test_decoding_is_the_inverse_of_encoding(cycle: Cycle, envelope: Envelope) -> None:
@@ -439,6 +443,7 @@ def test_time_and_resolution_are_those_that_were_given(moment: datetime | None, 
         assert datum.get('StorageResolution') == (1 if resolution == 1 else None)
 
 
+@half
 @given(st.lists(points, max_size=3), st.sampled_from((1, 60)))
 def test_encoding_is_repeatable(points: list[DataPoint], resolution: int) -> None:
     """The same points give the same items, and stay as they are."""

@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.trees import (
     NOW,
     Constant,
@@ -62,6 +63,7 @@ from aws_satella.pure.tree import leaves as shown_leaves
 TOLERANT = Tolerance(BaseException)
 
 
+@half
 @given(trees())
 def test_the_series_are_those_of_satella(tree: Tree) -> None:
     """Every series has satella's own name, labels and value; internal leaves are left out."""
@@ -70,6 +72,7 @@ def test_the_series_are_those_of_satella(tree: Tree) -> None:
         assert values(collect(root)) == oracle(root)
 
 
+@half
 @given(trees(), st.data())
 def test_a_part_of_the_tree_is_read_like_the_whole(tree: Tree, data: st.DataObject) -> None:
     """Reading may start at any container or leaf; names start with its own."""
@@ -79,6 +82,7 @@ def test_a_part_of_the_tree_is_read_like_the_whole(tree: Tree, data: st.DataObje
         assert values(collect(start)) == oracle(start)
 
 
+@half
 @given(trees(), st.booleans())
 def test_collecting_gives_data_points_alone(tree: Tree, broken: bool) -> None:
     """A program that collects meets data points and discards, and none of the forms that readings have on their way."""
@@ -89,6 +93,7 @@ def test_collecting_gives_data_points_alone(tree: Tree, broken: bool) -> None:
         assert {type(each) for each in collect(root)} <= {DataPoint, Discarded}
 
 
+@half
 @given(trees())
 def test_reading_leaves_the_tree_alone(tree: Tree) -> None:
     """Reading twice gives the same in the same order, and changes nothing in the tree."""
@@ -256,6 +261,7 @@ def _append_users(parent: Metric) -> None:
         parent.append_child(metric)
 
 
+@half
 @given(trees(), st.sampled_from(('', 'a', 'a.b')))
 def test_a_class_of_a_users_is_read_as_satella_reads_it(tree: Tree, where: str) -> None:
     """A class that satella does not ship, a subclass of one that it does included, gives its own account."""
@@ -308,6 +314,7 @@ def test_an_odd_child_costs_itself_alone(odd: Any, read_all: Any) -> None:
     assert [point.reason for point in found if isinstance(point, Discarded)] == [Reason.RAISED]
 
 
+@half
 @given(trees(), st.data())
 def test_a_metric_whose_mark_raises_costs_itself_alone(tree: Tree, data: st.DataObject) -> None:
     """A metric that does not say whether it is internal is discarded by its full name, and all others are read."""
@@ -427,6 +434,7 @@ def test_one_labelled_metric_is_read_lazily_too() -> None:
     assert len(calls) == 5
 
 
+@half
 @given(trees())
 def test_reading_only_some_classes_reads_no_other(tree: Tree) -> None:
     """With a choice of classes, the points are those of all classes, less the others'."""
@@ -462,6 +470,7 @@ def test_clicks_are_counted_to_the_very_edge_of_the_period(period: int) -> None:
 # --- a walk: first what satella keeps, then user code
 
 
+@half
 @given(trees(), st.booleans())
 def test_a_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> None:
     """The first part has the metrics whose numbers satella keeps, the second part the callables, the uptimes and the
@@ -516,6 +525,7 @@ def test_a_walk_calls_user_code_only_when_it_gets_there() -> None:
     assert not list(computed)
 
 
+@half
 @given(trees(), st.integers(1, 3))
 def test_both_parts_of_a_walk_tolerate_the_same(tree: Tree, broken: int) -> None:
     """A metric that raises costs itself alone in either part; without leave to go on, it ends the walk."""

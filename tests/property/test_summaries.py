@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.histories import (
     NO_LABELS,
     History,
@@ -45,6 +46,7 @@ from aws_satella.pure.summaries import scale
 SUMMARIES = ('summary', 'quantile')
 
 
+@half
 @given(trees(SUMMARIES, internal=False))
 def test_the_series_of_a_summary_are_those_of_satella(tree: Tree) -> None:
     """Each reading of a summary, a labelled child's and a total's too, has exactly the series that satella shows."""
@@ -107,6 +109,7 @@ def test_a_total_is_that_of_its_children() -> None:
         assert multiset(found[f'{name}.total', NO_LABELS]) == {1.0: 1, 2.0: 2}
 
 
+@half
 @given(st.sampled_from(('summary', 'quantile')).flatmap(lambda kind: histories(kind, summary_options, real)))
 @example(History('summary', ({}, {}), ((Recorded(0, 1.0, {}), Recorded(1, 2.0, {'a': 1})), (Recorded(0, 3.0, {}),))))
 def test_a_summary_gives_what_was_observed(history: History) -> None:
@@ -147,6 +150,7 @@ def check_total(total: Distribution, values: Mapping[Labels, list[Any]]) -> None
     assert given_out == pytest.approx(math.fsum(v for each in values.values() for v in each), abs=1e-9 * size + 1e-9)
 
 
+@half
 @given(histories('summary', {'last_calls': st.integers(1, 6), 'aggregate_children': st.booleans()}, real))
 def test_a_summary_that_does_not_count_passes_through(history: History) -> None:
     """With ``count_calls=False`` nobody knows what is new: its quantiles are given as they are."""

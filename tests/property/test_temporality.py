@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from property.examples import half
 from property.histories import (
     NO_LABELS,
     History,
@@ -146,6 +147,7 @@ def test_the_increases_of_a_counter_add_up(history: History) -> None:
             assert totals[f'm{metric}.count', NO_LABELS] == len(values)
 
 
+@half
 @given(histories('counter', {}, real))
 def test_the_increases_of_fractions_add_up(history: History) -> None:
     """Fractions add up to the true totals but for rounding."""
@@ -209,6 +211,7 @@ def test_a_counter_whose_arithmetic_fails_costs_itself_alone() -> None:
 STATEFUL = ('counter', 'histogram', 'summary', 'quantile')
 
 
+@half
 @given(trees())
 def test_gauges_pass_through(tree: Tree) -> None:
     """What has no baseline is the same in both temporalities."""
@@ -223,6 +226,7 @@ def _gauges(points: Iterable[Point | Discarded]) -> list[str]:
     return sorted(repr(point) for point in without_discards(points) if point.kind is Kind.GAUGE)
 
 
+@half
 @given(trees(internal=False))
 def test_there_are_no_buckets_and_quantiles(tree: Tree) -> None:
     """A histogram or a summary is one series, without the dimensions that tell buckets and quantiles apart."""
@@ -237,6 +241,7 @@ def test_there_are_no_buckets_and_quantiles(tree: Tree) -> None:
         assert point.kind is not Kind.BUCKET
 
 
+@half
 @given(trees())
 def test_what_does_not_happen_gives_nothing(tree: Tree) -> None:
     """In an idle cycle counters give 0, and histograms and summaries no datum at all."""
@@ -256,6 +261,7 @@ def test_what_does_not_happen_gives_nothing(tree: Tree) -> None:
     assert len(sent) == sum(point.kind is not Kind.DISTRIBUTION for point in points)
 
 
+@half
 @given(trees())
 def test_the_baseline_is_that_of_the_live_series(tree: Tree) -> None:
     """It holds the series that there are, and none that went away."""
@@ -274,6 +280,7 @@ def test_the_baseline_is_that_of_the_live_series(tree: Tree) -> None:
     assert list(second.baseline.values()) == [3]
 
 
+@half
 @given(histories('counter', {}, whole), st.integers(0, 4))
 def test_a_series_that_comes_back_starts_at_its_own_value(history: History, reset: int) -> None:
     """Metrics that were removed and made again are others: what they count is not held against the old ones."""
@@ -294,6 +301,7 @@ def test_a_series_that_comes_back_starts_at_its_own_value(history: History, rese
             assert totals[f'm{metric}', labels] == sum(values)
 
 
+@half
 @given(trees(STATEFUL, internal=False), st.integers(0, 30))
 def test_a_reading_that_breaks_off_loses_nothing_and_repeats_nothing(tree: Tree, taken: int) -> None:
     """What was given out before a cycle broke off is passed on; what was not is the next cycle's."""
@@ -332,6 +340,7 @@ class _Asked(LeafMetric):  # type: ignore[misc]
         return MetricDataCollection()
 
 
+@half
 @given(trees(STATEFUL, internal=False), st.lists(st.integers(1, 5), max_size=4))
 def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
     """After noting a tree only what comes later is an increase."""
@@ -578,6 +587,7 @@ def test_collecting_tolerates_what_it_is_told_to() -> None:
         list(collect(getMetric()))
 
 
+@half
 @given(trees(STATEFUL, internal=False))
 def test_whatever_raises_goes_on_from_where_it_was(tree: Tree) -> None:
     """Of a metric that could not be read all numbers that it had passed on are kept, whichever they are."""
@@ -599,6 +609,7 @@ def test_a_number_of_any_name_goes_on_from_where_it_was() -> None:
     assert delta.baseline == {one: 1, (one, 'failed'): 2}
 
 
+@half
 @given(trees(internal=False))
 def test_whoever_keeps_numbers_is_known_to(tree: Tree) -> None:
     """Every class that gives a source is one of those that are read at a fork."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hypothesis import given
+from property.examples import half
 from property.trees import Tree, build, name_from, trees
 from satella.instrumentation.metrics import Metric, MetricLevel, getMetric
 
@@ -22,6 +23,7 @@ def _shown(metric: Metric) -> Iterator[Metric]:
             yield from _shown(child)
 
 
+@half
 @given(trees())
 def test_the_leaves_are_those_that_satella_shows(tree: Tree) -> None:
     """Every leaf that levels show comes once, in tree order, with the names above it."""
