@@ -274,11 +274,11 @@ def test_the_last_export_of_many_series_arrives(endpoint: Endpoint) -> None:
 def test_what_the_last_export_does_not_send_is_accounted_for(endpoint: Endpoint) -> None:
     """One line says how many of how many were sent, and what to raise; the numbers are those that arrived."""
     slowly(endpoint, 0.2)
-    ended = scripts.run(PRELUDE + MANY.format(more='exit_timeout=0.5, max_send_at_once=1_000 - 1'), endpoint.url)
+    ended = scripts.run(PRELUDE + MANY.format(more='exit_timeout=2, max_send_at_once=1_000 - 1'), endpoint.url)
     (line,) = ended.stderr.splitlines()
     said = re.fullmatch(
         r'The last export sent (\d+) of 20002 metric data; (\d+) are dropped, since the process ends; '
-        r'a larger exit_timeout \(now 0\.5 s\) leaves more time',
+        r'a larger exit_timeout \(now 2 s\) leaves more time',
         line,
     )
     assert said
