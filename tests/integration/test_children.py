@@ -365,6 +365,130 @@ os._exit(0)
     assert counted(endpoint)['child'] == 4 * rounds
 
 
+LIFE = """
+import atexit, http.client, json
+from support.waiting import wait_for
+
+class Client:
+    # Stands for a client of boto3, which takes a child a quarter of a second to make.
+    def put_metric_data(self, **request):
+        if os.getpid() == PARENT:
+            pass_gate()
+        connection = http.client.HTTPConnection(os.environ['AWS_ENDPOINT_URL'].removeprefix('http://'), timeout=20)
+        connection.request('POST', '/', json.dumps(request, default=str), {'Content-Type': 'application/json'})
+        assert connection.getresponse().status == 200
+        connection.close()
+
+PARENT = os.getpid()
+gate, waiting = 'open', []  # how it is, and who waits at it
+
+def pass_gate():
+    if gate == 'shut':
+        waiting.append(me := object())
+        wait_for(lambda: gate != 'shut')
+        waiting.remove(me)
+    if gate == 'burning':
+        failed.set()
+        raise ConnectionError('an outage')
+
+making, made, reading, read, failed = (threading.Event() for _ in range(5))
+
+def factory():
+    if os.getpid() == PARENT:
+        making.set()
+        assert made.wait(20)
+    return Client()
+
+def value():
+    reading.set()
+    assert read.wait(20)
+    return 1
+
+getMetric('callable', 'callable', value_getter=value)
+SHOP['interval'] = 1200
+own = AWSSatellaExporterThread('Own', client_factory=Client, **SHOP)
+
+def start():
+    aws_satella.start_if_not_started('Shop', client_factory=factory, **SHOP)
+
+def go(act):
+    threading.Thread(target=act, daemon=True).start()
+
+def fork_children(act=None):
+    pids = []
+    for number in range(25):
+        pid = os.fork()
+        if not pid:
+            signal.alarm(30)
+            if act:
+                act()
+            record('child', 1)
+            if number:  # a tenth of a second is what the interpreter takes for the rest of its end
+                atexit._run_exitfuncs()
+                os._exit(0)
+            sys.exit(0)
+        pids.append(pid)
+        if not act:  # what a process records that exports no more would be its children's as well
+            record('parent', 1)
+    for pid in pids:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+record('parent', 0)
+own.start()
+go(start)
+assert making.wait(20) and reading.wait(20)
+fork_children()  # one exporter is just starting, the other collects
+reading.clear()
+made.set()
+assert reading.wait(20)
+fork_children()  # both collect
+gate = 'shut'
+read.set()
+wait_for(lambda: len(waiting) == 2)
+fork_children()  # both send
+gate = 'burning'
+assert failed.wait(20)
+fork_children()  # both back off, and try again
+gate = 'open'
+wait_for(lambda: aws_satella.flush(20))
+fork_children()  # both wait for the next export
+gate = 'shut'
+go(lambda: aws_satella.flush())
+wait_for(lambda: len(waiting) == 2)
+fork_children()  # somebody waits for both
+gate = 'open'
+wait_for(lambda: not waiting)
+exporters = [own, aws_satella.effects.process.exporter_of_process()]
+wait_for(lambda: aws_satella.flush(20))
+gate = 'shut'
+record('parent', 0)
+for each in exporters:
+    each.terminate()
+wait_for(lambda: len(waiting) == 2)
+fork_children(start)  # both end, so that no child goes on
+gate = 'open'
+for each in exporters:
+    each.join(20)
+    assert not each.is_alive()
+fork_children(start)  # both have ended
+start()
+AWSSatellaExporterThread('Own', client_factory=Client, **SHOP).start()
+assert aws_satella.flush(20)
+"""
+
+
+def test_two_hundred_forks_in_the_life_of_two_exporters(endpoint: Endpoint) -> None:
+    """From the start to the end of exporters, each child exports and ends, and every count arrives once."""
+    run(LIFE, endpoint, PYTHONPATH=str(Path(__file__).parents[1]))
+    sums: dict[str, Counter[str]] = {'Shop': Counter(), 'Own': Counter()}
+    for request in list(endpoint.accepted):
+        for datum in request.data:
+            if datum['MetricName'] == 'work':
+                sums[request.namespace][dimensions(datum)['who']] += datum['Value']
+    # Only exporters of the process are started by the last children.
+    assert sums == {'Shop': {'child': 200, 'parent': 150}, 'Own': {'child': 150, 'parent': 150}}
+
+
 def test_children_that_do_something_else(endpoint: Endpoint) -> None:
     """Children that execute another program at once, or leave at once, cost nothing but their fork."""
     run(
