@@ -172,10 +172,6 @@ def ready(**_):  # in the parent, which has the tasks done by its children
     for number in range(4):
         count.delay(number)
 
-@signals.worker_process_init.connect
-def child(**_):
-    start()
-
 @signals.worker_process_shutdown.connect
 def end(**_):
     assert aws_satella.flush()
@@ -183,11 +179,19 @@ def end(**_):
 )
 
 
-def test_celery(endpoint: Endpoint, tmp_path: Path) -> None:
-    """A prefork worker exports from its import, its children from worker_process_init to worker_process_shutdown: every
-    task counts once.
+STARTS_IN_CHILDREN = """
+@signals.worker_process_init.connect
+def child(**_):
+    start()
+"""
+
+
+@pytest.mark.parametrize('starts', [STARTS_IN_CHILDREN, ''], ids=['started', 'by themselves'])
+def test_celery(starts: str, endpoint: Endpoint, tmp_path: Path) -> None:
+    """A prefork worker exports from its import, its children from worker_process_init, or by themselves, to
+    worker_process_shutdown: every task counts once.
     """
-    (tmp_path / 'forking.py').write_text(CELERY)
+    (tmp_path / 'forking.py').write_text(CELERY + starts)
     options = ['--pool', 'prefork', '--concurrency', '2', '--without-gossip', '--without-mingle', '--without-heartbeat']
     command = ['celery', '--app', 'forking', 'worker', *options]
     with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path), C_FORCE_ROOT='1') as server:

@@ -54,12 +54,12 @@ def ending(act: str) -> str:
     return changed(head, 'import multiprocessing\n', 'import multiprocessing\nimport time\n') + act
 
 
-def run(text: str, method: str, url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(text: str, method: str, url: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the program where children are started in this way."""
     (folder / 'pool.py').write_text(text)
     path = str(folder / 'pool.py')
     run_path = f'import runpy; runpy.run_path({path!r}, run_name="__main__")'
-    return scripts.run(f'import multiprocessing; multiprocessing.set_start_method({method!r}); {run_path}', url)
+    return scripts.run(f'import multiprocessing; multiprocessing.set_start_method({method!r}); {run_path}', url, **more)
 
 
 def counted(endpoint: Endpoint) -> float:
@@ -89,6 +89,19 @@ def test_forked_children_go_on_without_an_initializer(endpoint: Endpoint, tmp_pa
     """Where the parent exports, they do so by themselves."""
     text = changed(shown(), POOL, 'start_metrics()\n    with multiprocessing.Pool(4) as pool:')
     assert_all_arrived(run(text, 'fork', endpoint.url, tmp_path), endpoint)
+
+
+def test_children_of_a_fork_server_go_on_by_themselves(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Where the fork server imports a module that starts an exporter, so do the children that it forks."""
+    starts = "aws_satella.start_if_not_started('Jobs', interval='1h', temporality='delta', exit_timeout=20)\n"
+    (tmp_path / 'preloaded.py').write_text(f'import aws_satella\n{starts}')
+    text = changed(
+        shown(),
+        POOL,
+        'multiprocessing.set_forkserver_preload(["preloaded"])\n    with multiprocessing.Pool(4) as pool:',
+    )
+    done = run(text, 'forkserver', endpoint.url, tmp_path, PYTHONPATH=str(tmp_path))
+    assert_all_arrived(done, endpoint)
 
 
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
