@@ -5,11 +5,8 @@ What may live here: what is particular to them. What may not: the fork itself, a
 
 from __future__ import annotations
 
-import _thread
 import os
-import sys
 import threading
-from collections.abc import Callable
 from typing import Final
 
 from aws_satella.effects.delivery import Delivery
@@ -70,19 +67,3 @@ def warn_of_cumulative(delivery: Delivery) -> None:
             "processes counts that more than once; temporality='delta' exports what each process has counted itself"
         )
         delivery.complaints.say_once('cumulative', 'WARNING', message, os.getpid())
-
-
-def start(act: Callable[[], object]) -> None:
-    """Start the thread of an exporter while a fork waits. A child that can have no thread goes without.
-
-    ``Thread.start()`` waits until the thread runs. Where threads are greenlets, none can run before the fork has
-    returned, so the start is left to another greenlet.
-    """
-    monkey = sys.modules.get('gevent.monkey')
-    try:
-        if monkey is not None and monkey.is_module_patched('threading'):
-            _thread.start_new_thread(act, ())
-        else:
-            act()
-    except RuntimeError:
-        pass

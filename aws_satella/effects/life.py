@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from satella.coding.concurrent import IntervalTerminableThread
 
-from aws_satella.effects import children, exits, handlers, signals, uwsgi
+from aws_satella.effects import children, exits, greenlets, handlers, signals, uwsgi
 from aws_satella.effects.children import Child
 from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.delivery import Delivery
@@ -41,6 +41,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         self._identity = identity()
         self._loop = ExportLoop(self._delivery, self.seconds, self._cycle, self._must_end)
         self._child: Child | None = None
+        self._body: greenlets.Body | None = None
         self._phase = Phase.NEW
         self._sent_before_end = 0
         self.predecessors: Sequence[Holder] = ()
@@ -144,7 +145,17 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
             self._loop.longest_wait = children.ORPHAN_POLL_SECONDS
         self.announce()
         exits.at_exit_of_child(self, self._exit)
-        children.start(self._begin)
+        greenlets.start(self._begin)
+
+    def let_start(self) -> bool:
+        """Whether the thread was started. In a forked child, a greenlet may have to do so first."""
+        return self._child is None or greenlets.let_start(self)
+
+    def end_copy(self) -> None:
+        """Let the copy end that a fork has made of the thread, where that is a greenlet."""
+        if self._body is not None:
+            self._delivery.complaints.tolerate = Exception  # so that its end is no failure of a request
+            self._body.end_copy()
 
     def promote(self) -> None:
         """Export everything in this child from now on: the program has asked for it."""
@@ -244,7 +255,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
 
     def run(self) -> None:
         """Export until terminated, despite any error."""
-        try:
+        with greenlets.Body(self._ended) as self._body:
             signals.hear_again(self._mask)
             # On this thread a SystemExit can only come from a metric or from terminate(force=True), so tolerate it.
             self._delivery.complaints.tolerate = BaseException
@@ -252,15 +263,14 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
             if wait_for_predecessors(self, lambda: self._phase is Phase.FORCED):
                 self._loop.run()
                 self._export_last()
-        except SystemExit:  # terminate(force=True) reached the thread outside an export
-            pass
-        finally:
-            self._phase = Phase.ENDED
-            self._delivery.user_code.end()
-            self._delivery.complaints.tolerate = Exception
-            self._delivery.halted = False
-            exits.forget(self._exit)
-            self._loop.refuse_requests()
+
+    def _ended(self) -> None:
+        self._phase = Phase.ENDED
+        self._delivery.user_code.end()
+        self._delivery.complaints.tolerate = Exception
+        self._delivery.halted = False
+        exits.forget(self._exit)
+        self._loop.refuse_requests()
 
     def _export_last(self) -> None:
         if self._phase is Phase.ENDING:
@@ -274,6 +284,9 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         # Registered by the parent of a forked process, or called already, by multiprocessing or by the interpreter.
         if self._identity != identity() or self._phase in (Phase.GIVEN_UP, Phase.ENDED):
             return
+        if not self.let_start():
+            return
+        greenlets.resolve_without_threads()
         self._process_ends = True
         signals.note_end()
         if self._phase is Phase.EXPORTING:

@@ -15,6 +15,7 @@ from typing import Final
 from aws_satella.effects import signals
 from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.delivery import Delivery
+from aws_satella.effects.identity import identity
 from aws_satella.pure.schedule import backoff, next_slot, phase
 
 MIN_OVERRUN_SECONDS: Final = 1.0
@@ -51,7 +52,8 @@ class ExportLoop:
         self._delivery = delivery
         self._seconds = seconds
         self._act = act
-        self._has_ended = has_ended
+        self._must_end = has_ended
+        self._identity = identity()
         self._mailbox: queue.SimpleQueue[_Flush | None] = queue.SimpleQueue()
         self._clock = delivery.clock
         self.exports_at_once = True
@@ -89,8 +91,16 @@ class ExportLoop:
 
         return wait
 
+    def _has_ended(self) -> bool:
+        """Whether it is to end. Where threads are greenlets, a fork makes a copy of this loop, which has to end."""
+        return self._identity != identity() or self._must_end()
+
     def run(self) -> None:
-        """Export until it is to end."""
+        """Export until it is to end.
+
+        :raises SystemExit: this is a copy that a fork has made
+        """
+        self._identity = identity()
         started = self._clock.now()
         if self.exports_at_once:
             self.export()
@@ -99,6 +109,8 @@ class ExportLoop:
             self._serve_until(next_slot(self._clock.now(), slot, self._seconds))
             if not self._has_ended():
                 self.export()
+        if self._identity != identity():
+            raise SystemExit
 
     def export(self, *requests: _Flush) -> None:
         """Run one cycle, for the schedule and for all requests that have arrived by now."""

@@ -62,6 +62,7 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
         return _since(stats, stats)
     try:
         process.calls.add(call)
+        process.let_start()
         return _export(process, arguments, _Wait(clock, began, arguments.timeout))
     finally:
         process.calls.discard(call)

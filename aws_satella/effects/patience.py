@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from aws_satella.effects import signals
+from aws_satella.effects import greenlets, signals
 from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.dispatch import Dispatch
@@ -153,3 +153,4 @@ class Watch:
             pause = HANG_SECONDS
             while not self._over.wait(pause) and self._watched.is_alive():
                 pause = self._look()
+        greenlets.enter_thread()

@@ -219,6 +219,7 @@ def flush(timeout: float | None = None) -> bool:
     # An exporter that another thread is just starting will have something to export.
     if not clock.wait(process.starts_nothing, deadline, FLUSH_PART_SECONDS):
         return False
+    process.let_start()
     running = [each for each in process.exporters() if each.is_running or each is process.exporter]
     waits = [each.ask(deadline - clock.now()) for each in running]  # all are asked before any is waited for
     answers = [wait(deadline - clock.now()) for wait in waits]

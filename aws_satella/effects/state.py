@@ -52,6 +52,11 @@ class Process:
         """The exporters that were started, and have not handed over."""
         return [each for each in self.holders if isinstance(each, AWSSatellaExporterThread)]
 
+    def let_start(self) -> None:
+        """Give greenlets their turn that are to start exporters in a forked child."""
+        for each in self.exporters():
+            each.let_start()
+
     def going_on(self) -> list[AWSSatellaExporterThread]:
         """The exporters that go on in a child that is forked now; one whose client is just being made is among them."""
         going_on = [each for each in self.exporters() if each.goes_on_in_forks]
@@ -107,6 +112,8 @@ def carry_on(parents: Iterable[Process], child: Process) -> None:
     """Let the exporters of the parent go on in the child. The fork waits for this."""
     noted: dict[int, Marks] = {}
     for parent in parents:
+        for exporter in parent.exporters():
+            exporter.end_copy()
         for exporter in parent.going_on():
             try:
                 _carry_on(exporter, child, noted)
@@ -127,5 +134,3 @@ def _carry_on(exporter: AWSSatellaExporterThread, child: Process, noted: dict[in
         noted[root] = marks(tree(arguments.root))
     exporter.carry_on(child.first_ledger(arguments, child.began), noted[root])
     child.holders.add(exporter)
-
-

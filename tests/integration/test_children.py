@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import scripts
-from support.endpoint import Endpoint, dimensions
+from support.endpoint import OK, Endpoint, Reply, Request, dimensions
 from support.sites import serve
 from support.waiting import wait_for
 
@@ -52,10 +52,14 @@ def child(act=lambda: None, code=0):
 """
 
 
-def run(script: str, endpoint: Endpoint, *arguments: str, **more: str) -> str:
-    """Run the program to its end. What it wrote to its standard error."""
+def run(script: str, endpoint: Endpoint, *arguments: str, first: str = '', **more: str) -> str:
+    """Run the program to its end. What it wrote to its standard error.
+
+    :param first: what it does before it imports anything
+    """
     # From 3.12 on Python warns in every program that forks while it has threads.
-    ended = scripts.run(PRELUDE + script, endpoint.url, *arguments, PYTHONWARNINGS='ignore::DeprecationWarning', **more)
+    more = {'PYTHONWARNINGS': 'ignore::DeprecationWarning', **more}
+    ended = scripts.run(first + PRELUDE + script, endpoint.url, *arguments, **more)
     assert ended.returncode == 0, ended.stderr
     assert not [noise for noise in ('Traceback', 'Exception ignored', 'Fatal') if noise in ended.stderr], ended.stderr
     return ended.stderr
@@ -245,6 +249,38 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """,
+    'a running loop': """
+import asyncio
+
+async def record_later():
+    await asyncio.sleep(0)
+    record('child', 1)
+
+def leave():
+    record('child', 1)
+    assert aws_satella.flush(20)
+    os._exit(0)  # otherwise its exit would go through the loop, which belongs to the parent
+
+async def main():
+    process = multiprocessing.Process(target=lambda: asyncio.run(record_later()))
+    process.start()
+    child(leave)
+    executed = await asyncio.create_subprocess_exec('true')
+    assert await executed.wait() == 0
+    await asyncio.to_thread(process.join)
+asyncio.run(main())
+child(lambda: record('child', 1))
+""",
+    'an executor of a running loop': """
+import asyncio
+from concurrent.futures import ProcessPoolExecutor
+
+async def main():
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(2) as pool:
+        await asyncio.gather(*(loop.run_in_executor(pool, record, 'child', 1) for _ in range(3)))
+asyncio.run(main())
+""",
     'generations': """
 def grandchild():
     record('child', 1)
@@ -327,7 +363,7 @@ child(act)
 
 STATES = {
     'idle': '',
-    'exporting': "threading.Thread(target=lambda: [aws_satella.flush(20) for _ in iter(int, 1)], daemon=True).start()",
+    'exporting': 'threading.Thread(target=lambda: [aws_satella.flush(20) for _ in iter(int, 1)], daemon=True).start()',
     'recording': "threading.Thread(target=lambda: [record('parent', 1) for _ in iter(int, 1)], daemon=True).start()",
     'logging': """
 import logging
@@ -489,6 +525,122 @@ def test_two_hundred_forks_in_the_life_of_two_exporters(endpoint: Endpoint) -> N
     assert sums == {'Shop': {'child': 200, 'parent': 150}, 'Own': {'child': 150, 'parent': 150}}
 
 
+GREENLETS = 'from gevent import monkey; monkey.patch_all()\n'
+
+WAYS_OF_GREENLETS = {
+    'at once': 'for _ in range(3): child(lambda: record("child", 1))',
+    'after a turn': 'for _ in range(3): child(lambda: record("child", 1) or time.sleep(0.01))',
+    'in a thread': """
+thread = threading.Thread(target=lambda: [child(lambda: record('child', 1)) for _ in range(3)])
+thread.start()
+thread.join()
+""",
+    'watched': """
+import gevent.os
+for _ in range(3):
+    pid = gevent.os.fork_and_watch()
+    if not pid:
+        record('child', 1)
+        sys.exit(0)
+    assert gevent.os.waitpid(pid, 0)[1] == 0
+""",
+    'processes': WAYS['processes'],
+    'generations': WAYS['generations'],
+}
+
+
+@pytest.mark.parametrize('way', WAYS_OF_GREENLETS)
+def test_all_that_children_of_greenlets_record_arrives(way: str, endpoint: Endpoint) -> None:
+    """Where threads are greenlets, the exporter of a child starts with the first turn of the loop, or with the end."""
+    pytest.importorskip('gevent')
+    said = run(
+        f"""
+multiprocessing.set_start_method('fork')
+aws_satella.start_if_not_started('Shop', **SHOP)
+assert aws_satella.flush(20)
+{WAYS_OF_GREENLETS[way]}
+""",
+        endpoint,
+        first=GREENLETS,
+    )
+    assert said == ''
+    assert counted(endpoint) == {'child': 3}
+
+
+@pytest.mark.parametrize('in_forks', [None, False])
+def test_the_copy_of_a_greenlet_exports_nothing(in_forks: bool | None, endpoint: Endpoint, tmp_path: Path) -> None:
+    """A fork copies greenlets, that of the exporter among them. The copy ends."""
+    pytest.importorskip('gevent')
+    said = run(
+        f"""
+from support.waiting import wait_for
+aws_satella.start_if_not_started('Shop', **{{**SHOP, 'interval': 0.05, 'in_forks': {in_forks}}})
+exporter = aws_satella.effects.process.exporter_of_process()
+assert aws_satella.flush(20)
+record('parent', 1)
+pid = os.fork()
+if not pid:
+    signal.alarm(60)
+    recorded = []
+    wait_for(lambda: record('child', 1) or recorded.append(1) or os.path.exists(sys.argv[1]))
+    print(len(recorded), file=sys.stderr)
+    sys.exit(0)
+cycles = exporter.stats.cycles
+wait_for(lambda: exporter.stats.cycles > cycles + 5)
+open(sys.argv[1], 'w').close()
+assert os.waitpid(pid, 0)[1] == 0
+record('parent', 1)
+""",
+        endpoint,
+        str(tmp_path / 'done'),
+        first=GREENLETS,
+        PYTHONPATH=str(Path(__file__).parents[1]),
+    )
+    by_child = {} if in_forks is False else {'child': int(said)}
+    assert counted(endpoint) == {'parent': 2, **by_child}
+
+
+def test_the_copy_of_a_greenlet_takes_no_reply(endpoint: Endpoint, tmp_path: Path) -> None:
+    """The request in flight at a fork, and its reply, are the business of the parent alone."""
+    pytest.importorskip('gevent')
+    arrived, forked = tmp_path / 'arrived', tmp_path / 'forked'
+
+    def wait_for_fork(request: Request) -> Reply:
+        if any(dimensions(datum).get('who') == 'parent' for datum in request.data) and not arrived.exists():
+            arrived.touch()
+            wait_for(forked.exists, 'the fork')
+        return OK
+
+    endpoint.behave = wait_for_fork
+    said = run(
+        """
+from support.waiting import wait_for
+record('parent', 1)
+aws_satella.start_if_not_started('Shop', call_on_metric_upload_fails=lambda error: print(repr(error)), **SHOP)
+wait_for(lambda: os.path.exists(sys.argv[1]))
+pid = os.fork()
+if not pid:
+    signal.alarm(60)
+    record('child', 1)
+    assert aws_satella.flush(20)
+    open(sys.argv[2], 'w').close()
+    wait_for(lambda: os.path.exists(sys.argv[3]))
+    sys.exit(0)
+assert aws_satella.flush(20)
+open(sys.argv[3], 'w').close()
+assert os.waitpid(pid, 0)[1] == 0
+""",
+        endpoint,
+        str(arrived),
+        str(forked),
+        str(tmp_path / 'flushed'),
+        first=GREENLETS,
+        PYTHONPATH=str(Path(__file__).parents[1]),
+    )
+    assert said == ''
+    assert counted(endpoint) == {'parent': 1, 'child': 1}
+
+
 def test_children_that_do_something_else(endpoint: Endpoint) -> None:
     """Children that execute another program at once, or leave at once, cost nothing but their fork."""
     run(
@@ -545,19 +697,23 @@ def test_gunicorn_with_preload(worker: str, endpoint: Endpoint, tmp_path: Path) 
 
 
 def test_users_of_warnings_as_errors(endpoint: Endpoint) -> None:
-    """A child that nobody started says nothing that could become an error."""
-    run(
+    """A child that nobody started says nothing that could become an error, in all of its life."""
+    said = run(
         """
-import warnings
 aws_satella.start_if_not_started('Shop', **SHOP)
 assert aws_satella.flush(20)
-warnings.simplefilter('error')
-warnings.filterwarnings('default', message='.*multi-threaded.*')  # of Python itself, for any program with threads
 child(lambda: record('child', 1))
+multiprocessing.set_start_method('fork')
+process = multiprocessing.Process(target=record, args=('child', 1))
+process.start()
+process.join()
+assert process.exitcode == 0
 """,
         endpoint,
+        PYTHONWARNINGS='error,ignore:Deprecated',  # without that, nobody can import satella
     )
-    assert counted(endpoint) == {'child': 1}
+    assert said == ''
+    assert counted(endpoint) == {'child': 2}
 
 
 @pytest.mark.parametrize('where', ['in the parent', 'in the child'])
