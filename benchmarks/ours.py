@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
+import resource
 import threading
 import time
 import tracemalloc
@@ -242,6 +244,34 @@ def garbage_collection() -> float:
     start = time.perf_counter()
     gc.collect()
     return time.perf_counter() - start
+
+
+# --- forks
+
+
+@order
+def start_exporter() -> None:
+    """Start an exporter whose children go on by themselves, and wait for its first export."""
+    exporter = workload.exporter(client_factory=_Swallower, temporality='delta', interval=3600)
+    exporter.start()
+    assert exporter.flush(20)
+
+
+@order
+def time_fork(forks: int) -> float:
+    """CPU seconds of one fork and of its child, which ends at once; the mean of so many."""
+    before = _cpu_with_children()
+    for _ in range(forks):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        assert not os.waitpid(pid, 0)[1]
+    return (_cpu_with_children() - before) / forks
+
+
+def _cpu_with_children() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 # --- the middleware

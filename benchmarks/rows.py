@@ -380,6 +380,31 @@ def middleware(bench: Bench) -> Iterator[Line]:
     yield Line(8, 'a request through the middleware', mine, 'an empty middleware', control, more, text, bound)
 
 
+# --- 9: forks
+
+
+def forks(bench: Bench) -> Iterator[Line]:
+    """A fork of a process that exports, whose child goes on by itself, beside one of a process that does not."""
+    for number in (1_000, 8_000):
+        yield _fork(bench, number)
+
+
+def _fork(bench: Bench, number: int) -> Line:
+    children = 2 if bench.tiny else 20
+    with bench.worker() as exporting, bench.worker() as silent:
+        for worker in (exporting, silent):
+            worker('grow', kind='counters', series=bench.series(number))
+        exporting('start_exporter')
+        mine, control = alternate(
+            bench.rounds(15),
+            lambda: exporting('time_fork', forks=children),
+            lambda: silent('time_fork', forks=children),
+        )
+    more = best(mine) - best(control)
+    what = f'a fork, and a child that ends at once, {number:,} labelled counters'
+    return Line(9, what, mine, 'without exporter', control, more, f'+{1e3 * more:.2f} ms')
+
+
 ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     1: collect,
     2: payloads,
@@ -389,6 +414,7 @@ ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     6: delta,
     7: imports,
     8: middleware,
+    9: forks,
 }
 
 
