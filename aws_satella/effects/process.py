@@ -6,6 +6,7 @@ fork without the hooks of Python, and a lock may be held by a thread that the ch
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterable
@@ -44,7 +45,13 @@ def _this_process() -> Process:
 
 def _after_fork() -> None:
     parents = list(_processes.values())
-    carry_on(parents, _this_process())
+    collects = gc.isenabled()
+    gc.disable()  # a collection would touch, and so copy, all that the child shares with its parent
+    try:
+        carry_on(parents, _this_process())
+    finally:
+        if collects:
+            gc.enable()
 
 
 # Where a server forks without calling this, the first of our functions that the child calls notes the counts.

@@ -47,6 +47,7 @@ def child(act=lambda: None, code=0):
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
         return
     signal.alarm(60)
+    assert gc.isenabled()
     act()
     sys.exit(code)
 """
@@ -169,10 +170,12 @@ child(act)
     assert by_child == {'callable', 'level', 'work', 'work.sum'}
 
 
-def test_an_export_by_hand_in_a_child_exports_everything(endpoint: Endpoint) -> None:
-    """The exporter that goes on there by itself makes it, and nothing is sent twice."""
+@pytest.mark.parametrize('parents', [1, 2])
+def test_an_export_by_hand_in_a_child_exports_everything(parents: int, endpoint: Endpoint) -> None:
+    """The exporter that goes on there by itself makes it, in a grandchild too, and nothing is sent twice."""
     run(
         """
+record('parent', 1)
 getMetric('callable', 'callable', value_getter=lambda: os.getpid())
 aws_satella.start_if_not_started('Shop', **SHOP)
 assert aws_satella.flush(20)
@@ -182,11 +185,11 @@ def act():
     stats = aws_satella.export_once('Shop', **SHOP)
     assert stats.sent >= 4, stats
 
-child(act)
-""",
+child(act if PARENTS == 1 else lambda: record('between', 1) or child(act))
+""".replace('PARENTS', str(parents)),
         endpoint,
     )
-    assert counted(endpoint) == {'child': 1}
+    assert counted(endpoint) == {'parent': 1, 'child': 1, **({'between': 1} if parents == 2 else {})}
     assert len({datum['Value'] for datum in endpoint.named('callable')}) == 2
 
 
