@@ -11,12 +11,11 @@ from typing import Any, Protocol
 from aws_satella.effects import signals
 from aws_satella.effects.destinations.cloudwatch import PutMetricData
 from aws_satella.effects.destinations.otlp import Otlp
-from aws_satella.pure import limits
-from aws_satella.pure.arguments import DEFAULTS, Arguments
+from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch, Envelope, Room
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
-from aws_satella.pure.forms import CLOUDWATCH, Form, form_of
+from aws_satella.pure.forms import CLOUDWATCH, Form, form_of, max_items
 
 
 class Destination(Protocol):
@@ -57,16 +56,14 @@ class Sender:
         """The form of what is sent."""
         return form_of(self.arguments.destination)
 
-    def _room(self, envelope: Envelope, max_items: int, *, fill: bool) -> Room:
+    def _room(self, envelope: Envelope, max_send_at_once: int, *, fill: bool) -> Room:
         """What the next request may hold.
 
-        :param max_items: the argument ``max_send_at_once``. A bound that was given is always kept.
+        :param max_send_at_once: the argument of this name
         :param fill: whether a request takes as much as CloudWatch allows, should the bound be the default
         """
-        fill = fill or self.arguments.destination != CLOUDWATCH  # of OTLP, the requests cost nothing by themselves
-        if fill and max_items == DEFAULTS['max_send_at_once']:
-            max_items = limits.MAX_DATA_PER_REQUEST
-        return self._current_destination().room(max_items, envelope, by_user=self.send_metrics is not None)
+        most = max_items(self.arguments.destination, max_send_at_once, is_short_of_time=fill)
+        return self._current_destination().room(most, envelope, by_user=self.send_metrics is not None)
 
     def _post(self, request: Batch, replies: list[object]) -> None:
         """Make the call, and note its reply in the same step, so that no exception comes in between."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from satella.instrumentation.metrics import MetricData
 
+from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats import otlp, putmetricdata
 
@@ -51,3 +52,18 @@ class Form(Protocol):
 def form_of(destination: str) -> Form:
     """The form that a destination takes."""
     return putmetricdata if destination == CLOUDWATCH else otlp
+
+
+def max_items(destination: str, max_send_at_once: int, *, is_short_of_time: bool = False) -> int:
+    """The most items of one request.
+
+    A bound that was given is kept. With the default one, a request takes as much as its destination allows when time is
+    short, and always over OTLP, where requests cost nothing by themselves.
+
+    :param max_send_at_once: the argument of this name
+    :param is_short_of_time: whether fewer requests are wanted
+    """
+    is_given = max_send_at_once != limits.DEFAULT_DATA_PER_REQUEST
+    if is_given or (destination == CLOUDWATCH and not is_short_of_time):
+        return max_send_at_once
+    return limits.MAX_DATA_PER_REQUEST if destination == CLOUDWATCH else limits.MAX_OTLP_POINTS_PER_REQUEST
