@@ -13,16 +13,18 @@ from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
     from aws_satella.effects.preview import preview
-    from aws_satella.pure.bill import Preview, Prices
+    from aws_satella.pure.bill import Comparison, Preview, Prices, Volume
 
 __all__ = [
     'AWSSatellaExporterThread',
     'ArgumentError',
     'ArgumentTypeError',
+    'Comparison',
     'ExportStats',
     'InitializationError',
     'Preview',
     'Prices',
+    'Volume',
     'export_once',
     'flush',
     'preview',
@@ -36,7 +38,7 @@ def __getattr__(name: str) -> object:
         from aws_satella.effects.preview import preview
 
         return preview
-    if name in ('Preview', 'Prices'):
+    if name in ('Comparison', 'Preview', 'Prices', 'Volume'):
         from aws_satella.pure import bill
 
         return getattr(bill, name)

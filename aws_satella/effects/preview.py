@@ -7,10 +7,11 @@ import os
 import time
 from typing import Any
 
+from aws_satella.effects.resource import RECORDING_BEGAN, resource_of
 from aws_satella.effects.snapshot import tree
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import SIGNATURE, bind
-from aws_satella.pure.bill import Preview, Prices, preview_of
+from aws_satella.pure.bill import Preview, Prices, compared
 from aws_satella.pure.reading import read
 from aws_satella.pure.signatures import document
 
@@ -24,6 +25,8 @@ def preview(
     **exporter_arguments: Any,
 ) -> Preview:
     """Tell what a cycle of this process would send, what it would discard and why, and the bill of a month.
+
+    It ends in a comparison of two bills: the same in the classic form, and over OTLP.
 
     Nothing is sent, and no exporter is affected: with ``temporality='delta'`` it is as if none had run before.
 
@@ -40,7 +43,7 @@ def preview(
     checks.whole_number(1)('processes', processes)
     arguments = bind(namespace, root=root, **exporter_arguments)
     metric = tree(root)
-    return preview_of(
+    return compared(
         arguments.plan,
         read(metric) if metric is not None else (),
         pid=os.getpid(),
@@ -48,6 +51,8 @@ def preview(
         interval=float(arguments.interval),
         processes=processes,
         prices=prices,
+        since=RECORDING_BEGAN,
+        resource=resource_of(arguments.plan),
     )
 
 

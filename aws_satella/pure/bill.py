@@ -1,110 +1,51 @@
 """What a plan would cost: series, requests and bytes of one cycle, and the bill of a month.
 
-What may live here: prices, and arithmetic on them. What may not: the account's other metrics, its free tier, its
-discounts.
+What may live here: what is billed. What may not: the account's other metrics, its free tier, its discounts.
 
-CloudWatch bills every distinct combination of name and dimensions as a metric, and every request.
-Source: https://aws.amazon.com/cloudwatch/pricing/ (custom metrics, and API requests, us-east-1)
+In the classic form CloudWatch bills every distinct combination of name and dimensions as a metric, and every request.
+Over OTLP it bills the size of data points: name, labels, attributes of the resource, time and value. Whether a name and
+a resource, which the points of a request share, count once or with each point is not said, so both are reckoned. With
+each point, its size is that of a request in which it is alone.
+
+Sources: https://aws.amazon.com/cloudwatch/pricing/ and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/metrics-otel-pricing.html
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from math import inf
-from typing import Any, Final
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from aws_satella.pure.chunks import chunk
-from aws_satella.pure.formats import putmetricdata
-from aws_satella.pure.formats.putmetricdata import Item
-from aws_satella.pure.plan import Plan
+from aws_satella.pure.comparison import Comparison, Rates, cheaper_from
+from aws_satella.pure.forms import CLOUDWATCH, OTLP, max_items
+from aws_satella.pure.plan import NO_RESOURCE, Encoding, Plan
 from aws_satella.pure.points import Discarded, Reason
+from aws_satella.pure.preview import Preview, Volume
+from aws_satella.pure.prices import BYTES_A_GIGABYTE, HOURS_A_MONTH, Prices, cycles_a_month, exact
 from aws_satella.pure.reading import Readings
 
-HOURS_A_MONTH: Final = 730
-"""Hours of a month, as AWS counts them."""
+__all__ = ['HOURS_A_MONTH', 'Comparison', 'Preview', 'Prices', 'Volume', 'compared', 'preview_of']
 
 MAX_NAMES: Final = 10
 """How many names are listed."""
 
 
-@dataclass(frozen=True)
-class Prices:
-    """What CloudWatch charges, in US dollars."""
+class _Cycle(NamedTuple):
+    """What one process sends in one cycle."""
 
-    metric_tiers: tuple[tuple[float, float], ...] = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (inf, 0.02))
-    """Up to so many metrics, each costs so much a month."""
-    thousand_requests: float = 0.01
-    as_of: date = date(2026, 11, 23)
-    source: str = 'https://aws.amazon.com/cloudwatch/pricing/'
-
-    def metrics(self, number: float) -> float:
-        """The price of so many metrics for a month."""
-        cost, below = 0.0, 0.0
-        for upper, price in self.metric_tiers:
-            cost += max(0.0, min(number, upper) - below) * price
-            below = upper
-        return cost
-
-    def requests(self, number: float) -> float:
-        """The price of so many requests."""
-        return number / 1_000 * self.thousand_requests
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What one cycle would send, and what a month of it would cost. ``str()`` makes a table of it."""
-
-    series: int
-    """Distinct combinations of name and dimensions that one process sends."""
-    data: int
-    """Metric data in one cycle of one process: more than series where some are equal, or too large for one datum."""
-    requests: int
-    """Requests in one cycle of one process."""
-    bytes: int
-    """Bytes of their bodies, before compression."""
+    bodies: Sequence[int]
+    """The bytes of each request."""
+    names: Sequence[str]
+    """The name of each item."""
+    identities: Sequence[Hashable]
+    """What tells the series of each item apart."""
+    alone: Sequence[int]
+    """The bytes of a request in which an item is alone, for each item."""
     discards: Mapping[Reason, int]
-    """Data that would be thrown away, and why."""
-    billed_metrics: int
-    """Series of all processes: the same ones, unless each process has a pid dimension of its own."""
-    requests_a_month: int
-    """Requests of all processes."""
-    metric_cost: float
-    """US dollars a month for the metrics."""
-    request_cost: float
-    """US dollars a month for the requests."""
-    top: tuple[tuple[str, int], ...]
-    """The names with the most billed metrics, most first."""
-    prices: Prices = field(repr=False, default_factory=Prices)
-
-    @property
-    def cost(self) -> float:
-        """US dollars a month."""
-        return self.metric_cost + self.request_cost
-
-    def __str__(self) -> str:
-        return '\n'.join(_lines(self))
-
-
-class _Survey:
-    """Looks at the items of a cycle as they go by."""
-
-    def __init__(self) -> None:
-        self.data = 0
-        self.identities: set[tuple[str, frozenset[tuple[str, str]]]] = set()
-        self.discards: Counter[Reason] = Counter()
-
-    def items(self, items: Iterable[Item | Discarded]) -> Iterator[Item]:
-        """The items; discards are counted, and left out."""
-        for item in items:
-            if isinstance(item, Discarded):
-                self.discards[item.reason] += 1
-                continue
-            self.data += 1
-            self.identities.add(putmetricdata.identity(item))
-            yield item
 
 
 def preview_of(
@@ -116,6 +57,8 @@ def preview_of(
     interval: float,
     processes: int = 1,
     prices: Prices | None = None,
+    since: float = 0.0,
+    resource: Mapping[str, str] = NO_RESOURCE,
 ) -> Preview:
     """What a plan would make of these readings, and its bill.
 
@@ -126,61 +69,128 @@ def preview_of(
     :param interval: seconds between two cycles
     :param processes: how many processes export the same
     :param prices: what CloudWatch charges
+    :param since: when what grows began to grow, in UNIX seconds; for OTLP
+    :param resource: what the data of a process belong to; for OTLP
     """
-    prices, survey = prices or Prices(), _Survey()
-    sizes = _body_sizes(plan, survey.items(plan.encoding(now, pid).items(plan.rebase(readings, {}))))
-    requests = len(sizes)
-    times = processes if plan.add_pid else 1
-    names = Counter(name for name, _ in survey.identities)
-    requests_a_month = round(requests * processes * HOURS_A_MONTH * 3600 / interval)
-    billed = len(survey.identities) * times
-    return Preview(
-        series=len(survey.identities),
-        data=survey.data,
+    prices = prices or Prices()
+    cycle = _cycle(plan, readings, plan.encoding(now, pid, since=since, resource=resource))
+    requests = len(cycle.bodies)
+    sent = Preview(
+        series=len(set(cycle.identities)),
+        data=len(cycle.names),
         requests=requests,
-        bytes=sum(sizes),
-        discards=dict(survey.discards),
-        billed_metrics=billed,
-        requests_a_month=requests_a_month,
-        metric_cost=prices.metrics(billed),
-        request_cost=prices.requests(requests_a_month),
-        top=tuple((name, count * times) for name, count in sorted(names.items(), key=_most_first)[:MAX_NAMES]),
+        bytes=sum(cycle.bodies),
+        discards=cycle.discards,
+        billed_metrics=0,
+        requests_a_month=round(requests * processes * HOURS_A_MONTH * 3600 / interval),
+        metric_cost=0.0,
+        request_cost=0.0,
+        top=(),
         prices=prices,
+        is_otlp=plan.destination != CLOUDWATCH,
+        requests_a_second=requests * processes / interval,
+    )
+    if sent.is_otlp:
+        return _by_volume(sent, cycle, processes * cycles_a_month(interval))
+    return _by_metrics(sent, cycle, processes if plan.add_pid else 1)
+
+
+def compared(plan: Plan, readings: Readings, *, interval: float, processes: int = 1, **others: Any) -> Preview:
+    """The same, with the bills of the classic form and of OTLP side by side.
+
+    The arguments are those of :func:`preview_of`. Readings are iterated once: to read a tree may run user code.
+    """
+    reckon = partial(preview_of, readings=list(readings), interval=interval, processes=processes, **others)
+    preview = reckon(plan=plan)
+    other = reckon(plan=replace(plan, destination=CLOUDWATCH if preview.is_otlp else OTLP))
+    classic, otlp = (other, preview) if preview.is_otlp else (preview, other)
+    classic_rates = _classic_rates(classic, interval, by_process=bool(plan.add_pid))
+    otlp_rates = _otlp_rates(otlp, interval)
+    return replace(
+        preview,
+        comparison=Comparison(
+            processes=processes,
+            classic=classic.cost,
+            otlp=otlp.cost,
+            classic_discards=sum(classic.discards.values()),
+            otlp_discards=sum(otlp.discards.values()),
+            classic_from=cheaper_from(classic_rates, otlp_rates),
+            otlp_from=cheaper_from(otlp_rates, classic_rates),
+        ),
     )
 
 
-def _body_sizes(plan: Plan, items: Iterable[Item]) -> list[int]:
-    """The bytes of each request."""
-    room = putmetricdata.item_bytes(plan.classic_envelope, plan.max_send_at_once)
-    chunks = chunk(items, plan.max_send_at_once, room, len)
-    return [len(putmetricdata.body(plan.classic_envelope, each)) for each in chunks]
+def _cycle(plan: Plan, readings: Readings, encoding: Encoding) -> _Cycle:
+    form, envelope = plan.form, encoding.envelope
+    made = list(encoding.items(plan.rebase(readings, {})))
+    discards = Counter(item.reason for item in made if isinstance(item, Discarded))
+    items = encoding.together([item for item in made if not isinstance(item, Discarded)])
+    metrics = list(map(form.metric, items))
+    names = {metric: form.metric_data(item).name for metric, item in dict(zip(metrics, items, strict=True)).items()}
+    most = max_items(plan.destination, plan.max_send_at_once)
+    return _Cycle(
+        [len(form.body(envelope, each)) for each in chunk(items, most, form.item_bytes(envelope, most), len)],
+        [names[metric] for metric in metrics],
+        list(map(form.identity, items)),
+        [len(form.body(envelope, [item])) for item in items],
+        dict(discards),
+    )
 
 
-def _most_first(item: tuple[str, int]) -> Any:
-    name, count = item
-    return -count, name
+def _by_metrics(sent: Preview, cycle: _Cycle, times: int) -> Preview:
+    """The bill of the classic form.
+
+    :param times: how many processes have series of their own
+    """
+    names = Counter(dict(zip(cycle.identities, cycle.names, strict=True)).values())
+    billed = sent.series * times
+    return replace(
+        sent,
+        billed_metrics=billed,
+        metric_cost=sent.prices.metrics(billed),
+        request_cost=sent.prices.requests(sent.requests_a_month),
+        top=_top({name: number * times for name, number in names.items()}),
+    )
 
 
-def _lines(preview: Preview) -> Iterator[str]:
-    yield 'One cycle of one process'
-    yield _row('series', preview.series)
-    yield _row('metric data', preview.data)
-    yield _row('requests', preview.requests)
-    yield _row('bytes', preview.bytes)
-    for reason, number in preview.discards.items():
-        yield _row('discarded', number, f'({reason.value})')
-    yield ''
-    yield 'A month of all processes'
-    yield _row('billed metrics', preview.billed_metrics, f'{preview.metric_cost:>12,.2f} USD')
-    yield _row('requests', preview.requests_a_month, f'{preview.request_cost:>12,.2f} USD')
-    yield f'{"together":<16}{"":>14}  {preview.cost:>12,.2f} USD'
-    yield f'(prices of {preview.prices.as_of}, {preview.prices.source})'
-    if preview.top:
-        yield ''
-        yield 'Most billed metrics'
-        width = max(len(name) for name, _ in preview.top)
-        yield from (f'  {name:<{width}}  {number:>10,}' for name, number in preview.top)
+def _by_volume(sent: Preview, cycle: _Cycle, times: Any) -> Preview:
+    """The bill of OTLP.
+
+    :param times: how many cycles a month has, of all processes together
+    """
+
+    def volume(size: int) -> Volume:
+        gigabytes = float(size * times / BYTES_A_GIGABYTE)
+        return Volume(size, gigabytes, sent.prices.gigabytes(gigabytes))
+
+    sizes: Counter[str] = Counter()
+    for name, size in zip(cycle.names, cycle.alone, strict=True):
+        sizes[name] += size
+    return replace(
+        sent,
+        volume_per_request=volume(sent.bytes),
+        volume_per_point=volume(sum(cycle.alone)),
+        top=_top(sizes),
+    )
 
 
-def _row(label: str, number: int, note: str = '') -> str:
-    return f'{label:<16}{number:>14,}  {note}'.rstrip()
+def _top(numbers: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """The names with the greatest numbers, the greatest first."""
+    return tuple(sorted(numbers.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMES])
+
+
+def _classic_rates(preview: Preview, interval: float, *, by_process: bool) -> Rates:
+    """The bill as a function of processes.
+
+    :param by_process: whether each process has series of its own
+    """
+    requests = preview.requests * cycles_a_month(interval) / 1000 * exact(preview.prices.thousand_requests)
+    series = preview.series
+    return Rates(preview.prices, *((0, series) if by_process else (series, 0)), requests)
+
+
+def _otlp_rates(preview: Preview, interval: float) -> Rates:
+    """The bill as a function of processes, by the dearer way to count."""
+    size = max(preview.volume_per_request.bytes, preview.volume_per_point.bytes)
+    volume = size * cycles_a_month(interval) / BYTES_A_GIGABYTE * exact(preview.prices.gigabyte)
+    return Rates(preview.prices, 0, 0, volume)

@@ -67,6 +67,9 @@ MAX_OTLP_POINTS_PER_REQUEST: Final = 1_000
 MAX_OTLP_REQUEST_BYTES: Final = 1_000_000
 """Bytes of one request's body before compression (OTLP: "1 MB"; read as the smaller megabyte)."""
 
+MAX_OTLP_REQUESTS_PER_SECOND: Final = 500
+"""Requests of an account in a region; more are refused with 429 (OTLP)."""
+
 MAX_OTLP_LABELS: Final = 150
 """Labels of one data point: its own, those of its resource and those of its scope (OTLP)."""
 

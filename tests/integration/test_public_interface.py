@@ -16,7 +16,7 @@ import aws_satella
 from aws_satella import ArgumentTypeError, AWSSatellaExporterThread, InitializationError, preview
 
 
-@pytest.mark.parametrize('name', ['preview', 'Preview', 'Prices'])
+@pytest.mark.parametrize('name', ['preview', 'Comparison', 'Preview', 'Prices', 'Volume'])
 def test_what_is_imported_late_is_shown_all_the_same(name: str) -> None:
     """`dir()` and `help()` know the names that are imported at their first use."""
     assert name in dir(aws_satella)

@@ -1,4 +1,7 @@
-"""The bill: the arithmetic of prices and of what is billed, against the naive way to reckon it."""
+"""The bill: the arithmetic of prices and of what is billed, against the naive way to reckon it.
+
+What OTLP is billed by is written by the official classes.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,24 @@ import math
 from collections import Counter
 from datetime import date, datetime, timezone
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from property import otlp as receiver
+from property.trees import build, frozen, trees
 from satella.instrumentation.metrics import MetricData
 
+from aws_satella.pure import read
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.bill import HOURS_A_MONTH, Prices, preview_of
 from aws_satella.pure.chunks import chunk
-from aws_satella.pure.formats import putmetricdata
+from aws_satella.pure.formats import otlp, putmetricdata
 from aws_satella.pure.plan import Plan
-from aws_satella.pure.points import DataPoint, Discarded, Distribution, Reason
+from aws_satella.pure.points import CounterReading, DataPoint, Discarded, Distribution, Reason
+from aws_satella.pure.preview import NO_VOLUME
 
 # --- prices
 
@@ -69,6 +78,22 @@ def test_the_published_prices(number: int, cost: float) -> None:
 def test_requests_cost_by_the_thousand(number: int) -> None:
     """0.01 USD per 1,000."""
     assert math.isclose(Prices().requests(number), number * 0.00001)
+
+
+@given(st.integers(0, 10**9), st.floats(0, 10))
+def test_data_over_otlp_cost_by_the_gigabyte(number: int, price: float) -> None:
+    """0.50 USD each, unless another price is given."""
+    assert Prices().gigabytes(number) == number / 2
+    assert Prices(gigabyte=price).gigabytes(number) == number * price
+
+
+def test_prices_have_a_date_and_a_source() -> None:
+    """That of a gigabyte has its own, since it is not from AWS itself."""
+    prices = Prices()
+    assert prices.as_of >= date(2026, 11, 23)
+    assert prices.gigabyte_as_of >= date(2026, 9, 1)
+    assert 'third party' in prices.gigabyte_source
+    assert all('aws.amazon.com' in source for source in (prices.source, prices.gigabyte_source))
 
 
 # --- what is billed
@@ -135,6 +160,8 @@ def test_a_preview_is_what_the_plan_makes_counted(
     assert preview.metric_cost == Prices().metrics(len(billed))
     assert preview.request_cost == Prices().requests(preview.requests_a_month)
     assert preview.cost == preview.metric_cost + preview.request_cost
+    assert (preview.is_otlp, preview.volume_per_request, preview.volume_per_point) == (False, NO_VOLUME, NO_VOLUME)
+    assert preview.requests_a_second == pytest.approx(len(requests) * processes / interval)
     assert dict(preview.top) == Counter(series[0] for series in billed)
     assert list(preview.top) == sorted(preview.top, key=lambda item: (-item[1], item[0]))
 
@@ -190,3 +217,132 @@ def test_the_whole_table() -> None:
         Most billed metrics
           requests           2
           orders             1""")
+
+
+# --- over OTLP
+
+RESOURCE = {'service.name': 'shop', 'service.instance.id': 'a', 'process.pid': '7', 'telemetry.sdk.version': '3.1.0'}
+SINCE = NOW - 60
+otlp_plans = st.builds(
+    Arguments,
+    st.just('Shop'),
+    destination=st.sampled_from(['otlp', 'http://localhost:4318/v1/metrics']),
+    temporality=st.sampled_from(['cumulative', 'delta']),
+    max_send_at_once=st.sampled_from([1, 2, 20]),
+    units=st.sampled_from([None, {'*': 'Kilobytes/Second'}]),
+    exclude=st.sampled_from([(), ('web.*',)]),
+).map(lambda checked: checked.plan)
+
+
+def bodies_of(plan: Plan, readings: list[Any]) -> list[bytes]:
+    """The body of each request that the plan makes: of up to 1,000 points, unless another number was given."""
+    encoding = plan.encoding(NOW, 7, since=SINCE, resource=RESOURCE)
+    made = encoding.items(plan.rebase(readings, {}))
+    items = encoding.together([item for item in made if not isinstance(item, Discarded)])
+    most = 1_000 if plan.max_send_at_once == 20 else plan.max_send_at_once
+    envelope: Any = encoding.envelope
+    return [otlp.body(envelope, items[start : start + most]) for start in range(0, len(items), most)]
+
+
+def alone(body: bytes) -> list[tuple[str, int]]:
+    """The name of each point of a request, and the bytes of a request that has this point only."""
+    request: Any = receiver.parse(body)
+    found = []
+    for metric in request.resource_metrics[0].scope_metrics[0].metrics:
+        for point in getattr(metric, metric.WhichOneof('data')).data_points:
+            one: Any = ExportMetricsServiceRequest()
+            one.CopyFrom(request)
+            del one.resource_metrics[0].scope_metrics[0].metrics[:]
+            copied = one.resource_metrics[0].scope_metrics[0].metrics.add()
+            copied.CopyFrom(metric)
+            data = getattr(copied, metric.WhichOneof('data'))
+            del data.data_points[:]
+            data.data_points.add().CopyFrom(point)
+            found.append((metric.name, one.ByteSize()))
+    return found
+
+
+@given(trees(), otlp_plans, st.integers(1, 9), st.floats(0.5, 86_400), st.sampled_from([0.0, 0.5, 2.0]))
+def test_over_otlp_bytes_are_billed(tree: Any, plan: Plan, processes: int, interval: float, price: float) -> None:
+    """Points, requests and bytes are those of the plan. The bytes of a month are billed, in two ways to count: those of
+    the requests, and those of requests with one point each. The dearer one is the cost."""
+    with frozen():
+        readings = list(read(build(tree)))
+    bodies = bodies_of(plan, readings)
+    counted = [each for body in bodies for each in alone(body)]
+    sums: Counter[str] = Counter()
+    for name, size in counted:
+        sums[name] += size
+    times = processes * 730 * 3_600 / interval
+
+    preview = preview_of(
+        plan,
+        readings,
+        pid=7,
+        now=NOW,
+        interval=interval,
+        processes=processes,
+        prices=Prices(gigabyte=price),
+        since=SINCE,
+        resource=RESOURCE,
+    )
+
+    assert (preview.is_otlp, preview.series, preview.data) == (True, len(counted), len(counted))
+    assert (preview.requests, preview.bytes) == (len(bodies), sum(map(len, bodies)))
+    assert preview.requests_a_month == round(len(bodies) * times)
+    assert preview.requests_a_second == pytest.approx(len(bodies) * processes / interval)
+    shared, each = preview.volume_per_request, preview.volume_per_point
+    assert (shared.bytes, each.bytes) == (preview.bytes, sum(sums.values()))
+    for volume in (shared, each):
+        assert volume.gigabytes == pytest.approx(volume.bytes * times / 1e9)
+        assert volume.cost == pytest.approx(volume.gigabytes * price)
+    assert preview.cost == max(shared.cost, each.cost)
+    assert (preview.billed_metrics, preview.metric_cost, preview.request_cost) == (0, 0, 0)
+    assert list(preview.top) == sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:10]
+
+
+def test_a_request_of_otlp_holds_a_megabyte() -> None:
+    """Where the points are large, there are fewer than 1,000 in a request."""
+    points = [DataPoint('m', 1, {'l': 'v' * 1_000, 'n': str(number)}) for number in range(3_000)]
+    plan = Arguments('Shop', destination='otlp').plan
+    preview = preview_of(plan, points, pid=7, now=NOW, interval=60, resource=RESOURCE)
+    assert preview.bytes > 3_000_000
+    assert preview.requests == 4
+
+
+def test_series_that_become_equal_are_one_point_over_otlp() -> None:
+    """They are added up before they are sent, and are billed once."""
+    points = [CounterReading('orders', 1, {'code': code}, object()) for code in (200, '200')]
+    preview = preview_of(Arguments('Shop', destination='otlp').plan, points, pid=7, now=NOW, interval=60)
+    assert (preview.series, preview.data) == (1, 1)
+
+
+def test_the_whole_table_of_otlp() -> None:
+    """What is printed, as its reader sees it: with the quota beside the requests, and both ways to count."""
+    points: list[DataPoint | Discarded] = [
+        DataPoint('orders', 1, {}),
+        *(DataPoint('requests', 1, {'url': f'/{number}'}) for number in range(1_500)),
+        DataPoint('requests', math.nan, {'url': '/bad'}),
+    ]
+    prices = Prices(gigabyte=0.25, gigabyte_as_of=date(2026, 10, 2), gigabyte_source='a price list')
+    plan = Arguments('Shop', destination='otlp').plan
+    preview = preview_of(plan, points, pid=7, now=NOW, interval=60, processes=40_000, prices=prices)
+    one, other = preview.volume_per_request, preview.volume_per_point
+    assert str(preview) == dedent(f"""\
+        One cycle of one process
+        series                   1,501
+        data points              1,501
+        requests                     2
+        bytes           {preview.bytes:>14,}
+        discarded                    1  (the value is NaN or infinite)
+
+        A month of all processes
+        requests         3,504,000,000
+        a second             1,333.333  (quota of the account: 500)
+        GB, low count   {one.gigabytes:>14,.3f}  {one.cost:>12,.2f} USD  (the resource once a request)
+        GB, high count  {other.gigabytes:>14,.3f}  {other.cost:>12,.2f} USD  (the resource once a point)
+        (0.25 USD a GB, price of 2026-10-02, a price list)
+
+        Most bytes
+          requests  {other.bytes - preview.top[1][1]:>10,}
+          orders    {preview.top[1][1]:>10,}""")

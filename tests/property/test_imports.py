@@ -30,6 +30,7 @@ ALLOWED = {
     'email.utils': {'parsedate_to_datetime'},
     'enum': None,
     'fnmatch': {'fnmatchcase'},
+    'fractions': {'Fraction'},
     'functools': {'partial'},
     'inspect': {'Parameter', 'Signature', 'isfunction', 'signature'},
     'itertools': None,

@@ -79,6 +79,7 @@ def test_no_limit_is_looser_than_aws_has_it() -> None:
     assert limits.MAX_AHEAD_SECONDS == 7_200
     assert limits.MAX_OTLP_POINTS_PER_REQUEST == 1_000
     assert limits.MAX_OTLP_REQUEST_BYTES <= 1_000_000
+    assert limits.MAX_OTLP_REQUESTS_PER_SECOND == 500
     assert (limits.MAX_OTLP_LABELS, limits.MAX_OTLP_LABEL_VALUE_LENGTH) == (150, 1_024)
     assert limits.MAX_OTLP_LABEL_BYTES <= 40_000
     assert (limits.MAX_OTLP_AGE_SECONDS, limits.MAX_OTLP_AHEAD_SECONDS) == (14 * 86_400, 600)

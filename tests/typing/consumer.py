@@ -16,10 +16,12 @@ from aws_satella import (
     ArgumentError,
     ArgumentTypeError,
     AWSSatellaExporterThread,
+    Comparison,
     ExportStats,
     InitializationError,
     Preview,
     Prices,
+    Volume,
     export_once,
     flush,
     preview,
@@ -116,7 +118,15 @@ def bill() -> float:
     assert_type(result.discards, Mapping[Reason, int])
     assert_type(result.top, tuple[tuple[str, int], ...])
     assert_type(result.billed_metrics, int)
+    assert_type(result.volume_per_point, Volume)
+    assert_type(result.comparison, Comparison | None)
     return result.cost
+
+
+def with_one_more(processes: int) -> bool:
+    """See whether OTLP would still cost less."""
+    comparison = preview(destination='otlp', processes=processes + 1, prices=Prices(gigabyte=0.6)).comparison
+    return comparison is not None and comparison.otlp < comparison.classic
 
 
 def note(discarded: Discarded) -> None:
