@@ -87,7 +87,7 @@ def mistakes() -> None:
     start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
     start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
     export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client
-    AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 10)  # type: ignore[call-arg]  # by name only
+    AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 'otlp')  # type: ignore[call-arg]  # by name only
 
 
 def own_thread() -> ExportStats:
