@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,6 +20,7 @@ import pytest
 from support.endpoint import Endpoint, error
 from support.moto import Moto
 from support.scripts import environment
+from support.scripts import run as run_script
 from support.waiting import wait_for
 
 from aws_satella.effects import process
@@ -219,6 +221,70 @@ def test_a_program_with_its_own_client_hears_of_discards(moto: Moto) -> None:
     assert result.returncode == 0
     assert 'probe.up is not sent: the value of a dimension is longer than CloudWatch takes' in result.stderr
     assert arrived(moto)['probe.up', 'url=http://127.0.0.1:1/'] == [0]
+
+
+# --- a receiver of OTLP
+
+
+@contextmanager
+def receiver(tmp_path: Path) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """The example, as it runs: where metrics are sent to, and the lines that it has printed so far."""
+    printed = tmp_path / 'printed'
+    environ = {**os.environ, 'PYTHONUNBUFFERED': '1'}
+    with printed.open('w') as output:
+        process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / 'otlp_receiver.py'), '0'], env=environ, stdout=output, stderr=output
+        )
+    try:
+        wait_for(lambda: 'Listening at ' in printed.read_text(), 'the receiver', timeout=60)
+        url = printed.read_text().split()[2]
+        yield url, lambda: printed.read_text().splitlines()[1:]
+    finally:
+        process.kill()
+        process.wait()
+
+
+RECORD = """
+    from satella.instrumentation.metrics import getMetric
+    import aws_satella
+    getMetric('shop.orders', 'counter').runtime(3, country='pl')
+    getMetric('shop.checkout', 'histogram').runtime(0.4, country='pl')
+    getMetric('shop.sizes', 'summary').runtime(7)
+    getMetric('shop.queue', 'int').runtime(7)
+    aws_satella.export_once('Shop', {'stage': 'test'}, temporality='delta', destination='otlp', exclude=('*.total',))
+"""
+
+
+@pytest.mark.parametrize('compressed', [False, True], ids=['plain', 'compressed'])
+def test_the_receiver_prints_each_point(tmp_path: Path, compressed: bool) -> None:
+    """One variable redirects a program from CloudWatch to the receiver, which needs no region and no credentials. It
+    prints a line for the process and one for each point, as the documentation shows."""
+    with receiver(tmp_path) as (url, printed):
+        size = '1' if compressed else '10000'
+        program = run_script(
+            RECORD,
+            'http://127.0.0.1:1/',
+            OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=url,
+            AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES=size,
+            AWS_DEFAULT_REGION='',
+            AWS_ACCESS_KEY_ID='',
+        )
+        assert (program.returncode, program.stderr) == (0, '')
+        process, *points = printed()
+    assert process.startswith('-- service.name=Shop, host.name=')
+    assert 'stage=test' in process
+    shown = [line.split(' ', 1)[1] for line in points]
+    assert shown == [
+        'shop.orders{country=pl} 3 (delta sum)',
+        'shop.orders.sum{} 3 (delta sum)',
+        'shop.checkout{country=pl} count 1, sum 0.4 (delta histogram)',
+        'shop.sizes{} count 1, sum 7 (delta exponential_histogram)',
+        'shop.queue{} 7 (gauge)',
+    ]
+    page = (EXAMPLES.parent / 'docs' / 'otlp.md').read_text()
+    documented = re.findall(r'^\d\d:\d\d:\d\d (.*)$', page, re.MULTILINE)
+    assert documented
+    assert set(documented) <= set(shown)
 
 
 @pytest.mark.parametrize('example', sorted(path.name for path in EXAMPLES.glob('*.py')))
