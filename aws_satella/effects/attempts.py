@@ -21,8 +21,9 @@ from aws_satella.effects.patience import HANGS, Patience, Watch, say_if_it_hangs
 from aws_satella.effects.sender import Sender
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch, Item
+from aws_satella.pure.flight import Answer
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
-from aws_satella.pure.ledger import Answer, Ledger
+from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.points import Discarded, Reason
@@ -73,7 +74,7 @@ class Attempts(Sender):
         if earlier is not None and not self._await(earlier) and self.patience.dispatch is earlier:
             return  # its reply may still come
         self._settle()
-        self._apply(self.ledger.aged(time.time()))
+        self._apply(self.ledger.aged(time.time(), self.form.MAX_AHEAD_SECONDS))
         if self.outbox.buffered and self._made_client.is_of_parent and not self._make_own_client():
             return
         if self._made_client.lacks_credentials:
@@ -211,7 +212,8 @@ class Attempts(Sender):
     def _settle(self) -> None:
         """Count a reply that is not counted yet. A request in another thread is left alone, since it may still come."""
         if self.patience.dispatch is None:
-            buffered, answer = self.outbox.buffered, self.ledger.answer
+            flight, buffered = self.ledger.in_flight, self.outbox.buffered
+            answer = None if flight is None else flight.answer
             self._apply(self.ledger.settled(time.time()))
             if self.outbox.buffered < buffered and answer is not None:
                 self.complaints.forget(HANGS)

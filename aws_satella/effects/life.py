@@ -147,10 +147,6 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         exits.at_exit_of_child(self, self._exit)
         greenlets.start(self._begin)
 
-    def let_start(self) -> bool:
-        """Whether the thread was started. In a forked child, a greenlet may have to do so first."""
-        return self._child is None or greenlets.let_start(self)
-
     def end_copy(self) -> None:
         """Let the copy end that a fork has made of the thread, where that is a greenlet."""
         if self._body is not None:
@@ -284,7 +280,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         # Registered by the parent of a forked process, or called already, by multiprocessing or by the interpreter.
         if self._identity != identity() or self._phase in (Phase.GIVEN_UP, Phase.ENDED):
             return
-        if not self.let_start():
+        if self._child is not None and not greenlets.let_start(self):  # where a greenlet was to start it
             return
         greenlets.resolve_without_threads()
         self._process_ends = True

@@ -72,9 +72,9 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
     return batch._replace(items=batch.items[:middle]), batch._replace(items=batch.items[middle:])
 
 
-def young(batches: Iterable[Batch], timestamp: float) -> tuple[Batch, ...]:
-    """Those that were not read before this time, in UNIX seconds."""
-    return tuple(batch for batch in batches if batch.timestamp >= timestamp)
+def between(batches: Iterable[Batch], since: float, until: float) -> tuple[Batch, ...]:
+    """Those that were read between these times, in UNIX seconds."""
+    return tuple(batch for batch in batches if since <= batch.timestamp <= until)
 
 
 def joined(batches: Iterable[Batch]) -> tuple[Batch, ...]:

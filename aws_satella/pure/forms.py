@@ -27,6 +27,9 @@ OTLP = 'otlp'
 class Form(Protocol):
     """What the module of a form has."""
 
+    MAX_AHEAD_SECONDS: int
+    """How far ahead of the clock a timestamp may be."""
+
     def metric(self, item: Any) -> Hashable:
         """What tells metrics apart, whatever their labels."""
 

@@ -13,38 +13,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch, Item
-from aws_satella.pure.formats.otlp_replies import Rejected
+from aws_satella.pure.flight import InFlight
 from aws_satella.pure.outage import NO_OUTAGE, Outage, Saying
 from aws_satella.pure.outbox import Outbox
-from aws_satella.pure.replies import UNKNOWN, Failure, is_success, rejected_by, remark_of
+from aws_satella.pure.replies import UNKNOWN, Failure
 from aws_satella.pure.temporality import Baseline
 
 MAX_BUFFERED_BYTES: Final = 64_000_000
 """Bytes of unsent items that are kept after a failed attempt, whatever ``max_buffered`` says."""
-
-
-class InFlight(NamedTuple):
-    """A request that is being sent."""
-
-    request: Batch
-    replies: list[object]
-    """Empty until there is a reply."""
-    began: float = 0.0
-    """When it was sent, on the monotonic clock."""
-
-
-class Answer(NamedTuple):
-    """What a reply that counts as success says."""
-
-    request: Batch
-    rejected: Rejected
-    """Which of its items were not taken all the same."""
-    remark: str
-    """What else it says; empty for nothing."""
 
 
 class Cycle(NamedTuple):
@@ -137,20 +118,12 @@ class Ledger:
         """
         return replace(self, in_flight=InFlight(request, replies, now))
 
-    @property
-    def answer(self) -> Answer | None:
-        """What the reply to the request in flight says; None where there is none, or none that counts as success."""
-        if self.in_flight is None or not self.in_flight.replies or not is_success(self.in_flight.replies[0]):
-            return None
-        reply, request = self.in_flight.replies[0], self.in_flight.request
-        return Answer(request, rejected_by(reply, request.items), remark_of(reply))
-
     def settled(self, now: float) -> tuple[Ledger, list[Saying]]:
         """Count the request in flight as sent if there is a reply to it that means success.
 
         :param now: UNIX seconds
         """
-        answer = self.answer
+        answer = None if self.in_flight is None else self.in_flight.answer
         if answer is None or not self.outbox.holds(answer.request):
             return self if self.in_flight is None else replace(self, in_flight=None), []
         request, rejected, _ = answer
@@ -216,16 +189,26 @@ class Ledger:
         after = replace(self, failures=self.failures + 1, failed_requests=self.failed_requests + 1, in_flight=None)
         return replace(after, outage=outage), said
 
-    def aged(self, now: float) -> tuple[Ledger, list[Saying]]:
-        """Drop what is older than CloudWatch takes.
+    def aged(self, now: float, ahead: float = limits.MAX_AHEAD_SECONDS) -> tuple[Ledger, list[Saying]]:
+        """Drop what is older than the destination takes, and what is too far ahead since the clock was wrong.
 
         A cycle that has lost items cannot be returned to the tree any more.
+
+        :param now: UNIX seconds
+        :param ahead: how many seconds ahead the destination takes
         """
-        outbox = self.outbox.without_older_than(now - limits.MAX_AGE_SECONDS)
+        young = self.outbox.within(now - limits.MAX_AGE_SECONDS, inf)
+        after, said = self._without_lost(young)._dropped(young, 'older than two weeks')
+        past = after.outbox.within(-inf, now + ahead)
+        after, more = after._without_lost(past)._dropped(past, 'too far ahead of the clock')
+        return after, [*said, *more]
+
+    def _without_lost(self, outbox: Outbox) -> Ledger:
+        """The last cycle is forgotten if an outbox has dropped some of its items."""
         cycle = self.last_cycle
         if cycle is not None and outbox.dropped != self.outbox.dropped:
             cycle = cycle if Counter(cycle.items()) <= Counter(outbox.waiting()) else None
-        return replace(self, last_cycle=cycle)._dropped(outbox, 'older than two weeks')
+        return replace(self, last_cycle=cycle)
 
     def bounded(self, max_buffered: int) -> tuple[Ledger, list[Saying]]:
         """Keep as much as there is room for, after a failed attempt.

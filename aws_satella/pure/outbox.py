@@ -18,6 +18,7 @@ from aws_satella.pure.batches import (
     Envelope,
     Item,
     Room,
+    between,
     first_beyond,
     halves,
     joined,
@@ -26,7 +27,6 @@ from aws_satella.pure.batches import (
     timestamp_of,
     without_all,
     without_one,
-    young,
 )
 from aws_satella.pure.chunks import chunk
 from aws_satella.pure.evidence import Evidence, Turn
@@ -275,17 +275,17 @@ class Outbox(NamedTuple):
         after = after._replace(pieces=tuple(pieces), halved=False, dropped=self.dropped + number)
         return after._advanced(left) if left else after
 
-    def without_older_than(self, timestamp: float) -> Outbox:
-        """Drop what was read before this time, in UNIX seconds."""
-        suspects, pieces = young(self.suspects, timestamp), young(self.pieces, timestamp)
-        due = len(young(self.suspects[: self.evidence.due], timestamp))
-        old = length(self.suspects) + length(self.pieces) - length(suspects) - length(pieces)
-        left = self._with_suspects(suspects, due)
-        after = left._replace(pieces=pieces, halved=self.halved and not old, dropped=self.dropped + old)
-        while after.batches and after.batches[0].timestamp < timestamp:
-            number = len(after.batches[0].items) - after.gone
-            after = after._advanced(number)._replace(dropped=after.dropped + number)
-        return after
+    def within(self, since: float, until: float) -> Outbox:
+        """Drop what was not read between these times, in UNIX seconds."""
+        if all(since <= batch.timestamp <= until for batch in (*self.suspects, *self.pieces, *self.batches)):
+            return self
+        queue, number = tuple(self._queue()), len(self.pieces)
+        pieces, batches = between(queue[:number], since, until), between(queue[number:], since, until)
+        due, suspects = between(self.suspects[: self.evidence.due], since, until), between(self.suspects, since, until)
+        kept = length(suspects) + length(pieces) + length(batches)
+        halved = self.halved and len(pieces) == number and len(suspects) == len(self.suspects)
+        left = self._with_suspects(suspects, len(due))._replace(pieces=pieces, halved=halved, batches=batches, gone=0)
+        return left._replace(dropped=self.dropped + self.buffered - kept)
 
     def emptied(self) -> Outbox:
         """Drop everything."""

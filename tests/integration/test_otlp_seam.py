@@ -16,13 +16,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.session import Session
 from botocore.stub import ANY, Stubber
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import Endpoint
+from support.endpoint import OK as OK_OF_CLASSIC
+from support.endpoint import Endpoint, error
+from support.listener import RESET
 from support.moto import REGION
 from support.otlp import OtlpEndpoint, otlp_endpoint
 from support.otlp_replies import OK, failure
@@ -260,6 +263,35 @@ def test_calls_of_user_code_on_the_same_client_are_its_own(endpoint: Endpoint) -
     assert [kind for kind in kinds if 'json' not in kind] == ['application/x-protobuf']
     assert all(call['ResponseMetadata']['HTTPStatusCode'] == 200 for call in calls)
     assert exporter.stats.sent == 1
+
+
+@pytest.mark.parametrize('event', ['request-created', 'before-sign', 'before-send'])
+@pytest.mark.parametrize('reply', ['taken', 'refused', 'none'])
+def test_a_handler_may_call_in_the_midst_of_a_request(endpoint: Endpoint, event: str, reply: str) -> None:
+    """A call of user code on the same client, between a request of ours and its reply, gets its own reply, or its own
+    error. Ours is read for what it is, so nothing is sent again."""
+    client = endpoint.client()
+    outcomes: list[str] = []
+
+    def call(request: Any, **_: Any) -> None:
+        if 'protobuf' in str(request.headers['Content-Type']):
+            try:
+                client.put_metric_data(Namespace='Mine', MetricData=[{'MetricName': 'inside', 'Value': 1}])
+                outcomes.append('taken')
+            except ClientError:
+                outcomes.append('refused')
+            except HTTPClientError:
+                outcomes.append('none')
+
+    mine = {'taken': OK_OF_CLASSIC, 'refused': error('InvalidParameterValue'), 'none': RESET}[reply]
+    endpoint.behave = lambda request: mine if request.namespace == 'Mine' else OK_OF_CLASSIC
+    exporter = _exporter(client)
+    client.meta.events.register(event, call)
+    getMetric('work', 'counter').runtime(1)
+    exporter.loop()
+    assert outcomes == [reply]
+    assert (exporter.stats.sent, exporter.stats.failed_requests) == (1, 0)
+    assert [datum['MetricName'] for datum in endpoint.data if datum['MetricName'] != 'inside'] == ['work']
 
 
 def test_both_forms_go_through_one_client(endpoint: Endpoint) -> None:

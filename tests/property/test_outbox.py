@@ -219,10 +219,11 @@ class OutboxMachine(RuleBasedStateMachine):
         self.dropped += surplus
 
     @rule(age=st.integers(0, 4), later=st.integers(0, 3))
-    def without_older_than(self, age: int, later: int) -> None:
+    def within(self, age: int, later: int) -> None:
         self.now += later
-        old = [each for each in self.waiting if each.timestamp < self.now - age]
-        self.outbox = self.outbox.without_older_than(self.now - age)
+        until = self.now + age - 2
+        old = [each for each in self.waiting if not self.now - age <= each.timestamp <= until]
+        self.outbox = self.outbox.within(self.now - age, until)
         self.halved &= all(each in self.rest for each in old)
         self.remove(old)
         self.dropped += len(old)
@@ -369,7 +370,7 @@ def test_a_batch_that_was_sent_in_part_may_grow_old() -> None:
     outbox = Outbox().put(Batch('N', 1.0, _items(5))).put(Batch('N', 2.0, ['young']))
     request = outbox.next(Room(2, 10**6))
     assert request is not None
-    outbox = outbox.accepted(request).without_older_than(2.0)
+    outbox = outbox.accepted(request).within(2.0, math.inf)
     assert list(outbox.waiting()) == ['young']
     assert (outbox.sent, outbox.dropped, outbox.buffered) == (2, 3, 1)
 
@@ -414,11 +415,11 @@ def test_an_outbox_is_a_value() -> None:
         full.refused(request)[0],
         full.without(request.items[:1]),
         full.without_oldest(1),
-        full.without_older_than(2.0),
+        full.within(2.0, math.inf),
         full.emptied(),
     ):
         assert after != full
     assert repr(full) == before
-    assert full.without_oldest(full.surplus(3, 10**6)) == full.without_older_than(1.0) == full
+    assert full.without_oldest(full.surplus(3, 10**6)) == full.within(1.0, 1.0) == full
     with pytest.raises(AttributeError):
         full.sent = 1  # type: ignore[misc]

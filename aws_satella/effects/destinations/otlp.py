@@ -70,8 +70,15 @@ class _Marked(list[Any]):
         self.body = body
 
 
-_SENDING: Final = threading.local()
-"""The body that a thread is just sending: the event before a reply is parsed does not tell of which call it is."""
+class _Sending(threading.local):
+    """What a thread is just sending: the event before a reply is parsed does not tell of which call it is."""
+
+    body: _Body | None = None
+    nested = 0
+    """How many calls of handlers of user code, on a client of ours, are under way in the midst of that."""
+
+
+_SENDING: Final = _Sending()
 
 
 class _Seam:
@@ -89,6 +96,7 @@ class _Seam:
         events.register_last('before-parameter-build', self._take, unique_id='aws-satella-otlp-take')
         events.register_first('request-created.*.*', self._put, unique_id='aws-satella-otlp-put')
         events.register_first('before-parse.*.*', self._read, unique_id='aws-satella-otlp-read')
+        events.register_last('response-received.*.*', self._leave, unique_id='aws-satella-otlp-leave')
         events.register_first('after-call.*.*', self._check, unique_id='aws-satella-otlp-check')
 
     def _take(self, params: Any, context: Any, **_: Any) -> None:
@@ -101,9 +109,10 @@ class _Seam:
     def _put(self, request: Any, **_: Any) -> None:
         """Make the request of an attempt one of OTLP, before it is signed."""
         body: _Body | None = request.context.get(CONTEXT_KEY)
-        _SENDING.body = body
         if body is None:
+            _SENDING.nested += _SENDING.body is not None
             return
+        _SENDING.body, _SENDING.nested = body, 0
         if 'json' not in str(request.headers.get('Content-Type')):
             raise ArgumentTypeError('client_factory', request.headers.get('Content-Type'), BOTO3_CLIENT)
         if not body.is_compressed and len(body.content) >= self._min_compressed_bytes:
@@ -125,8 +134,7 @@ class _Seam:
 
     def _read(self, response_dict: Any, customized_response_dict: Any, **_: Any) -> None:
         """Keep the reply, and give botocore one that it can read."""
-        body: _Body | None = getattr(_SENDING, 'body', None)
-        if body is None:
+        if _SENDING.body is None or _SENDING.nested:
             return
         content: bytes = response_dict['body']
         if response_dict['status_code'] < 300:
@@ -137,6 +145,11 @@ class _Seam:
             kind = str(headers.get('Content-Type', '')).lower()
             if not (kind.startswith(PAGES) or (b'"__type"' in content and 'json' in kind)):
                 response_dict['body'] = _error_in_json(response_dict['status_code'], headers, content)
+
+    def _leave(self, context: Any, **_: Any) -> None:
+        """The reply to a nested call was read, or there is none."""
+        if CONTEXT_KEY not in context and _SENDING.nested:
+            _SENDING.nested -= 1
 
     def _check(self, context: Any, **_: Any) -> None:
         """Refuse a reply of a handler that has answered the stub."""

@@ -25,6 +25,7 @@ from aws_satella.pure.formats.otlp_replies import culprits as _culprits
 from aws_satella.pure.formats.protobuf import read_number, text
 
 __all__ = [
+    'MAX_AHEAD_SECONDS',
     'VERSION',
     'Encoder',
     'Envelope',
@@ -39,6 +40,8 @@ __all__ = [
     'metric_data',
     'size',
 ]
+
+MAX_AHEAD_SECONDS: Final = limits.MAX_OTLP_AHEAD_SECONDS
 
 MAX_BYTES: Final = limits.MAX_OTLP_REQUEST_BYTES
 

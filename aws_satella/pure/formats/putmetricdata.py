@@ -27,6 +27,7 @@ from aws_satella.pure.formats.putmetricdata_encoder import Encoder, Item, dimens
 from aws_satella.pure.points import Distribution, Labels
 
 __all__ = [
+    'MAX_AHEAD_SECONDS',
     'CloudWatchClient',
     'Dimension',
     'Encoder',
@@ -48,6 +49,8 @@ __all__ = [
     'payload',
     'size',
 ]
+
+MAX_AHEAD_SECONDS: Final = limits.MAX_AHEAD_SECONDS
 
 MAX_BYTES: Final = limits.MAX_REQUEST_BYTES
 

@@ -1,0 +1,40 @@
+"""A request that is being sent, and what its reply says.
+
+What may live here: what is known of one request. What may not: what becomes of its items.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats.otlp_replies import Rejected
+from aws_satella.pure.replies import is_success, rejected_by, remark_of
+
+
+class Answer(NamedTuple):
+    """What a reply that counts as success says."""
+
+    request: Batch
+    rejected: Rejected
+    """Which of its items were not taken all the same."""
+    remark: str
+    """What else it says; empty for nothing."""
+
+
+class InFlight(NamedTuple):
+    """A request that is being sent."""
+
+    request: Batch
+    replies: list[object]
+    """Empty until there is a reply."""
+    began: float = 0.0
+    """When it was sent, on the monotonic clock."""
+
+    @property
+    def answer(self) -> Answer | None:
+        """What its reply says; None where there is none yet, or none that counts as success."""
+        if not self.replies or not is_success(self.replies[0]):
+            return None
+        reply = self.replies[0]
+        return Answer(self.request, rejected_by(reply, self.request.items), remark_of(reply))
