@@ -14,6 +14,7 @@ from aws_satella.effects.clock import Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.destinations.clients import MadeClient
 from aws_satella.effects.destinations.cloudwatch import UnusableBodyError
+from aws_satella.effects.destinations.otlp import name_of_receiver
 from aws_satella.effects.destinations.outcomes import NotTakenError, describe
 from aws_satella.effects.dispatch import Dispatch
 from aws_satella.effects.pacing import Pace
@@ -45,7 +46,7 @@ class Attempts(Sender):
         """The arguments of the present cycle."""
         self._made_client = MadeClient(client)
         self.ledger = Ledger()
-        self.complaints = Complaints()
+        self.complaints = Complaints(name_of_receiver(arguments.destination))
         self.clock = Clock()
         """Of the thread that exports, and of the caller that it exports for."""
         self.pace = Pace()
@@ -147,7 +148,7 @@ class Attempts(Sender):
                 sent,
                 sent + dropped,
                 dropped,
-                'CloudWatch did not take them' if is_refused else f'the process ends; {advice}',
+                'they were not taken' if is_refused else f'the process ends; {advice}',
             )
 
     def _send(self, request: Batch) -> bool:

@@ -18,6 +18,9 @@ from aws_satella.pure.redaction import cleaned, masked
 
 logger = logging.getLogger('aws_satella')
 
+RECEIVER: Final = 'CloudWatch'
+"""What messages call the receiver."""
+
 MAX_REMEMBERED: Final = 1_000
 """Complaints that are remembered so as not to be repeated; a program with more of them gets no further ones."""
 
@@ -118,9 +121,13 @@ def _copy(error: BaseException, text: str) -> BaseException:
 
 
 class Complaints:
-    """What one exporter has said."""
+    """What one exporter has said.
 
-    def __init__(self) -> None:
+    :param receiver: what messages call by its name, where they speak of CloudWatch
+    """
+
+    def __init__(self, receiver: str = RECEIVER) -> None:
+        self._receiver = receiver.replace('%', '%%')
         self.tolerate: type[BaseException] = Exception
         """What user code may raise without ending the caller."""
         self.muted = False
@@ -132,6 +139,7 @@ class Complaints:
     def say(self, level: str, message: str, *values: object, exc_info: BaseException | bool = False) -> None:
         """Log, every time."""
         if not self.muted:
+            message = message.replace(RECEIVER, self._receiver)
             heard = say(level, message, *values, exc_info=exc_info, tolerate=self.tolerate, patience=self.patience)
             self.patience = PATIENCE_SECONDS if heard else 0.0
 

@@ -43,6 +43,8 @@ MASKS: Final = (
         ),
         r'\1\2',
     ),
+    # The query of a URL, where receivers of OTLP may have a key.
+    (re.compile(r"""(https?://[^\s"'<>?]+\?)[^\s"'<>]+"""), r'\1...'),
     # Access key ids, of AWS accounts and of roles.
     (re.compile(r'(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}'), r'\1...'),
     # Session tokens begin so; whatever is longer than the ARN of a role may be one; signatures are 64 digits.

@@ -377,6 +377,16 @@ def test_a_receiver_needs_nothing_of_aws(receiver: OtlpEndpoint) -> None:
     _assert_arrived(receiver)
 
 
+def test_the_log_calls_a_receiver_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage of a receiver is none of CloudWatch. A query of its URL, which may have a key in it, is left out."""
+    url = 'http://127.0.0.1:1/v1/%20metrics'
+    _record()
+    stats = export_once('Shop', destination=f'{url}?key=secret')
+    assert stats.failed_requests == 1
+    assert [record.getMessage().startswith(f'Exports to {url} fail; ') for record in caplog.records] == [True]
+    assert 'secret' not in caplog.text
+
+
 @pytest.mark.usefixtures('no_aws')
 def test_headers_of_the_environment_are_sent_to_a_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key in a header is how CloudWatch and vendors know who sends without a signature."""

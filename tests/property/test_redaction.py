@@ -66,6 +66,7 @@ SHAPES = {
     'The token {secret} is too old': tokens,
     'The key {secret} is unknown': key_ids,
     'got {secret}, expected another': signatures,
+    'endpoint URL: "https://host.example.com/v1/metrics?key={secret}"': secret_keys,
     'got  {secret} instead of XML': secret_texts,
 }
 

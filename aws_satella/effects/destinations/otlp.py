@@ -21,6 +21,7 @@ from botocore import UNSIGNED
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from aws_satella.effects.complaints import RECEIVER
 from aws_satella.effects.destinations.cloudwatch import COMPRESSION_LEVEL
 from aws_satella.effects.destinations.encoded import stubs
 from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
@@ -29,6 +30,7 @@ from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
 from aws_satella.pure.formats import otlp
 from aws_satella.pure.formats.otlp_replies import PAGES, error_message
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
+from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.receivers import CERTIFICATES, Receiver, receiver
 from aws_satella.pure.replies import OTLP_BODY, is_success
 
@@ -180,6 +182,12 @@ def receiver_of(destination: str) -> Receiver:
     if found.certificate is not None and not Path(found.certificate).is_file():
         raise ArgumentError(CERTIFICATES[-1], found.certificate, 'the path of a file')
     return found
+
+
+def name_of_receiver(destination: str) -> str:
+    """What the log calls it."""
+    target = receiver_of(destination) if destination != CLOUDWATCH else Receiver()
+    return str(target) if target.url else RECEIVER
 
 
 def check_client(client: CloudWatchClient) -> None:
