@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -153,7 +154,7 @@ def _by_metrics(sent: Preview, cycle: _Cycle, times: int) -> Preview:
     )
 
 
-def _by_volume(sent: Preview, cycle: _Cycle, times: Any) -> Preview:
+def _by_volume(sent: Preview, cycle: _Cycle, times: Fraction) -> Preview:
     """The bill of OTLP.
 
     :param times: how many cycles a month has, of all processes together
