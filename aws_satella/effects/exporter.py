@@ -14,6 +14,7 @@ from aws_satella.effects.stats import ExportStats
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import Arguments, bind
 from aws_satella.pure.checks import ArgumentError
+from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.signatures import document, method_takes_arguments
@@ -106,7 +107,7 @@ class AWSSatellaExporterThread(ExporterLife):
         :param data: as ``put_metric_data`` takes them; they may be changed
         :raises Exception: anything that the client raises
         """
-        namespace = self._delivery.sending or self._delivery.arguments.namespace
-        expect_success(self.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data))
+        envelope = self._delivery.sending or self._delivery.arguments.plan.classic_envelope
+        expect_success(self.cloudwatch.put_metric_data(**putmetricdata.parameters(envelope, data)))
 
 document(AWSSatellaExporterThread)

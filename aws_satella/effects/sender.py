@@ -47,8 +47,8 @@ class Sender:
         """May be replaced. A change takes effect with the next request."""
         self.send_metrics: SendMetrics | None = None
         """Sends the data of one request, as dictionaries, in place of the client."""
-        self.sending: str | None = None
-        """The namespace of the request in flight."""
+        self.sending: Any = None
+        """The envelope of the request in flight."""
         self._destination: Destination | None = None
 
     @property
@@ -71,7 +71,7 @@ class Sender:
             with signals.blocked():
                 self._current_destination().send(request, replies)
         else:
-            self.sending = str(request.envelope)
+            self.sending = request.envelope
             try:
                 # In a tuple, because any reply of user code counts as sent.
                 replies.append((self.send_metrics(putmetricdata.decode(request.items)),))

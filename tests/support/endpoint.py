@@ -77,6 +77,8 @@ class Request:
     """The target of the request line: absolute where the endpoint is used as a proxy."""
     wire: bytes = field(repr=False, default=b'')
     """The body as it was sent."""
+    entity: dict[str, str] | None = None
+    """The key attributes of what all its data belong to."""
 
     def __len__(self) -> int:
         return len(self.data)
@@ -94,8 +96,11 @@ class Endpoint(Listener[Request]):
         """The parameters of a call of any operation; only PutMetricData has a namespace and data."""
         body = gzip.decompress(wire) if headers.get('Content-Encoding') == 'gzip' else wire
         content = _content(headers['Content-Type'], body)
-        namespace, data = content.get('Namespace', ''), content.get('MetricData', [])
-        return Request(namespace, data, len(body), time.monotonic(), dict(headers), path, wire)
+        namespace = content.get('Namespace', '')
+        (of_entity,) = content.get('EntityMetricData') or ({},)
+        data = of_entity.get('MetricData') or content.get('MetricData', [])
+        entity = of_entity.get('Entity', {}).get('KeyAttributes')
+        return Request(namespace, data, len(body), time.monotonic(), dict(headers), path, wire, entity)
 
     def takes(self, reply: Reply | str) -> bool:
         """Whether a request with this reply was taken, in either form."""
