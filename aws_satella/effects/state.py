@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Hashable, Iterable
 
+from aws_satella.effects import greenlets
 from aws_satella.effects.delivery import place_of
 from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
@@ -55,7 +56,7 @@ class Process:
     def let_start(self) -> None:
         """Give greenlets their turn that are to start exporters in a forked child."""
         for each in self.exporters():
-            each.let_start()
+            greenlets.let_start(each)
 
     def going_on(self) -> list[AWSSatellaExporterThread]:
         """The exporters that go on in a child that is forked now; one whose client is just being made is among them."""
