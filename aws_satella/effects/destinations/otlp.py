@@ -185,8 +185,13 @@ def receiver_of(destination: str) -> Receiver:
 
 
 def name_of_receiver(destination: str) -> str:
-    """What the log calls it."""
-    target = receiver_of(destination) if destination != CLOUDWATCH else Receiver()
+    """What the log calls it. A fork waits for this, so no file is looked for."""
+    if destination == CLOUDWATCH:
+        return RECEIVER
+    try:
+        target = receiver(destination, os.environ)
+    except ArgumentError:  # which is raised where the client is made
+        return RECEIVER
     return str(target) if target.url else RECEIVER
 
 
