@@ -230,6 +230,7 @@ def carry_on_slowly(*args):
 process.carry_on = carry_on_slowly
 pid = os.fork()
 if not pid:
+    signal.alarm(30)
     while True:
         time.sleep(1)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
