@@ -379,8 +379,8 @@ def test_what_another_process_left_keeps_its_envelope(otlp: OtlpEndpoint) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('OTEL_SERVICE_NAME', 'before')
         exporter = _exporter(otlp)
+        _record('a')  # before the first cycle, since none follows
         exporter.start()
-        _record('a')
         wait_for(lambda: exporter.stats.failed_requests, 'the outage', DEADLINE)
         exporter.delivery.take_snapshot()
     otlp.behave = lambda _request: OK
