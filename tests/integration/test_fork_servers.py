@@ -11,27 +11,11 @@ from pathlib import Path
 import pytest
 from support import scripts
 from support.endpoint import Endpoint, dimensions
+from support.served import CELERY, CELERY_WORKER, PROGRAM, done_by
 from support.sites import Server, serve
 from support.waiting import wait_for
 
 NOISE = ('Traceback', 'Exception ignored', 'cannot schedule', 'Fatal', 'aws_satella')
-
-PROGRAM = """
-import json, logging, os
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-logging.basicConfig(level='WARNING')  # says which logger a line is from
-work = getMetric('work', 'counter')
-
-def start(**more):
-    aws_satella.start_if_not_started(
-        'Forks', add_pid='pid', interval=3600, temporality='delta', exit_timeout=20, **more
-    )
-
-work.runtime(1, who='import')
-start()
-"""
 
 SITE = (
     PROGRAM
@@ -149,35 +133,6 @@ for _ in range(2):
     assert len(ended.stderr.splitlines()) == 1
 
 
-CELERY = (
-    PROGRAM
-    + """
-import pathlib, sys
-from celery import Celery, signals
-
-here = pathlib.Path(__file__).parent
-app = Celery('forking', broker='filesystem://', set_as_current=True)
-app.conf.broker_transport_options = {
-    name: str(here) for name in ('data_folder_in', 'data_folder_out', 'control_folder', 'processed_folder')
-}
-app.conf.worker_hijack_root_logger = False
-
-@app.task
-def count(number):
-    work.runtime(1, who='task')
-    (here / f'{number}.done').write_text(str(os.getpid()))
-
-@signals.worker_ready.connect
-def ready(**_):  # in the parent, which has the tasks done by its children
-    for number in range(4):
-        count.delay(number)
-
-@signals.worker_process_shutdown.connect
-def end(**_):
-    assert aws_satella.flush()
-"""
-)
-
 
 STARTS_IN_CHILDREN = """
 @signals.worker_process_init.connect
@@ -192,21 +147,14 @@ def test_celery(starts: str, endpoint: Endpoint, tmp_path: Path) -> None:
     worker_process_shutdown: every task counts once.
     """
     (tmp_path / 'forking.py').write_text(CELERY + starts)
-    options = ['--pool', 'prefork', '--concurrency', '2', '--without-gossip', '--without-mingle', '--without-heartbeat']
-    command = ['celery', '--app', 'forking', 'worker', *options]
-    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path), C_FORCE_ROOT='1') as server:
-        wait_for(lambda: server.process.poll() is not None or len(done(tmp_path)) == 4, 'the end of the tasks', 60)
+    with serve(CELERY_WORKER, endpoint.url, tmp_path / 'log', str(tmp_path), C_FORCE_ROOT='1') as server:
+        wait_for(lambda: server.process.poll() is not None or len(done_by(tmp_path)) == 4, 'the end of the tasks', 60)
         server.stop()
         assert_quiet(server)
 
     assert server.process.returncode == 0
-    assert counted(endpoint, 'task') == Counter(done(tmp_path))
+    assert counted(endpoint, 'task') == Counter(done_by(tmp_path))
     assert counted(endpoint, 'import') == {str(server.process.pid): 1}
-
-
-def done(folder: Path) -> list[str]:
-    """Who has done each of the tasks."""
-    return [text for text in map(Path.read_text, folder.glob('*.done')) if text]
 
 
 MASTER = ('--master', '--hook-master-start', 'unix_signal:15 gracefully_kill_them_all')

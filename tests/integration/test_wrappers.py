@@ -14,6 +14,7 @@ import pytest
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import HANG, Endpoint, dimensions
 from support.exporters import DEADLINE
+from support.served import FASTAPI, FLASK, NO_LIFESPAN, STARLETTE
 from support.sites import Server, serve
 from support.waiting import wait_for
 
@@ -23,85 +24,6 @@ from aws_satella.effects import process
 
 NOISE = ('Traceback', 'Exception ignored', 'Fatal', 'aws_satella', 'ERROR')
 ANY_PORT = '127.0.0.1:0'
-
-HEAD = """
-import json, os
-from satella.instrumentation.metrics import getMetric
-from aws_satella.contrib.{protocol} import Exporter
-
-hits = getMetric('hits', 'counter')
-SHOP = dict(namespace='Shop', add_pid='pid', interval=3600, temporality='delta', exit_timeout=20)
-"""
-
-FASTAPI = (
-    HEAD.format(protocol='asgi')
-    + """
-from fastapi import FastAPI
-
-app = FastAPI()
-
-@app.get('/')
-def page() -> dict[str, int]:
-    hits.runtime(1, where='page')
-    return {'pid': os.getpid()}
-
-app = Exporter(app, **SHOP)
-"""
-)
-
-STARLETTE = (
-    HEAD.format(protocol='asgi')
-    + """
-from contextlib import asynccontextmanager
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-async def page(request):
-    hits.runtime(1, where='page')
-    return JSONResponse({'pid': os.getpid(), 'state': request.state.word})
-
-@asynccontextmanager
-async def lifespan(app):
-    hits.runtime(1, where='startup')
-    yield {'word': 'state'}
-    hits.runtime(1, where='shutdown')
-
-app = Exporter(Starlette(routes=[Route('/', page)], lifespan=lifespan), **SHOP)
-"""
-)
-
-NO_LIFESPAN = (
-    HEAD.format(protocol='asgi')
-    + """
-async def app(scope, receive, send):
-    if scope['type'] != 'http':
-        raise ValueError(f'Only HTTP, and no {scope["type"]}')
-    hits.runtime(1, where='page')
-    body = json.dumps({'pid': os.getpid()}).encode()
-    await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'content-length', b'%d' % len(body))]})
-    await send({'type': 'http.response.body', 'body': body})
-
-app = Exporter(app, **SHOP)
-"""
-)
-
-FLASK = (
-    HEAD.format(protocol='wsgi')
-    + """
-from flask import Flask
-
-app = Flask(__name__)
-
-@app.get('/')
-def page():
-    hits.runtime(1, where='page')
-    return {'pid': os.getpid()}
-
-app.wsgi_app = Exporter(app.wsgi_app, **SHOP)
-"""
-)
 
 UVICORN = ['uvicorn', '--port', '0', '--workers', '2', 'site_of_test:app']
 GUNICORN = ['gunicorn', '--bind', ANY_PORT, '--workers', '2', '--no-control-socket']
