@@ -37,6 +37,7 @@ TESTS = (
     'tests/integration/test_exit.py',
     'tests/integration/test_export.py',
     'tests/integration/test_forks.py',
+    'tests/integration/test_otlp_seam.py',
     'tests/integration/test_start.py',
 )
 """What may differ between versions: satella's metrics, botocore's requests, Django's middleware, forks, exits."""
