@@ -72,7 +72,7 @@ def _make_bodies() -> None:
     encoding = Arguments(workload.NAMESPACE).plan.encoding(int(time.time()))
     items = [item for item in encoding.items(read(getMetric())) if isinstance(item, str)]
     for start in range(0, len(items), 1_000):
-        putmetricdata.body(workload.NAMESPACE, items[start : start + 1_000])
+        putmetricdata.body(encoding.envelope, items[start : start + 1_000])
 
 
 @order
