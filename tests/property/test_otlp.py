@@ -261,6 +261,27 @@ def test_the_labels_that_a_point_may_have(
             assert not violations(body(envelope('N', resource, '3.1.0'), [item]))
 
 
+@pytest.mark.parametrize(
+    ('number', 'value', 'reason'),
+    [
+        (148, 'v', None),
+        (149, 'v', Reason.TOO_MANY_LABELS),
+        (36, 'v' * 1_000, None),
+        (40, 'v' * 1_000, Reason.LABELS_TOO_LARGE),
+    ],
+)
+@pytest.mark.parametrize('labels', [{}, {'a': ''}], ids=['none', 'blank'])
+def test_the_labels_of_the_resource_alone_may_be_too_many(
+    number: int, value: str, reason: Reason | None, labels: Mapping[str, str]
+) -> None:
+    """A point has them even where it has none of its own."""
+    resource = {f'r{index:03}': value for index in range(number)}
+    (item,) = encode(counter('m', 1, labels), resource=resource)
+    assert (item.reason if isinstance(item, Discarded) else None) is reason
+    if isinstance(item, Item):
+        assert not violations(body(envelope('N', resource, '3.1.0'), [item]))
+
+
 def test_a_point_for_which_no_request_has_room_is_discarded() -> None:
     """A histogram of 70,000 buckets is larger than a request."""
     bounds = tuple(map(float, range(70_000)))

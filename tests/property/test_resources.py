@@ -12,7 +12,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector
 from property.texts import plain
 
 from aws_satella.pure import limits
-from aws_satella.pure.formats.resources import Host, resource, said_of_resource
+from aws_satella.pure.formats.resources import Host, is_name_too_long, resource, said_of_resource
 
 HOST = Host('id', 7, 'web-1', '3.1.0')
 OF_PROCESS = {
@@ -51,6 +51,22 @@ def test_what_is_ignored_is_told(pairs: list[str]) -> None:
     bad = ('no pair', '=c', 'd=' + 'x' * (limits.MAX_OTLP_LABEL_VALUE_LENGTH + 1))
     assert said.ignored == [each for each in pairs if each in bad]
     assert said.attributes == dict(each.split('=') for each in pairs if each.strip() and each not in bad)
+
+
+def test_a_name_that_is_too_long_is_ignored() -> None:
+    """A point whose labels are too long is refused, and these would be labels of all points."""
+    for name, expected in (('x' * 1_024, 'x' * 1_024), ('x' * 1_025, 'Shop'), ('\udcff' * 171, 'Shop')):
+        environ = {'OTEL_SERVICE_NAME': name}
+        assert resource('Shop', HOST, environ)['service.name'] == expected
+        assert is_name_too_long(environ) is (expected == 'Shop')
+
+
+def test_bytes_that_are_no_text_are_escaped() -> None:
+    """What is too long is so as it is sent, and two names that become equal are one."""
+    long = 'long=' + '\udcff' * 171
+    said = said_of_resource({'OTEL_RESOURCE_ATTRIBUTES': 'a=\udcff,\udcff=b,\\udcff=c,' + long})
+    assert said.attributes == {'a': '\\udcff', '\\udcff': 'c'}
+    assert said.ignored == [long]
 
 
 services = st.none() | plain

@@ -15,7 +15,7 @@ from aws_satella.effects.identity import Identity, identity
 from aws_satella.pure.arguments import Arguments, ClientFactory
 from aws_satella.pure.checks import ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
-from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, said_of_resource
+from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, SERVICE_NAME, is_name_too_long, said_of_resource
 from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.redaction import masked
 
@@ -54,6 +54,8 @@ def _tell_of_environment(target: str, variable: str, _process: Identity) -> None
     """Say once a process what the environment has changed, or should have."""
     if variable:
         say('INFO', '%s is set: metrics go to %s', variable, target)
+    if is_name_too_long(os.environ):
+        say('WARNING', '%s is longer than CloudWatch takes, and is ignored', SERVICE_NAME)
     ignored = said_of_resource(os.environ).ignored
     if ignored:
         message = "Of %s these are no pairs such as 'name=value', and are ignored: %s"

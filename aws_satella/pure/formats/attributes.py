@@ -105,6 +105,7 @@ class Attributes:
         self._bytes = limits.MAX_OTLP_LABEL_BYTES - SCOPE_LABEL_BYTES - sum(map(len, taken))
         self._names = _Names()
         self._floats: dict[float, str] = {}
+        self._without_labels: bytes | Reason = self._checked([]) or b''
         self.changed = False
         """Whether labels of the series since this was False may have become equal to those of another: one of them was
         no text, was blank, or was escaped."""
@@ -137,7 +138,7 @@ class Attributes:
                 merged = found
                 break
         if not merged:
-            return b''
+            return self._without_labels
         merged.sort()
         attributes = tag + tag.join(merged)
         # The names and values alone have fewer bytes, so nearly always this is all that there is to check.

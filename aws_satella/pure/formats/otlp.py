@@ -94,8 +94,8 @@ def envelope(namespace: str, resource: Mapping[str, object], version: str) -> En
     :param resource: attributes of the resource; a blank one is absent
     :param version: of this library
     """
-    said = {str(name): str(value) for name, value in resource.items()}
-    attributes = (text(1, pair_of(utf8(name), utf8(value))) for name, value in said.items() if not is_blank(value))
+    said = {utf8(str(name)): str(value) for name, value in resource.items()}
+    attributes = (text(1, pair_of(name, utf8(value))) for name, value in said.items() if not is_blank(value))
     scope = text(1, SCOPE_NAME) + text(2, utf8(version))
     return Envelope(namespace, text(1, b''.join(attributes)) + text(1, scope))
 

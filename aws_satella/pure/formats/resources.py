@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from aws_satella.pure import limits
+from aws_satella.pure.formats.attributes import utf8
 from aws_satella.pure.formats.otlp import VERSION
 
 SERVICE_NAME: Final = 'OTEL_SERVICE_NAME'
@@ -51,12 +52,11 @@ def resource(
     :param environment: where it is deployed
     :param dimensions: what every series gets
     """
-    name = environ.get(SERVICE_NAME, '')
     return {
         'service.name': namespace,
         'host.name': host.name,
         **said_of_resource(environ).attributes,
-        **({'service.name': name} if name.strip() else {}),
+        **_named(environ),
         **({'service.name': service} if service is not None else {}),
         **({'deployment.environment.name': environment} if environment is not None else {}),
         'process.pid': str(host.pid),
@@ -66,6 +66,21 @@ def resource(
         **(dimensions or {}),
         'service.instance.id': host.instance,
     }
+
+
+def _named(environ: Mapping[str, str]) -> dict[str, str]:
+    name = _text(environ.get(SERVICE_NAME, ''))
+    return {'service.name': name} if name.strip() and not is_name_too_long(environ) else {}
+
+
+def is_name_too_long(environ: Mapping[str, str]) -> bool:
+    """Whether ``OTEL_SERVICE_NAME`` is ignored, because every request would be refused for it."""
+    return len(_text(environ.get(SERVICE_NAME, ''))) > limits.MAX_OTLP_LABEL_VALUE_LENGTH
+
+
+def _text(characters: str) -> str:
+    """As it is sent. Bytes of the environment that are no text are lone surrogates, and are escaped."""
+    return utf8(characters).decode()
 
 
 class Said(NamedTuple):
@@ -81,7 +96,7 @@ def said_of_resource(environ: Mapping[str, str]) -> Said:
     found, ignored = dict[str, str](), list[str]()
     for pair in filter(str.strip, environ.get(RESOURCE_ATTRIBUTES, '').split(',')):
         name, equals, value = pair.partition('=')
-        name, value = name.strip(), unquote(value.strip())
+        name, value = _text(name.strip()), _text(unquote(value.strip()))
         if equals and name and len(value) <= limits.MAX_OTLP_LABEL_VALUE_LENGTH:
             found[name] = value
         else:
