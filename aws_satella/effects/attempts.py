@@ -225,10 +225,10 @@ class Attempts(Sender):
         if answer.rejected.number:
             message = '%d of %d metric data were not taken: %s'
             values = answer.rejected.number, len(answer.request.items), answer.remark
-            self.complaints.say_once(('rejected', answer.remark), 'WARNING', message, *values)
+            self.complaints.say_once(('rejected', answer.topic), 'WARNING', message, *values)
         elif answer.remark:
             message = 'The reply to a request that was taken has a remark: %s'
-            self.complaints.say_once(('remark', answer.remark), 'WARNING', message, answer.remark)
+            self.complaints.say_once(('remark', answer.topic), 'WARNING', message, answer.remark)
         named = [answer.request.items[index] for index in sorted(answer.rejected.named)]
         self._report(self._rejected(named, NotTakenError(answer.remark)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from aws_satella.pure.batches import Batch
-from aws_satella.pure.formats.otlp_replies import Rejected
+from aws_satella.pure.formats.otlp_replies import MAX_MESSAGE_LENGTH, Rejected
 from aws_satella.pure.replies import is_success, rejected_by, remark_of
 
 
@@ -20,6 +20,11 @@ class Answer(NamedTuple):
     """Which of its items were not taken all the same."""
     remark: str
     """What else it says; empty for nothing."""
+
+    @property
+    def topic(self) -> str:
+        """What the remark is about. Places and times in it differ from request to request."""
+        return ''.join(character for character in self.remark if not character.isdigit())
 
 
 class InFlight(NamedTuple):
@@ -37,4 +42,4 @@ class InFlight(NamedTuple):
         if not self.replies or not is_success(self.replies[0]):
             return None
         reply = self.replies[0]
-        return Answer(self.request, rejected_by(reply, self.request.items), remark_of(reply))
+        return Answer(self.request, rejected_by(reply, self.request.items), remark_of(reply)[:MAX_MESSAGE_LENGTH])

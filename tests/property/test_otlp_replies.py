@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,6 +46,44 @@ def test_a_reply_that_rejects_nothing() -> None:
 def test_what_is_no_reply_of_otlp(reply: bytes) -> None:
     """The page of a proxy, and what is cut off, do not say that anything was taken."""
     assert rejection(reply) is None
+
+
+IN_JSON = '{"partialSuccess": {"rejectedDataPoints": %s, "errorMessage": "why"}}'
+
+
+@pytest.mark.parametrize(
+    'content_type', ['application/json', 'application/json; charset=utf-8', 'application/x-amz-json-1.0']
+)
+@pytest.mark.parametrize(
+    ('reply', 'expected'),
+    [
+        ('{}', Rejection()),
+        ('', Rejection()),
+        (IN_JSON % '"3"', Rejection(3, 'why')),
+        (IN_JSON % '3', Rejection(3, 'why')),
+        (IN_JSON % '-3', Rejection(0, 'why')),
+        (IN_JSON % 'Infinity', None),
+        (IN_JSON % 'NaN', None),
+        (IN_JSON % '"many"', None),
+        ('{"partialSuccess": [1]}', None),
+        ('[]', None),
+        ('[' * 100_000, None),
+    ],
+)
+def test_a_reply_may_be_json(reply: str, expected: Rejection | None, content_type: str) -> None:
+    """Whatever the numbers in it are. A reply that raised would be read again in each cycle."""
+    assert rejection(reply.encode(), content_type) == expected
+
+
+@pytest.mark.parametrize(
+    'around', [lambda said: said, lambda said: text(1, said)], ids=['the reply', 'the message in it']
+)
+def test_the_fields_of_a_reply_that_are_looked_at_are_bounded(around: Callable[[bytes], bytes]) -> None:
+    """Nothing behind the first 100 is read, as millions would take seconds, several times. Any other field may come."""
+    reply = around(varint(9, 1) * 100 + b'\x0b')
+    assert rejection(reply) == Rejection()
+    assert error_message(varint(9, 1) * 100 + b'\x0b') == ''
+    assert rejection(around(varint(9, 1) * 99 + b'\x0b')) is None
 
 
 @given(st.binary(max_size=50))

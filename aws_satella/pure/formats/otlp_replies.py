@@ -13,8 +13,8 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEn
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from json import loads
 from typing import Final, NamedTuple
 
@@ -22,13 +22,16 @@ from aws_satella.pure.formats.otlp_items import Item, head_of
 from aws_satella.pure.formats.protobuf import MalformedError, fields
 
 MAX_MESSAGE_LENGTH: Final = 1_000
-"""Characters of a reply that is no message of OTLP, and is shown as it is."""
+"""Characters of a reply that are shown."""
+
+MAX_FIELDS: Final = 100
+"""Fields of a message that are looked at. A reply of OTLP has three."""
 
 
 PAGES: Final = ('text/html', 'application/xhtml')
 """Prefixes of the content types of what was written for people."""
 
-JSON: Final = 'application/json'
+JSON: Final = 'json'
 """The other encoding of OTLP, which has the numbers of 64 bits as texts."""
 
 
@@ -65,11 +68,11 @@ def rejection(reply: bytes, content_type: str = '') -> Rejection | None:
     """
     if content_type.startswith(PAGES):
         return None
-    if content_type.startswith(JSON) and reply:
+    if JSON in content_type and reply:
         return _rejection_in_json(reply)
     try:
-        partial_success = [value for field, value in fields(reply) if field == 1]
-        said = {field: value for each in partial_success for field, value in fields(_bytes(each))}
+        partial_success = [value for field, value in _first_fields(reply) if field == 1]
+        said = {field: value for each in partial_success for field, value in _first_fields(_bytes(each))}
         number, message = said.get(1, 0), _bytes(said.get(2, b'')).decode('utf-8', 'replace')
     except MalformedError:
         return None
@@ -82,17 +85,22 @@ def _rejection_in_json(reply: bytes) -> Rejection | None:
     try:
         said = loads(reply).get('partialSuccess') or {}
         return Rejection(max(0, int(said.get('rejectedDataPoints') or 0)), str(said.get('errorMessage') or ''))
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError):
         return None
 
 
 def error_message(reply: bytes) -> str:
     """The message of a reply with another status: that of a google.rpc.Status, or else the body as it is."""
     try:
-        said = dict(fields(reply))
+        said = dict(_first_fields(reply))
         return _bytes(said.get(2, b'')).decode('utf-8') if said else ''
     except (MalformedError, UnicodeDecodeError):
         return reply.decode('utf-8', 'replace')[:MAX_MESSAGE_LENGTH]
+
+
+def _first_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The fields of a message: as many as there would be in any reply, of those of which there may be millions."""
+    return islice(fields(message), MAX_FIELDS)
 
 
 def _bytes(value: int | bytes) -> bytes:
