@@ -74,9 +74,9 @@ def _url(argument: str, value: str, *, needs_path: bool = True) -> str:
     except ValueError:
         host, port = '', 0
     is_url = bool(host) and port != 0 and value.isascii() and value.isprintable() and ' ' not in value
-    if not is_url or parts.scheme not in ('http', 'https') or parts.username or parts.fragment:
+    if not is_url or parts.scheme not in ('http', 'https') or '@' in parts.netloc or parts.fragment:
         raise ArgumentError(argument, value, ALLOWED)
-    if (needs_path and not parts.path) or (parts.scheme == 'http' and _AWS_HOST.fullmatch(host)):
+    if (needs_path and not parts.path) or (parts.scheme == 'http' and _AWS_HOST.fullmatch(host.rstrip('.'))):
         raise ArgumentError(argument, value, ALLOWED)
     return value
 

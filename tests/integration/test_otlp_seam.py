@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import OK as OK_OF_CLASSIC
-from support.endpoint import Endpoint, error
+from support.endpoint import Endpoint, endpoint, error
 from support.listener import RESET
 from support.moto import REGION
 from support.otlp import OtlpEndpoint, otlp_endpoint
-from support.otlp_replies import OK, failure
+from support.otlp_replies import OK, failure, partial_success
 from support.sigv4 import Secret
 
 from aws_satella import ArgumentError, ArgumentTypeError, AWSSatellaExporterThread, export_once
@@ -319,6 +319,39 @@ def test_a_handler_that_answers_the_stub_takes_nothing(otlp: OtlpEndpoint) -> No
     _assert_arrived(otlp)
 
 
+def test_a_stub_that_is_sent_takes_nothing() -> None:
+    """A handler that copies the data sends the stub alone, as PutMetricData. A server that takes it has no points."""
+
+    def copy(params: Any, **_: Any) -> None:
+        params['MetricData'] = [dict(datum) for datum in params['MetricData']]
+
+    with endpoint() as classic:
+        client = classic.client()
+        client.meta.events.register('before-parameter-build', copy)
+        exporter = _exporter(client)
+        _record()
+        exporter.loop()
+        assert len(classic.accepted) == 1
+        assert (exporter.stats.sent, exporter.stats.buffered) == (0, 6)
+
+
+def test_an_export_in_the_midst_of_a_request_leaves_its_reply(otlp: OtlpEndpoint, receiver: OtlpEndpoint) -> None:
+    """A handler of user code may export elsewhere. The reply to the request of the exporter is read for what it is."""
+    client = otlp.client()
+    elsewhere: list[int] = []
+
+    def export(**_: Any) -> None:
+        elsewhere.append(export_once('Other', destination=receiver.metrics_url, temporality='delta').sent)
+
+    client.meta.events.register('before-send', export)
+    otlp.behave = lambda _request: partial_success(2, 'too late')
+    exporter = _exporter(client)
+    _record()
+    exporter.loop()
+    assert elsewhere == [6]
+    assert (exporter.stats.sent, exporter.stats.discarded, exporter.stats.buffered) == (4, 2, 0)
+
+
 # --- clients that will not do
 
 
@@ -437,6 +470,18 @@ def test_a_redirection_to_cloudwatch_is_signed_for_its_region(monkeypatch: pytes
     assert '/ap-south-1/monitoring/aws4_request' in str(request.headers['Authorization'])
 
 
+def test_nobody_but_aws_gets_a_signature(receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from a client that is assigned, nor from one that was made before the variable was set."""
+    _record()
+    to_url = AWSSatellaExporterThread('Other', temporality='delta', destination=receiver.metrics_url)
+    to_url.cloudwatch = receiver.client()
+    redirected = _exporter(receiver.client())
+    monkeypatch.setenv(METRICS_ENDPOINT, receiver.metrics_url)
+    for exporter in (to_url, redirected):
+        exporter.loop()
+        assert exporter.stats.sent == 6
+
+
 def test_a_variable_that_cannot_be_is_an_error_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the metrics would never arrive, the start says so, and names the variable."""
     monkeypatch.setenv(METRICS_ENDPOINT, 'collector:4318')
@@ -456,6 +501,20 @@ def test_resource_attributes_that_are_none_are_told(
     (point, _) = otlp.named('work')
     assert point.resource['k8s.pod.name'] == 'web-1'
     assert [record.getMessage().endswith(': nonsense') for record in caplog.records] == [True]
+
+
+def test_a_name_of_the_service_that_is_too_long_is_told(
+    otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is ignored, since it would have all points refused, and the log has it, once."""
+    clients._tell_of_environment.cache_clear()
+    monkeypatch.setenv('OTEL_SERVICE_NAME', 'x' * 1_025)
+    _record()
+    for _ in range(2):
+        _exporter(otlp.client()).loop()
+    assert {point.resource['service.name'] for point in otlp.points} == {'Shop'}
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ['OTEL_SERVICE_NAME is longer than CloudWatch takes, and is ignored']
 
 
 def test_a_url_takes_no_client(receiver: OtlpEndpoint) -> None:

@@ -35,8 +35,16 @@ def test_a_url_is_taken_as_it_is(scheme: str, host: str, port: int | None, path:
     [
         *('', 'OTLP', 'ftp://a/b', 'http:///v1/metrics', 'http://', 'localhost:4318/v1/metrics'),
         *('http://a:0/v1', 'http://a:x/v1', 'http://a:70000/v1', 'http://[::1/v1', 'http://a/ b', 'http://a/\n'),
-        *('http://a/ą', 'http://user@a/v1', 'http://user:word@a/v1', 'http://a/v1#part', 'http://a:4318'),
+        *(
+            'http://a/ą',
+            'http://user@a/v1',
+            'http://user:word@a/v1',
+            'http://:word@a/v1',
+            'http://a/v1#part',
+            'http://a:4318',
+        ),
         *('http://monitoring.eu-west-1.amazonaws.com/v1/metrics', 'http://monitoring.cn-north-1.amazonaws.com.cn/v1'),
+        'http://monitoring.eu-west-1.amazonaws.com./v1/metrics',
     ],
 )
 def test_what_is_no_destination(url: str) -> None:

@@ -32,7 +32,7 @@ from aws_satella.pure.formats.otlp_replies import PAGES, error_message
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.receivers import CERTIFICATES, Receiver, receiver
-from aws_satella.pure.replies import OTLP_BODY, is_success
+from aws_satella.pure.replies import OTLP_BODY, is_success, said_in_otlp, status
 
 PATH: Final = '/v1/metrics'
 
@@ -96,6 +96,7 @@ class _Seam:
         )
         events = client.meta.events
         events.register_last('before-parameter-build', self._take, unique_id='aws-satella-otlp-take')
+        events.register_first('choose-signer.*.*', self._choose_signer, unique_id='aws-satella-otlp-sign')
         events.register_first('request-created.*.*', self._put, unique_id='aws-satella-otlp-put')
         events.register_first('before-parse.*.*', self._read, unique_id='aws-satella-otlp-read')
         events.register_last('response-received.*.*', self._leave, unique_id='aws-satella-otlp-leave')
@@ -107,6 +108,11 @@ class _Seam:
         if isinstance(data, _Marked):
             context[CONTEXT_KEY] = data.body
             params['MetricData'] = stubs()
+
+    def _choose_signer(self, context: Any, **_: Any) -> Any:
+        """Sign nothing for others than AWS, whatever client it is that sends it. None leaves it to the client."""
+        body: _Body | None = context.get(CONTEXT_KEY)
+        return None if body is None or body.receiver.is_signed else UNSIGNED
 
     def _put(self, request: Any, **_: Any) -> None:
         """Make the request of an attempt one of OTLP, before it is signed."""
@@ -259,9 +265,11 @@ class Otlp:
         """
         envelope: Any = request.envelope
         body = _Body(otlp.body(envelope, request.items), self._receiver)
+        before = _SENDING.body, _SENDING.nested  # a handler of user code may export in the midst of another request
         try:
             replies.append(self.client.put_metric_data(Namespace=envelope.namespace, MetricData=_Marked(body)))
         finally:
-            _SENDING.body = None
-        if not is_success(replies[-1]):  # one that stays in the list is not counted either
+            _SENDING.body, _SENDING.nested = before
+        # One that stays in the list is not counted either. Where a handler has replaced the data, the stub was sent.
+        if not is_success(replies[-1]) or (status(replies[-1]) and said_in_otlp(replies[-1]) is None):
             raise UnexpectedReplyError(replies.pop())
