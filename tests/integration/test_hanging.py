@@ -178,7 +178,7 @@ def test_a_reply_after_the_timeout_counts_in_the_next_call(endpoint: Endpoint, o
     gate = endpoint.behave = Gate()
     assert once(0.2).sent == 0
     gate.opened.set()
-    wait_for(lambda: endpoint.accepted, 'the reply', DEADLINE)
+    wait_for(lambda: endpoint.accepted and not _threads('aws-satella-request'), 'the reply', DEADLINE)
     rows.runtime(10)
     stats = once(None)
     assert (stats.sent, stats.buffered) == (2, 0)
@@ -199,15 +199,10 @@ def test_what_waits_is_bounded_while_a_request_hangs(
     second = once(0.0, max_buffered=5, temporality='cumulative')
     assert (second.buffered, second.dropped) == (5, 3)  # the request in flight, and the newest
     gate.opened.set()
-    wait_for(lambda: endpoint.accepted, 'the reply', DEADLINE)
+    wait_for(lambda: endpoint.accepted and not _threads('aws-satella-request'), 'the reply', DEADLINE)
     third = once(DEADLINE, temporality='cumulative')
     assert third.buffered == third.dropped == 0
     assert len(endpoint.data) == third.sent == 9
-
-
-def _requests() -> list[threading.Thread]:
-    """Those under way in threads of their own."""
-    return [each for each in threading.enumerate() if each.name == 'aws-satella-request']
 
 
 def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +222,7 @@ def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, mon
     assert once(None).buffered == 4, 'without a timeout it waits for no request that hangs'
     gate.opened.set()
     endpoint.behave = lambda _request: OK
-    wait_for(lambda: endpoint.accepted and not _requests(), 'the reply', DEADLINE)
+    wait_for(lambda: endpoint.accepted and not _threads('aws-satella-request'), 'the reply', DEADLINE)
     last = once(DEADLINE)
     assert (last.sent, last.buffered) == (5, 0)
 
