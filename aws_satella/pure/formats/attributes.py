@@ -59,20 +59,33 @@ def is_blank(characters: str) -> bool:
     return not characters or characters.isspace()
 
 
-class _Values(dict[str, bytes]):
-    """Values of one label → attributes. A value that needs no change is added when it is looked up."""
+class _Starts(dict[int, bytes]):
+    """Bytes of a value → what comes before it in an attribute of one label. All lengths that values have are kept."""
 
     def __init__(self, name: bytes) -> None:
         super().__init__()
         self._name = name
 
+    def __missing__(self, length: int) -> bytes:
+        start = self[length] = attribute(self._name, bytes(length))[:-length]
+        return start
+
+
+class _Values(dict[str, bytes]):
+    """Values of one label → attributes. A value that needs no change is added when it is looked up."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__()
+        self._starts = _Starts(name)
+
     def __missing__(self, value: str) -> bytes:
-        if is_blank(value) or len(value) > limits.MAX_OTLP_LABEL_VALUE_LENGTH:
+        if not value or value.isspace() or len(value) > limits.MAX_OTLP_LABEL_VALUE_LENGTH:  # is_blank() is a call
             raise KeyError(value)
         try:
-            part = attribute(self._name, value.encode())
+            encoded = value.encode()
         except UnicodeEncodeError:
             raise KeyError(value) from None
+        part = self._starts[len(encoded)] + encoded
         if len(self) < MAX_REMEMBERED:
             self[value] = part
         return part
