@@ -146,6 +146,11 @@ def export(name: str, *, botocore: bool = True, validation: bool = True, **argum
     _exporters[name] = workload.exporter(client_factory=lambda: client, **arguments)
 
 
+def exporter_of(name: str) -> Any:
+    """The exporter of that name."""
+    return _exporters[name]
+
+
 @order
 def cycle_of(name: str, repeats: int = 1) -> float:
     """CPU seconds of one cycle of that exporter, the mean of so many."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -244,6 +244,7 @@ def _memory(
     kind: str = 'counters',
     outage: bool = False,
     traced: bool = False,
+    row: int = 4,
 ) -> Line:
     peaks = []
     for series in (number, 1_000):
@@ -253,7 +254,7 @@ def _memory(
             peaks.append(worker('peak_memory', name='it', outage=outage, traced=traced))
     peak, peak_of_few = peaks
     text = f'{peak / 1e6:.1f} MB'
-    return Line(4, what, [peak], 'the same of 1,000 series', [peak_of_few], peak, text, bound, unit='bytes')
+    return Line(row, what, [peak], 'the same of 1,000 series', [peak_of_few], peak, text, bound, unit='bytes')
 
 
 # --- 5: the host
@@ -405,6 +406,44 @@ def _fork(bench: Bench, number: int) -> Line:
     return Line(9, what, mine, 'without exporter', control, more, f'+{1e3 * more:.2f} ms')
 
 
+# --- 10: OTLP
+
+
+def otlp(bench: Bench) -> Iterator[Line]:
+    """OTLP: the time and the bytes of the OpenTelemetry SDK for the same points, and what a cycle needs in memory."""
+    for temporality in ('delta', 'cumulative'):
+        yield from _otlp_and_sdk(bench, temporality)
+    most = Bound('≤', 64e6, '≤ 64 MB')
+    full = Bound('≤', 8e6, '≤ 8 MB')
+    to: dict[str, Any] = {'destination': 'otlp', 'temporality': 'delta'}
+    yield _memory(bench, 'OTLP, a cycle of 100,000, delta', 100_000, most, to, row=10)
+    yield _memory(bench, 'OTLP, a cycle of 100,000, cumulative', 100_000, most, {'destination': 'otlp'}, row=10)
+    yield _memory(bench, 'OTLP, an outage that fills the outbox (20,000)', 20_000, full, to, outage=True, row=10)
+    yield _memory(bench, "the same, by Python's own count", 20_000, full, to, outage=True, traced=True, row=10)
+
+
+def _otlp_and_sdk(bench: Bench, temporality: str) -> Iterator[Line]:
+    series = bench.series(20_000)
+    with bench.worker('otlp.py') as worker:
+        worker('grow', kind='counters', series=series, labels=2)
+        worker('grow_sdk', series=series, temporality=temporality)
+        worker('export', name='it', destination='otlp', temporality=temporality)
+        mine, theirs = worker('bytes_of_both_sides', name='it')
+        _, bodies, cycle, sdk = alternate(
+            bench.rounds(9),
+            lambda: worker('record_on_both_sides'),
+            lambda: worker('time_otlp_bodies'),
+            lambda: worker('cycle_of', name='it'),
+            lambda: worker('time_sdk'),
+        )
+    what = f'20,000 counters with two labels, {temporality}'
+    beside = 'OpenTelemetry SDK, collect and encode'
+    yield ratio(10, f'OTLP, tree to bodies of 1,000, {what}', bodies, beside, sdk, Bound('≤', 0.35))
+    yield ratio(10, f'OTLP, a cycle of {what}', cycle, beside, sdk, Bound('≤', 0.6))
+    in_one = ratio(10, f'OTLP, one body of {what}', [mine], 'OpenTelemetry SDK', [theirs], Bound('≤', 1.0))
+    yield replace(in_one, unit='bytes')
+
+
 ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     1: collect,
     2: payloads,
@@ -415,6 +454,7 @@ ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     7: imports,
     8: middleware,
     9: forks,
+    10: otlp,
 }
 
 

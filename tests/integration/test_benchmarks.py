@@ -109,6 +109,19 @@ def test_the_benchmark_stops_where_the_sides_differ(tmp_path: Path) -> None:
     assert not (tmp_path / 'results.json').exists()
 
 
+def test_the_row_of_otlp_compares_the_same_points() -> None:
+    """Where the OpenTelemetry SDK has other points than ours, nothing is compared with it; an error shows them."""
+    with closing(Worker(sys.executable, 'otlp.py')) as worker:
+        worker('grow', kind='counters', series=10, labels=2)
+        worker('export', name='it', destination='otlp')
+        worker('grow_sdk', series=10, temporality='cumulative')
+        mine, theirs = worker('bytes_of_both_sides', name='it')
+        assert mine == theirs
+        worker('grow_sdk', series=9, temporality='cumulative')
+        with pytest.raises(WorkerError, match="The two sides send different points: {.*'/shop/article/9'"):
+            worker('bytes_of_both_sides', name='it')
+
+
 @pytest.mark.parametrize('row', ROWS)
 def test_each_row_runs(row: int, tmp_path: Path) -> None:
     """A row gives lines with samples of ours, samples beside them, and a finite result; they are shown and written."""
