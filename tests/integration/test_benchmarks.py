@@ -118,7 +118,7 @@ def test_the_row_of_otlp_compares_the_same_points() -> None:
         mine, theirs = worker('bytes_of_both_sides', name='it')
         assert mine == theirs
         worker('grow_sdk', series=9, temporality='cumulative')
-        with pytest.raises(WorkerError, match="The two sides send different points: {.*'/shop/article/9'"):
+        with pytest.raises(WorkerError, match=r"The two sides send different points: {.*'/shop/article/9'"):
             worker('bytes_of_both_sides', name='it')
 
 
