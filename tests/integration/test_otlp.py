@@ -367,6 +367,16 @@ def test_a_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEn
     assert min(point.start for point in of_parent) < of_child.start < of_child.time
 
 
+def test_a_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
+    """A variable that the program has changed since the start is no reason for a child to end in silence."""
+    before = "start(); aws_satella.flush(); os.environ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'] = 'nonsense'"
+    ended = scripts.run(CHILD.format(temporality='delta', before=before, inside=''), otlp.url)
+    assert ended.returncode == 0
+    assert "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'nonsense' is not allowed" in ended.stderr
+    assert 'The last export sent 0 of ' in ended.stderr
+    assert otlp.total('work') == 2
+
+
 def test_totals_of_a_forked_process_are_warned_of_once(otlp: OtlpEndpoint) -> None:
     """What its parent counted would be in two series, which a sum counts twice."""
     ended = scripts.run(CHILD.format(temporality='cumulative', before='', inside='start(); start()'), otlp.url)
