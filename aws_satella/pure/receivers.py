@@ -52,10 +52,7 @@ class Receiver(NamedTuple):
     """The variable of the environment that redirects to it."""
 
     def __str__(self) -> str:
-        if not self.url:
-            return "CloudWatch's OTLP endpoint"
-        parts = urlsplit(self.url)
-        return f'{parts.scheme}://{parts.hostname}:{parts.port}{parts.path}' if parts.port else self.url.split('?')[0]
+        return self.url.split('?')[0] or "CloudWatch's OTLP endpoint"
 
 
 def destination(argument: str, value: Any) -> str:

@@ -152,5 +152,6 @@ def test_a_receiver_is_shown_without_what_may_be_secret() -> None:
     shown = str(receiver('https://a.example.com:4318/v1/metrics?key=secret', {}))
     assert shown == 'https://a.example.com:4318/v1/metrics'
     assert str(receiver('https://a.example.com/v1/metrics?key=secret', {})) == 'https://a.example.com/v1/metrics'
+    assert str(receiver('http://[::1]:4318/v1/metrics', {})) == 'http://[::1]:4318/v1/metrics'
     assert str(receiver('otlp', {})) == "CloudWatch's OTLP endpoint"
     assert urlsplit(shown).port == 4318
