@@ -32,6 +32,7 @@ ALLOWED = {
     'fnmatch': {'fnmatchcase'},
     'fractions': {'Fraction'},
     'functools': {'partial'},
+    'hashlib': {'sha256'},  # the same for the same bytes, in every process: a key in the name of a file
     'inspect': {'Parameter', 'Signature', 'isfunction', 'signature'},
     'itertools': None,
     'json': {'loads'},
@@ -46,6 +47,7 @@ ALLOWED = {
     'types': {'MappingProxyType', 'NoneType'},
     'typing': None,
     'urllib.parse': {'unquote', 'urlsplit'},
+    'zlib': {'crc32'},
     'satella.coding.transforms.percentile': {'percentile'},
     'satella.instrumentation.metrics': {'Metric', 'MetricData', 'MetricDataCollection', 'MetricLevel'},
     'satella.instrumentation.metrics.metric_types': None,
