@@ -96,7 +96,7 @@ def parsed(name: str) -> Name | None:
     return Name(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
 
 
-def hidden(name: Name) -> str:
+def hidden(name: object) -> str:
     """The dot name under which a file is written."""
     return f'.{name}'
 

@@ -1,0 +1,494 @@
+"""A spool keeps batches on a real disk for whoever sends them: other threads, children, and later processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import pytest
+from support.spools import KEY, NOW, Heard, batch, file_of
+
+from aws_satella import ArgumentError
+from aws_satella.effects import spool as spool_module
+from aws_satella.effects import spool_files
+from aws_satella.effects.spool import Put
+from aws_satella.pure import limits, spooled
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats import otlp, putmetricdata
+
+KILLS = int(os.environ.get('AWS_SATELLA_KILLS', '60'))
+"""How many processes are killed for each kind of file system."""
+
+DIRECTORIES = ['disk', *(['memory'] if Path('/dev/shm').is_dir() else [])]
+
+PRELUDE = """
+import ctypes, os, signal, sys, threading, time, traceback
+from random import Random
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from support.spools import *
+
+signal.alarm(100)
+path = Path(sys.argv[2])
+spool = Heard(path)
+FORKS = {'os.fork': os.fork, 'no hooks': ctypes.PyDLL(None).fork}
+
+def fork(child, how='os.fork'):
+    pid = FORKS[how]()
+    if pid:
+        return pid
+    signal.alarm(100)
+    code = 1
+    try:
+        child()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+def wait(pid):
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == 0, code
+"""
+
+
+@pytest.fixture(params=DIRECTORIES)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Where a spool may be, on a disk and in memory."""
+    if request.param == 'disk':
+        yield tmp_path / 'spool'
+        return
+    with TemporaryDirectory(dir='/dev/shm') as directory:
+        yield Path(directory) / 'spool'
+
+
+def run(script: str, path: Path, *arguments: str) -> str:
+    """Run a program with a spool to its end.
+
+    :return: what it printed
+    """
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, '-c', PRELUDE + textwrap.dedent(script), tests, str(path), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+    assert (ended.returncode, ended.stderr) == (0, '')
+    return ended.stdout
+
+
+def test_a_later_process_sends_what_another_left(path: Path) -> None:
+    """What a process kept before its end comes out of the spool as it was, the oldest first, and once."""
+    run("spool.keep(batch(2), batch(1, ['{\"a\":1}', '{}']), batch(1, ['{\"b\":1}']))", path)
+    spool = Heard(path)
+    assert spool.has_any()
+    expected = [batch(1, ['{"a":1}', '{}']), batch(1, ['{"b":1}']), batch(2)]
+    assert spool.deliver() == expected
+    assert spool.deliver() == []
+    assert not spool.has_any()
+    assert spool.said == []
+
+
+def test_batches_of_both_forms_are_kept(path: Path) -> None:
+    """The envelope comes back as well, with its entity or its resource."""
+    spool = Heard(path)
+    batches = [
+        batch(1, envelope=putmetricdata.Envelope('Shop', putmetricdata.Entity('shop', 'production'))),
+        Batch(otlp.envelope('Shop', {'service.name': 'Shop'}, '3.1'), NOW + 2, (b'\0\xff', b'')),
+    ]
+    spool.keep(*batches)
+    assert spool.deliver() == batches
+
+
+def test_only_its_user_may_look(path: Path) -> None:
+    """The directory has the mode 0700, and all that is in it 0600, whatever the umask allows to others."""
+    before = os.umask(0)
+    try:
+        Heard(path).keep(batch())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert {each.name: each.stat().st_mode & 0o777 for each in path.iterdir()} == {
+        file_of(path).name: 0o600,
+        f'.{KEY}.lock': 0o600,
+    }
+
+
+def test_nothing_is_done_before_the_first_call(path: Path) -> None:
+    """Who only makes a spool, looks for something to send, or wants to send it, makes no directory."""
+    spool = Heard(path)
+    assert not spool.has_any()
+    with spool.drain() as drain:
+        assert drain is None
+    assert spool.said == []
+    assert not path.exists()
+
+
+def test_the_path_is_that_of_the_beginning(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that goes to another directory, as a daemon does, still finds its spool."""
+    monkeypatch.chdir(path.parent)
+    spool = Heard(Path(path.name))
+    monkeypatch.chdir('/')
+    spool.keep(batch())
+    assert file_of(path)
+
+
+def test_other_namespaces_are_left_alone(path: Path) -> None:
+    """Two exporters in one directory neither send, nor drop, nor wait for what is of the other."""
+    one, other = Heard(path), Heard(path, spooled.key_of('Shop', 'otlp', 'otlp'), 1)
+    one.keep(batch())
+    assert not other.has_any()
+    with one.drain(), other.drain() as drain:
+        assert drain is not None
+        assert drain.prune(NOW + 10**9) == 0
+        assert list(drain) == []
+    assert one.deliver() == [batch()]
+
+
+def test_a_file_has_its_name_when_it_is_on_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is written under a dot name and synced before it has its name, and then the directory is synced. What was
+    removed is synced before others may send."""
+    done: list[str] = []
+    spool = Heard(path)
+    spool.keep(batch(1))
+
+    real_rename = os.rename
+
+    def fsync(descriptor: int) -> None:
+        target = Path(f'/proc/self/fd/{descriptor}').readlink()
+        done.append(f'fsync {target.name if target == path else target.name[0]}')
+
+    def rename(source: str, target: str, **more: int) -> None:
+        done.append('rename')
+        real_rename(source, target, **more)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    monkeypatch.setattr(os, 'rename', rename)
+    spool.keep(batch(2))
+    assert done == ['fsync .', 'rename', 'fsync spool']
+    del done[:]
+    spool.deliver()
+    assert done == ['fsync spool']
+
+
+def test_a_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once nothing has changed for longer than the time of a directory is exact, the directory is not opened again.
+    Before that it is, since a file may come that leaves the time as it is. Any change has it opened."""
+    now = 100.0
+    monkeypatch.setattr(spool_module, 'time', SimpleNamespace(monotonic=lambda: now))
+    opened: list[object] = []
+    real = spool_files.directory_at
+    monkeypatch.setattr(spool_files, 'directory_at', lambda *args, **more: opened.append(1) or real(*args, **more))
+    spool, other = Heard(path), Heard(path)
+    other.keep(batch())
+    other.deliver()
+    del opened[:]
+    assert not spool.has_any()
+    assert not spool.has_any()
+    now += spool_module.SAME_TIME_SECONDS / 2
+    assert not spool.has_any()
+    assert len(opened) == 3
+    before = path.stat()
+    other.keep(batch())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert spool.has_any()
+    other.deliver()
+    assert not spool.has_any()
+    now += spool_module.SAME_TIME_SECONDS + 1
+    assert not spool.has_any()
+    del opened[:]
+    stats: list[object] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'lstat', lambda each, real=os.lstat: stats.append(each) or real(each))
+        assert not spool.has_any()
+    assert (opened, stats) == ([], [path])
+    other.keep(batch())
+    assert spool.has_any()
+    assert spool.deliver() == [batch()]
+
+
+def test_one_sends_at_a_time(path: Path) -> None:
+    """While one has the lock, neither another spool of this process, nor another thread, nor another process gets it,
+    and none of them waits for it. All of them can keep batches meanwhile."""
+    spool, other = Heard(path), Heard(path)
+    spool.keep(batch())
+    found: list[object] = []
+
+    def look() -> None:
+        with other.drain() as drain:
+            found.append(drain)
+
+    with spool.drain() as drain:
+        assert drain is not None
+        look()
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join(20)
+        assert found == [None, None]
+        script = 'spool.keep(batch(1))\nwith spool.drain() as drain: print(drain)'
+        assert run(script, path) == 'None\n'
+    assert other.deliver() == [batch(), batch(1)]
+    assert other.said == spool.said == []
+
+
+def test_the_lock_stays_while_others_keep_batches(path: Path) -> None:
+    """To keep a batch, also the first of a spool, takes no lock from the thread that sends: systems release all locks
+    of a process on a file with any of its descriptors."""
+    spool = Heard(path)
+    spool.keep(batch())
+    with spool.drain() as drain:
+        assert drain is not None
+        Heard(path).keep(batch(1))
+        with Heard(path).drain() as other:
+            assert other is None
+        assert run('with spool.drain() as drain: print(drain)', path) == 'None\n'
+    assert run('print(len(spool.deliver()))', path) == '2\n'
+
+
+@pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
+def test_a_child_is_no_sender(how: str, path: Path) -> None:
+    """A child that is forked while its parent sends neither sends nor removes, has no lock, and waits for none. It
+    keeps batches, and sends them when the parent has ended. With Python's fork it has no descriptor of the spool."""
+    script = """
+    how = sys.argv[3]
+    spool.keep(batch(1), batch(2))
+    def open_files():
+        return [each for each in map(os.path.realpath, Path('/proc/self/fd').iterdir()) if each.startswith(str(path))]
+    def child():
+        assert not drain.is_held
+        assert list(drain) == [] and not drain.remove(first.name) and not drain.replace(first.name, batch(9))
+        assert drain.prune(NOW + 10**9) == 0
+        assert next(rest, None) is None
+        with spool.drain() as other: assert other is None
+        spool.keep(batch(3))
+        assert how == 'no hooks' or not open_files()
+        os.close(ready[1])
+        while not (taken := Heard(path).deliver() if not os.read(go[0], 1) else []):
+            pass
+        assert [each.timestamp for each in taken] == [NOW + 2, NOW + 3]
+    ready, go = os.pipe(), os.pipe()
+    with spool.drain() as drain:
+        rest = iter(drain)
+        first = next(rest)
+        def in_child():
+            os.close(go[1])
+            child()
+        pid = fork(in_child, how)
+        os.close(ready[1])
+        assert os.read(ready[0], 1) == b''
+        assert drain.is_held and len(open_files()) == 2
+        assert drain.remove(first.name)
+    os.close(go[1])
+    wait(pid)
+    assert not open_files() and not spool.has_any() and not spool.said
+    print('done')
+    """
+    assert run(script, path, how) == 'done\n'
+
+
+@pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
+def test_a_child_never_waits_for_a_thread_of_its_parent(how: str, path: Path) -> None:
+    """Where another thread sends in the moment of a fork, the child can send as soon as its parent does not."""
+    script = """
+    spool.keep(batch())
+    held, end = threading.Event(), threading.Event()
+    def send():
+        with spool.drain() as drain:
+            assert drain is not None
+            held.set()
+            assert end.wait(60)
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert held.wait(60)
+    ready, go = os.pipe(), os.pipe()
+    def child():
+        with spool.drain() as drain: assert drain is None
+        os.close(go[1])
+        os.close(ready[1])
+        assert os.read(go[0], 1) == b''
+        assert spool.deliver() == [batch()]
+    pid = fork(child, sys.argv[3])
+    os.close(ready[1])
+    assert os.read(ready[0], 1) == b''
+    end.set()
+    thread.join(60)
+    os.close(go[1])
+    wait(pid)
+    """
+    run(script, path, how)
+
+
+def test_processes_with_one_id_do_not_meet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In containers, processes may share a directory and have the same id. Batches of one moment stay apart."""
+    monkeypatch.setattr(os, 'getpid', lambda: 1)
+    for number in range(20):
+        Heard(path).keep(batch(0, [f'{number}']))
+    assert {each.items[0] for each in Heard(path).deliver()} == {f'{number}' for number in range(20)}
+
+
+def test_what_is_left_of_a_batch_takes_its_place(path: Path) -> None:
+    """When a part of a batch was sent, the rest of it is what is there, at the same place. A sender that was killed
+    while it wrote that does not stand in the way."""
+    spool = Heard(path)
+    spool.keep(batch(1, ['1', '2']), batch(2))
+    with spool.drain() as drain:
+        assert drain is not None
+        first, _ = drain
+        (path / f'.{first.name}').write_bytes(b'half')
+        assert drain.replace(first.name, first.batch._replace(items=('2',)))
+    assert spool.deliver() == [batch(1, ['2']), batch(2)]
+    assert [each.name for each in path.iterdir()] == [f'.{KEY}.lock']
+
+
+def test_the_oldest_go_where_there_is_too_much(path: Path) -> None:
+    """Beyond ``max_bytes`` the oldest batches go, with a count of their items, and the others are within the bound."""
+    size = len(spooled.to_bytes(batch(1, ['12', '34'])))
+    spool = Heard(path, max_bytes=3 * size)
+    for number in (1, 2, 3):
+        assert spool.put(batch(number, ['12', '34']), NOW) == Put(True)
+    assert spool.put(batch(4, ['12', '34']), NOW) == Put(True, 2)
+    assert spool.put(batch(5, ['12', '345']), NOW) == Put(True, 4)
+    assert [each.timestamp - NOW for each in spool.deliver()] == [4, 5]
+    assert spool.said == []
+
+
+def test_what_does_not_fit_is_not_kept(path: Path) -> None:
+    """A batch that is larger than ``max_bytes`` drops no others. What is just being sent is not dropped either."""
+    size = len(spooled.to_bytes(batch()))
+    spool = Heard(path, max_bytes=size)
+    spool.keep(batch(1))
+    assert spool.put(batch(2, ['{"a":1}']), NOW) == Put(False)
+    with Heard(path).drain():
+        assert spool.put(batch(3), NOW) == Put(False)
+    assert spool.said == [
+        f'{path}: a batch is larger than max_spooled_bytes',
+        f'{path}: max_spooled_bytes is reached, and what is there is just being sent',
+    ]
+    assert spool.deliver() == [batch(1)]
+
+
+def test_what_is_too_old_goes(path: Path) -> None:
+    """What is older than two weeks is dropped, and counted, when a sender asks for that."""
+    spool = Heard(path)
+    spool.keep(batch(0, ['1', '2']), batch(10))
+    with spool.drain() as drain:
+        assert drain is not None
+        assert drain.prune(NOW + 5 + limits.MAX_AGE_SECONDS) == 2
+        assert [each.batch for each in drain] == [batch(10)]
+        assert drain.prune(NOW + 10 + limits.MAX_AGE_SECONDS) == 0
+
+
+def test_a_platform_without_locks_is_refused() -> None:
+    """Where there is no ``fcntl``, the modules can be imported, and a spool is refused with the reason."""
+    script = """
+    import sys
+    sys.modules['fcntl'] = None
+    from aws_satella.effects.spool import Spool
+    try:
+        Spool('/var/lib/shop', '0' * 16, 1, print)
+    except ValueError as error:
+        print(type(error).__name__, error)
+    """
+    ended = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    assert ended.stdout == (
+        "ArgumentError spool: '/var/lib/shop' is not allowed; "
+        'allowed: None, since this platform has no locks for files (fcntl)\n'
+    )
+    assert issubclass(ArgumentError, ValueError)
+
+
+KILLING = """
+journal = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+rng = Random(int(sys.argv[5]))
+
+def note(worker, what, items):
+    os.write(journal, f'{worker} {what} {" ".join(items)}\\n'.encode())
+
+def send(worker, items):
+    # The destination takes them: from here on the sender knows that, until it is killed.
+    note(worker, 'accepted', items)
+
+def work(worker):
+    chance, number = Random(worker), 0
+    while True:
+        number += 1
+        items = [f'{worker}.{number}.{index}' for index in range(3)]
+        note(worker, 'putting', items)
+        put = spool.put(batch(0, items, timestamp=time.time()), time.time())
+        note(worker, 'kept' if put == (True, 0) else 'lost', items)
+        if chance.random() < 0.4:
+            with spool.drain() as drain:
+                for name, found in drain or ():
+                    if chance.random() < 0.2 and len(found.items) > 1:
+                        send(worker, found.items[:1])
+                        assert drain.replace(name, found._replace(items=found.items[1:]))
+                        note(worker, 'removed', found.items[:1])
+                    else:
+                        send(worker, found.items)
+                        assert drain.remove(name)
+                        note(worker, 'removed', found.items)
+        assert not spool.said, spool.said
+
+def grown(size):
+    deadline = time.monotonic() + 60
+    while os.fstat(journal).st_size < size:
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+
+def start(number):
+    return fork(lambda: work(number))
+
+workers = {number: start(number) for number in range(4)}
+for kill in range(int(sys.argv[4])):
+    grown(os.fstat(journal).st_size + rng.randrange(1500))
+    victim = rng.choice(list(workers))
+    os.kill(workers[victim], signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(workers.pop(victim), 0)[1]) == -signal.SIGKILL
+    workers[4 + kill] = start(4 + kill)
+for pid in workers.values():
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+"""
+
+
+def test_kill_at_random_moments_loses_and_doubles_nothing(path: Path, tmp_path: Path) -> None:
+    """Four processes keep batches and send them, in whole and in part, and are killed at random. All that was kept
+    arrives, and arrives once, except what its sender had sent and not removed when it was killed. What was half-written
+    is left under a dot name, and goes when it is old."""
+    journal = tmp_path / 'journal'
+    run(KILLING, path, str(journal), str(KILLS), '7')
+    rest = Heard(path)
+    left = [item for each in rest.deliver() for item in each.items]
+    assert rest.said == []
+
+    noted: dict[str, Counter[str]] = {
+        what: Counter() for what in ('putting', 'kept', 'lost', 'accepted', 'removed', 'open')
+    }
+    open_ones: dict[str, list[str]] = {}
+    for line in journal.read_text().splitlines():
+        worker, what, *items = line.split()
+        noted[what].update(items)
+        if what == 'accepted':
+            assert not open_ones.get(worker), 'a sender goes on only when it has removed what it sent'
+            open_ones[worker] = items
+        elif what == 'removed':
+            assert open_ones.pop(worker) == items
+    arrived = noted['accepted'] + Counter(left)
+    killed_between = Counter(item for items in open_ones.values() for item in items)
+    assert noted['kept']
+    assert noted['lost'] == Counter()
+    assert noted['kept'].keys() <= arrived.keys() <= noted['putting'].keys()
+    assert all(times <= 1 + killed_between[item] for item, times in arrived.items())
+    print(json.dumps({'kept': len(noted['kept']), 'left': len(left), 'killed between': len(killed_between)}))
+
+    with rest.drain() as drain:
+        assert drain is not None
+        drain.prune(spool_module.time.time() + spooled.LEFTOVER_SECONDS + 60)
+    assert [each.name for each in path.iterdir()] == [f'.{KEY}.lock']

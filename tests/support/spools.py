@@ -1,0 +1,55 @@
+"""Spools in directories of tests, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aws_satella.effects.spool import Put, Spool
+from aws_satella.pure import spooled
+from aws_satella.pure.batches import Batch
+from aws_satella.pure.formats.putmetricdata import Envelope
+
+KEY = spooled.key_of('Shop', 'cloudwatch', 'putmetricdata')
+NOW = 1_700_000_000.0
+ENOUGH = 10**9
+
+
+class Heard(Spool):
+    """A spool that remembers what it said."""
+
+    def __init__(self, path: Path, key: str = KEY, max_bytes: int = ENOUGH) -> None:
+        self.said: list[str] = []
+        super().__init__(path, key, max_bytes, self.said.append)
+
+    def keep(self, *batches: Batch, now: float = NOW) -> None:
+        """Keep batches, for which there is room."""
+        assert [self.put(batch, now) for batch in batches] == [Put(True)] * len(batches)
+
+    def deliver(self) -> list[Batch]:
+        """Take all that is there, in order. Fails where somebody else has the lock."""
+        with self.drain() as drain:
+            assert drain is not None, self.said
+            taken = list(drain)
+            assert all(drain.remove(each.name) for each in taken)
+        return [each.batch for each in taken]
+
+
+def batch(number: int = 0, items: Sequence[str] = ('{}',), **more: Any) -> Batch:
+    """A batch that was read so many seconds after another."""
+    return Batch(Envelope('Shop'), NOW + number, tuple(items))._replace(**more)
+
+
+def file_of(path: Path) -> Path:
+    """The one batch of a directory."""
+    (found,) = path.glob('*.batch')
+    return found
+
+
+def contents(path: Path) -> dict[str, object]:
+    """All that is below a directory: what can be read, with its bytes."""
+    return {
+        str(each.relative_to(path)): each.read_bytes() if each.is_file() and not each.is_symlink() else each.lstat()[:2]
+        for each in path.rglob('*')
+    }
