@@ -445,13 +445,13 @@ def grown(size):
 def start(number):
     return fork(lambda: work(number))
 
-workers = {number: start(number) for number in range(4)}
+workers = {number: start(number) for number in range(8)}
 for kill in range(int(sys.argv[4])):
     grown(os.fstat(journal).st_size + rng.randrange(1500))
     victim = rng.choice(list(workers))
     os.kill(workers[victim], signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(workers.pop(victim), 0)[1]) == -signal.SIGKILL
-    workers[4 + kill] = start(4 + kill)
+    workers[8 + kill] = start(8 + kill)
 for pid in workers.values():
     os.kill(pid, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
@@ -459,7 +459,7 @@ for pid in workers.values():
 
 
 def test_kill_at_random_moments_loses_and_doubles_nothing(path: Path, tmp_path: Path) -> None:
-    """Four processes keep batches and send them, in whole and in part, and are killed at random. All that was kept
+    """Eight processes keep batches and send them, in whole and in part, and are killed at random. All that was kept
     arrives, and arrives once, except what its sender had sent and not removed when it was killed. What was half-written
     is left under a dot name, and goes when it is old."""
     journal = tmp_path / 'journal'
