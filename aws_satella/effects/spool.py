@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aws_satella.effects import spool_files
 from aws_satella.effects.identity import identity
@@ -23,10 +23,7 @@ from aws_satella.effects.spool_files import SpoolError
 from aws_satella.pure import spooled
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.checks import ArgumentError
-from aws_satella.pure.spooled import Unreadable
-
-SAME_TIME_SECONDS: Final = 2.5
-"""How far apart two changes of a directory may be that leave it with the same time: two seconds on FAT."""
+from aws_satella.pure.spooled import Seen, Unreadable
 
 
 class Put(NamedTuple):
@@ -68,12 +65,7 @@ class Spool:
         """Names of files that cannot be read."""
         self._has_locks = False
         self._numbers = count(), (0, 0)
-        self._changed = 0
-        """When the directory was changed last, by its own clock, in nanoseconds."""
-        self._seen = time.monotonic()
-        """When that was first seen."""
-        self._is_empty = False
-        """Whether there was nothing to send then, and any later change shows."""
+        self._seen = Seen()
 
     @property
     def _lock(self) -> str:
@@ -88,14 +80,12 @@ class Spool:
         """Whether there is something to send. Where nothing has changed since there was not, this is one ``stat``."""
         try:
             changed = os.lstat(self.path).st_mtime_ns
-            if self._is_empty and changed == self._changed:
+            if self._seen.has_nothing(changed):
                 return False
-            if changed != self._changed:
-                self._changed, self._seen = changed, time.monotonic()
-            is_settled = time.monotonic() - self._seen > SAME_TIME_SECONDS
+            now = time.monotonic()
             with spool_files.directory_at(self.path) as directory:
                 has_any = bool(self.queue(directory))
-            self._is_empty = is_settled and not has_any
+            self._seen = self._seen.looked(changed, now, has_any=has_any)
         except FileNotFoundError:
             return False
         except (OSError, SpoolError) as error:

@@ -39,6 +39,10 @@ LEFTOVER_SECONDS: Final = 60 * 60
 """How old a file under a dot name is before it counts as left behind: writing one takes less than a second."""
 
 
+SAME_TIME_SECONDS: Final = 2.5
+"""How far apart two changes of a directory may be that leave it with the same time: two seconds on FAT."""
+
+
 class Unreadable(Enum):
     """Why a file is not read. Such a file is never deleted."""
 
@@ -136,6 +140,33 @@ def beyond(files: Sequence[File], max_bytes: int) -> list[str]:
     :param files: of batches, oldest first
     """
     return [file.name for file in files[: first_beyond([file.size for file in files], len(files), max_bytes)]]
+
+
+class Seen(NamedTuple):
+    """What is known of a directory: whether it has to be looked through, or cannot have anything to send."""
+
+    changed: int = 0
+    """When it was changed last, by its own clock, in nanoseconds."""
+    since: float = 0.0
+    """When that was first seen, in seconds of a monotonic clock."""
+    is_empty: bool = False
+    """Whether there was nothing to send, and any later change gives the directory another time."""
+
+    def has_nothing(self, changed: int) -> bool:
+        """Whether there is nothing to send, which is known without looking.
+
+        :param changed: when the directory was changed last
+        """
+        return self.is_empty and changed == self.changed
+
+    def looked(self, changed: int, now: float, *, has_any: bool) -> Seen:
+        """The directory was looked through.
+
+        :param changed: when it had been changed last before that
+        :param now: the seconds of the clock before that
+        """
+        since = self.since if changed == self.changed else now
+        return Seen(changed, since, not has_any and now - since > SAME_TIME_SECONDS)
 
 
 class _Form(NamedTuple):

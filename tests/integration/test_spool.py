@@ -192,7 +192,7 @@ def test_a_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPa
     del opened[:]
     assert not spool.has_any()
     assert not spool.has_any()
-    now += spool_module.SAME_TIME_SECONDS / 2
+    now += spooled.SAME_TIME_SECONDS / 2
     assert not spool.has_any()
     assert len(opened) == 3
     before = path.stat()
@@ -201,7 +201,7 @@ def test_a_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPa
     assert spool.has_any()
     other.deliver()
     assert not spool.has_any()
-    now += spool_module.SAME_TIME_SECONDS + 1
+    now += spooled.SAME_TIME_SECONDS + 1
     assert not spool.has_any()
     del opened[:]
     stats: list[object] = []

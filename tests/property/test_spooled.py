@@ -7,12 +7,13 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from property.texts import odd
 
 from aws_satella.pure import limits, spooled
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats import otlp, putmetricdata
-from aws_satella.pure.spooled import File, Unreadable
+from aws_satella.pure.spooled import File, Seen, Unreadable
 
 KEY = spooled.key_of('Shop', 'cloudwatch', 'putmetricdata')
 OTHER = spooled.key_of('Shop', 'otlp', 'otlp')
@@ -245,3 +246,60 @@ def test_what_was_left_behind_is_told_from_all_else(name: str, age: float, is_le
     assert spooled.hidden(final) == f'.{final}'
     assert spooled.left_behind(name.format(final), KEY, age) == (final if is_left_behind else None)
     assert spooled.left_behind(name.format(final), OTHER, age) is None
+
+
+class DirectoryMachine(RuleBasedStateMachine):
+    """A directory whose time is exact to some seconds, which files come into, and who looks whether there are any."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.exact = 1_000.0, 2.0
+        self.changed, self.files = self.time, 0
+        self.seen = Seen()
+        self.looks = 0
+
+    @property
+    def time(self) -> int:
+        """The time that the directory gets by a change now."""
+        return int(self.now // self.exact * self.exact * 1e9)
+
+    @initialize(exact=st.sampled_from((0.001, 0.01, 1.0, 2.0)))
+    def begin(self, exact: float) -> None:
+        self.exact = exact
+        self.changed = self.time
+
+    @rule(seconds=st.sampled_from((0.0005, 0.3, 1.0, 2.4, 3.0, 300.0)))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def put(self) -> None:
+        self.files, self.changed = self.files + 1, self.time
+
+    @precondition(lambda self: self.files)
+    @rule()
+    def remove(self) -> None:
+        self.files, self.changed = self.files - 1, self.time
+
+    @rule(comes_meanwhile=st.booleans())
+    def look(self, comes_meanwhile: bool) -> None:
+        """Look as a cycle does. A file may come after the directory was looked through."""
+        changed = self.changed
+        if self.seen.has_nothing(changed):
+            assert not self.files
+            return
+        self.seen = self.seen.looked(changed, self.now, has_any=bool(self.files))
+        if comes_meanwhile:
+            self.put()
+
+    @rule()
+    def rest(self) -> None:
+        """Where nothing comes for some cycles, the directory need not be looked through."""
+        for _ in range(2):
+            self.now += 300
+            if not self.seen.has_nothing(self.changed):
+                self.seen = self.seen.looked(self.changed, self.now, has_any=bool(self.files))
+        assert self.seen.has_nothing(self.changed) is (not self.files)
+
+
+TestDirectory = DirectoryMachine.TestCase
