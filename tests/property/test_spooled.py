@@ -7,7 +7,6 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from property.texts import odd
 
 from aws_satella.pure import limits, spooled
@@ -248,58 +247,53 @@ def test_what_was_left_behind_is_told_from_all_else(name: str, age: float, is_le
     assert spooled.left_behind(name.format(final), OTHER, age) is None
 
 
-class DirectoryMachine(RuleBasedStateMachine):
-    """A directory whose time is exact to some seconds, which files come into, and who looks whether there are any."""
+class Directory:
+    """A directory with a clock that is exact to some seconds, and somebody who looks whether there is a file in it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.now, self.exact = 1_000.0, 2.0
-        self.changed, self.files = self.time, 0
+    def __init__(self, exact: float) -> None:
+        self.now, self.exact = 1_000.0, exact
+        self.has_file = False
         self.seen = Seen()
-        self.looks = 0
+        self.change()
 
-    @property
-    def time(self) -> int:
-        """The time that the directory gets by a change now."""
-        return int(self.now // self.exact * self.exact * 1e9)
+    def change(self) -> None:
+        self.changed = int(self.now // self.exact * self.exact * 1e9)
 
-    @initialize(exact=st.sampled_from((0.001, 0.01, 1.0, 2.0)))
-    def begin(self, exact: float) -> None:
-        self.exact = exact
-        self.changed = self.time
-
-    @rule(seconds=st.sampled_from((0.0005, 0.3, 1.0, 2.4, 3.0, 300.0)))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-    @rule()
     def put(self) -> None:
-        self.files, self.changed = self.files + 1, self.time
+        self.has_file = True
+        self.change()
 
-    @precondition(lambda self: self.files)
-    @rule()
-    def remove(self) -> None:
-        self.files, self.changed = self.files - 1, self.time
+    def take(self) -> None:
+        self.has_file = False
+        self.change()
 
-    @rule(comes_meanwhile=st.booleans())
-    def look(self, comes_meanwhile: bool) -> None:
-        """Look as a cycle does. A file may come after the directory was looked through."""
-        changed = self.changed
-        if self.seen.has_nothing(changed):
-            assert not self.files
-            return
-        self.seen = self.seen.looked(changed, self.now, has_any=bool(self.files))
-        if comes_meanwhile:
-            self.put()
-
-    @rule()
-    def rest(self) -> None:
-        """Where nothing comes for some cycles, the directory need not be looked through."""
-        for _ in range(2):
-            self.now += 300
-            if not self.seen.has_nothing(self.changed):
-                self.seen = self.seen.looked(self.changed, self.now, has_any=bool(self.files))
-        assert self.seen.has_nothing(self.changed) is (not self.files)
+    def look(self) -> bool:
+        """Look as a cycle does, and say whether the directory was looked through."""
+        if self.seen.has_nothing(self.changed):
+            assert not self.has_file
+            return False
+        self.seen = self.seen.looked(self.changed, self.now, has_any=self.has_file)
+        return True
 
 
-TestDirectory = DirectoryMachine.TestCase
+steps = st.lists(st.sampled_from(('look', 'look', 'put', 'take', 0.3, 1.0, 1.9, 2.6)), max_size=30)
+
+
+@given(st.sampled_from((0.001, 1.0, 2.0, 2.0)), steps)
+@example(2.0, ['look', 1.9, 'look', 'put', 'look'])
+@example(2.0, [1.9, 'put', 'look', 2.6, 'look', 'take', 'look', 2.6, 'look', 'put', 'look'])
+def test_no_file_is_overlooked(exact: float, steps: list[str | float]) -> None:
+    """A directory that is not looked through has no file, even where one came without changing its time. Where none
+    comes, it is not looked through from the third cycle on."""
+    directory = Directory(exact)
+    for step in steps:
+        if isinstance(step, float):
+            directory.now += step
+        else:
+            getattr(directory, step)()
+    directory.take()
+    looked = []
+    for _ in range(4):
+        directory.now += 300
+        looked.append(directory.look())
+    assert looked[2:] == [False, False]
