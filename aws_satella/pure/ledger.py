@@ -91,7 +91,7 @@ class Ledger:
         return replace(
             self,
             baseline=baseline,
-            since=batch.timestamp,
+            since=max(self.since, batch.timestamp),  # windows are empty, and do not overlap, while the clock is behind
             outbox=self.outbox.put(batch, discarded),
             last_cycle=cycle if returnable else None,
         )

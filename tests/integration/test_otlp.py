@@ -287,18 +287,22 @@ def test_data_of_an_outage_have_the_times_of_their_cycles(otlp: OtlpEndpoint, mo
     assert [point.value for point in otlp.named('a')] == [1, 1, 1, 0]
 
 
-def test_where_the_clock_goes_back_nothing_begins_after_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window is empty rather than negative then."""
+def test_where_the_clock_goes_back_windows_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the clock has caught up, nothing begins after it ends, and no window reaches back into another."""
     now = _clock(monkeypatch)
     with otlp_endpoint(clock=lambda: now[0]) as otlp:
         exporter = _exporter(otlp)
-        _record('a')
-        exporter.loop()
-        now[0] -= 3_600
-        _record('a')
-        exporter.loop()
-        starts = [(point.start, point.time) for request in otlp.received for point in request.points]
-    assert all(start <= stop for start, stop in starts)
+        windows = []
+        for step in (0, 60, -3_600, 60, 3_600):
+            now[0] += step
+            _record('a')
+            exporter.loop()
+            (point,) = (point for point in otlp.received[-1].points if point.name == 'a')
+            windows.append((point.start, point.time))
+    assert all(start <= stop for start, stop in windows)
+    spans = sorted(window for window in windows if window[0] < window[1])
+    assert [stop for _, stop in spans[:-1]] <= [start for start, _ in spans[1:]]
+    assert len(spans) >= 2
 
 
 def test_totals_have_one_start_for_the_process(otlp: OtlpEndpoint) -> None:

@@ -124,7 +124,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.cycles_so_far += 1
         before, self.baseline = self.baseline, {'cycle': self.cycles_so_far}
         self.cycle = Cycle(before, self.since, set(batch.items), set()) if returnable else None
-        self.since = self.now
+        self.since = max(self.since, self.now)
         self.ledger = self.ledger.recorded(batch, discarded, self.baseline, returnable=returnable)
 
     @rule(lengths=st.lists(st.integers(0, 12), max_size=3), discarded=st.integers(0, 2))
