@@ -103,7 +103,7 @@ class Spool:
         :param batch: what one request may hold, so that it is sent as a whole or not at all
         :param now: UNIX seconds
         """
-        dropped = 0
+        is_kept, dropped = False, 0
         content = spooled.to_bytes(batch)
         name = spooled.name_of(batch, os.getpid(), self._number(), self.key)
         try:
@@ -113,10 +113,10 @@ class Spool:
                     self._has_locks = True
                 dropped = self._make_room(directory, len(content), now)
                 spool_files.write(directory, str(name), spooled.hidden(name), content)
+                is_kept = True
         except (OSError, SpoolError) as error:
             self.say(error)
-            return Put(False, dropped)
-        return Put(True, dropped)
+        return Put(is_kept, dropped)
 
     def _number(self) -> int:
         """A number that no other batch of this process has. In containers others have the same process id, so that the

@@ -294,6 +294,22 @@ def test_a_child_is_no_sender(how: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
+def test_a_child_leaves_the_block_of_its_parent(how: str, path: Path) -> None:
+    """A child that goes on after the block in which it was forked has closed nothing of its own there."""
+    script = """
+    spool.keep(batch())
+    with spool.drain() as drain:
+        pid = FORKS[sys.argv[3]]()
+        own = [os.dup(0) for _ in range(4)] if not pid else []
+    if not pid:
+        os._exit(sum(not os.fstat(each) for each in own))
+    wait(pid)
+    assert spool.deliver() == [batch()]
+    """
+    run(script, path, how)
+
+
+@pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
 def test_a_child_never_waits_for_a_thread_of_its_parent(how: str, path: Path) -> None:
     """Where another thread sends in the moment of a fork, the child can send as soon as its parent does not."""
     script = """

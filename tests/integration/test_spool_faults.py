@@ -276,6 +276,24 @@ def test_a_directory_that_cannot_be_synced_has_the_batch(path: Path, monkeypatch
     assert spool.said == []
 
 
+def test_a_directory_that_cannot_be_closed_has_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong after a batch has its name does not make it one that is in memory as well."""
+    spool = Heard(path)
+    real = os.close
+
+    def close(descriptor: int) -> None:
+        is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        real(descriptor)
+        if is_directory and [*path.glob('*.batch')]:
+            raise OSError(errno.EIO, 'Input/output error')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'close', close)
+        assert spool.put(batch(), NOW) == Put(True)
+    assert spool.said == [f'{path}: Input/output error']
+    assert spool.deliver() == [batch()]
+
+
 def _names() -> Iterator[str]:
     """Names of batches that come before all others."""
     return (str(spooled.Name(number, 1, number, KEY)) for number in range(100))
