@@ -71,6 +71,11 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         return self.automatic or (self._phase in (Phase.ENDING, Phase.FORCED) and not self._process_ends)
 
     @property
+    def serves_host(self) -> bool:
+        """Whether the program needs no other. Every request of a site asks for this."""
+        return not self.automatic if self._phase is Phase.EXPORTING else self.exporting and not self.makes_way
+
+    @property
     def is_current(self) -> bool:
         """Whether this is called by a callback, a metric or a log handler in a thread of this exporter."""
         return threading.current_thread() in (self, self._delivery.user_code.thread)
@@ -221,12 +226,8 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if timeout is None or not timeout > MAX_WAIT_SECONDS:
             super().join(timeout)
             return
-        clock = Clock()
-        clock.wait(self._joined_within, clock.now() + timeout)
-
-    def _joined_within(self, seconds: float) -> bool:
-        super().join(seconds)
-        return not self.is_alive()
+        clock, join = Clock(), super().join
+        clock.wait(lambda seconds: join(seconds) or not self.is_alive(), clock.now() + timeout)
 
     def ask(self, seconds: float) -> Callable[[float], bool]:
         """Ask for an export, as :meth:`flush` does. What is returned waits for it."""

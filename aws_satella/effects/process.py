@@ -128,7 +128,7 @@ def is_running() -> bool:
     """
     process = _processes.get(identity())
     exporter = None if process is None else process.exporter
-    return exporter is not None and exporter.exporting and not exporter.makes_way
+    return exporter is not None and exporter.serves_host
 
 
 def note_export_at_stop() -> None:
