@@ -13,7 +13,7 @@ from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import limits
 from aws_satella.pure.points import Discarded, Point, Reason, Tolerance
-from aws_satella.pure.values import Units, unit_of
+from aws_satella.pure.values import PLAIN_NUMBERS, Units, number, unit_of
 
 MAX_EXACT: Final = 2**53
 """Whole numbers up to this are floats without rounding."""
@@ -103,6 +103,16 @@ class BaseEncoder(ABC, Generic[Item, Head]):
     @abstractmethod
     def _new_head(self, name: str) -> Head | Fault:
         """The same for a name that is not remembered."""
+
+    def _observation(self, point: Point, value: Any) -> float | Discarded:
+        """A value that a point was made of, as a number. One that is none costs itself alone."""
+        try:
+            checked = number(value)
+        except self._errors as error:
+            if type(value) in PLAIN_NUMBERS:  # then it is not the value that raised
+                raise
+            return discard(point, Reason.RAISED, error, value)
+        return discard(point, checked, value=value) if isinstance(checked, Reason) else checked
 
     def _unit(self, name: str) -> str | Fault:
         """The unit of a name, as CloudWatch calls it."""

@@ -57,7 +57,7 @@ from aws_satella.pure.points import (
     Samples,
     Tolerance,
 )
-from aws_satella.pure.values import PLAIN_NUMBERS, Units, number
+from aws_satella.pure.values import Units, number
 
 _PREFIXES: Final = tuple(POINT_TAG + varint(length) for length in range(1_024))
 """Length of a data point → what comes before it."""
@@ -184,15 +184,9 @@ class Encoder(BaseEncoder[bytes, _Heads]):
         observed: dict[float, int] = {}
         discards: list[Item | Discarded] = []
         for value, count in zip(measured.values, measured.counts, strict=True):
-            try:
-                checked = number(value)
-            except self._errors as error:
-                if type(value) in PLAIN_NUMBERS:  # then it is not the value that raised
-                    raise
-                discards.append(discard(point, Reason.RAISED, error, value))
-                continue
-            if isinstance(checked, Reason):
-                discards.append(discard(point, checked, value=value))
+            checked = self._observation(point, value)
+            if isinstance(checked, Discarded):
+                discards.append(checked)
             else:
                 observed[checked] = observed.get(checked, 0) + count
         if not observed:

@@ -15,7 +15,7 @@ from aws_satella.pure import limits
 from aws_satella.pure.dimensions import Merger, printable
 from aws_satella.pure.formats.encoding import MAX_EXACT, BaseEncoder, Fault, discard
 from aws_satella.pure.points import STRICT, Discarded, Distribution, Point, Reason, Tolerance
-from aws_satella.pure.values import PLAIN_NUMBERS, Units, number
+from aws_satella.pure.values import Units, number
 
 Item = str
 """The JSON text of one metric datum: printable ASCII, so that its length is its size in bytes."""
@@ -84,15 +84,9 @@ class Encoder(BaseEncoder[str, str]):
         """As many items as it takes, 150 distinct values each. An observation that is no number costs itself alone."""
         observed: dict[float, float] = {}
         for value, count in zip(distribution.values, distribution.counts, strict=True):
-            try:
-                checked = number(value)
-            except self._errors as error:
-                if type(value) in PLAIN_NUMBERS:  # then it is not the value that raised
-                    raise
-                yield discard(point, Reason.RAISED, error, value)
-                continue
-            if isinstance(checked, Reason):
-                yield discard(point, checked, value=value)
+            checked = self._observation(point, value)
+            if isinstance(checked, Discarded):
+                yield checked
             else:
                 observed[checked] = observed.get(checked, 0.0) + count
         values, counts = list(map(repr, observed)), list(map(repr, observed.values()))
