@@ -110,7 +110,7 @@ class _Seam:
             params['MetricData'] = stubs()
 
     def _choose_signer(self, context: Any, **_: Any) -> Any:
-        """Sign nothing for others than AWS, whatever client it is that sends it. None leaves it to the client."""
+        """Leave a request unsigned if its receiver is not of AWS. None lets the client choose."""
         body: _Body | None = context.get(CONTEXT_KEY)
         return None if body is None or body.receiver.is_signed else UNSIGNED
 
