@@ -110,4 +110,5 @@ class AWSSatellaExporterThread(ExporterLife):
         envelope = self._delivery.sending or self._delivery.arguments.plan.classic_envelope
         expect_success(self.cloudwatch.put_metric_data(**putmetricdata.parameters(envelope, data)))
 
+
 document(AWSSatellaExporterThread)

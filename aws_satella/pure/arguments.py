@@ -32,7 +32,6 @@ OnDiscard = Callable[[MetricData], object]
 ClientFactory = Callable[[], CloudWatchClient]
 
 
-
 def ignore(_: Any) -> None:
     """Do nothing: the default of both callbacks."""
 

@@ -389,6 +389,4 @@ def test_suspects_are_dropped_at_the_end(endpoint: Endpoint, caplog: pytest.LogC
     with exporting(endpoint, interval=3600) as exporter:
         wait_for(lambda: exporter.stats.cycles == 1, 'the cycle', DEADLINE)
     assert (exporter.stats.dropped, exporter.stats.buffered) == (2, 0)
-    assert [line.partition(';')[2] for line in _warnings(caplog)] == [
-        ' 2 are dropped, since they were not taken'
-    ]
+    assert [line.partition(';')[2] for line in _warnings(caplog)] == [' 2 are dropped, since they were not taken']

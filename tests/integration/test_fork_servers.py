@@ -133,7 +133,6 @@ for _ in range(2):
     assert len(ended.stderr.splitlines()) == 1
 
 
-
 STARTS_IN_CHILDREN = """
 @signals.worker_process_init.connect
 def child(**_):

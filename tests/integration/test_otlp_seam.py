@@ -558,9 +558,7 @@ def test_a_receiver_with_a_certificate_of_its_own(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures('no_aws')
-def test_a_certificate_that_is_missing_is_told_at_once(
-    receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_that_is_missing_is_told_at_once(receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that leads nowhere would fail every request."""
     monkeypatch.setenv('OTEL_EXPORTER_OTLP_CERTIFICATE', '/nowhere.pem')
     with pytest.raises(ArgumentError, match=r'^OTEL_EXPORTER_OTLP_CERTIFICATE: .*nowhere\.pem'):

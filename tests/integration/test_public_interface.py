@@ -55,12 +55,12 @@ def test_an_empty_region_is_said_to_be_one(place: str, monkeypatch: pytest.Monke
 
 def test_the_import_needs_no_fork_hooks() -> None:
     """On Windows `os` has no `register_at_fork`."""
-    script = '''
+    script = """
 import os, boto3, satella.instrumentation.metrics, random, logging, concurrent.futures.thread
 del os.register_at_fork
 import aws_satella
 print(aws_satella.flush())
-'''
+"""
     ended = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
     assert ended.stdout == 'False\n', ended.stderr
 

@@ -190,7 +190,7 @@ def test_the_main_thread_is_never_deaf() -> None:
 
 
 HANDLED = "start(handle_sigterm=True)\nprint('ready', flush=True)\ntime.sleep(60)"
-OWN = "signal.signal(signal.SIGTERM, lambda *_: os._exit(9))\n" + HANDLED
+OWN = 'signal.signal(signal.SIGTERM, lambda *_: os._exit(9))\n' + HANDLED
 LATE = HANDLED.replace('print', 'signal.signal(signal.SIGTERM, lambda *_: os._exit(9)); print')
 UNHANDLED = HANDLED.replace('handle_sigterm=True', '')
 ELSEWHERE = HANDLED.replace(

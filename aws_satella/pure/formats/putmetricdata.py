@@ -216,9 +216,7 @@ def culprits(message: str, request: Batch) -> frozenset[int]:
     'EntityMetricData.member.1.MetricData.member.7'. A position in another list is none of the request's.
     """
     has_entity = isinstance(request.envelope, Envelope) and request.envelope.entity is not None
-    return frozenset(
-        int(position) - 1 for entity, position in _CULPRIT.findall(message) if bool(entity) == has_entity
-    )
+    return frozenset(int(position) - 1 for entity, position in _CULPRIT.findall(message) if bool(entity) == has_entity)
 
 
 def payload(namespace: str, data: Sequence[MetricDatum]) -> Payload:
