@@ -9,7 +9,7 @@ from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.once import export_once
 from aws_satella.effects.process import flush, start_if_not_started
 from aws_satella.effects.stats import ExportStats
-from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
     from aws_satella.effects.preview import preview

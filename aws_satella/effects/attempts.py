@@ -76,31 +76,49 @@ class Attempts(Sender):
             return  # its reply may still come
         self._settle()
         self._apply(self.ledger.aged(time.time(), self.form.MAX_AHEAD_SECONDS))
-        if self.outbox.buffered and self._made_client.is_of_parent and not self._make_own_client():
+        has_any = self._has_any()
+        if has_any and self._made_client.is_of_parent and not self._make_own_client():
             return
         if self._made_client.lacks_credentials:
             self.client = self._made_client.with_credentials(self.client, self.arguments, self.complaints)
-        self.ledger = self.ledger.begun()
-        if self.outbox.buffered:
+        self.ledger = self.ledger.begun(spools=self.arguments.spool is not None)
+        if has_any:
             with Watch(self.look) if self._is_watched else nullcontext():
-                self._drain()
+                self._deliver()
 
-    def _drain(self) -> None:
-        """Send one request after the other."""
-        fill = self.ledger.failures > 0
-        began, requests, buffered = time.monotonic(), 0, self.outbox.buffered
-        while not self.halted and self.outbox.buffered and self.patience.has_time(self.clock):
+    def _has_any(self) -> bool:
+        """Whether there is something to send."""
+        return self.outbox.buffered > 0
+
+    def _deliver(self) -> None:
+        """Send what there is."""
+        self._send_all(lambda: self.outbox)
+
+    def _send_all(self, unsent: Callable[[], Outbox], *, fill: bool = False) -> bool:
+        """Send one request after the other. False where nothing more can be sent for now.
+
+        :param unsent: what is sent, as it stands
+        :param fill: whether a request takes as much as CloudWatch allows
+        """
+        fill = fill or self.ledger.failures > 0
+        began, requests, buffered = time.monotonic(), 0, unsent().buffered
+        while unsent().buffered:
+            if self.halted or not self.patience.has_time(self.clock):
+                return False
             # A caller may have begun to wait since the last request.
             fill = (
                 fill
                 or self.pace.hurried
-                or self._is_slow(time.monotonic() - began, requests, buffered - self.outbox.buffered)
+                or self._is_slow(time.monotonic() - began, requests, buffered - unsent().buffered)
             )
-            room = self._room(self.outbox.envelope, self._used.max_send_at_once, fill=fill)
-            request = self.outbox.next(room, self.form.metric)
-            if request is None or not self._send(request):
-                break
+            room = self._room(unsent().envelope, self._used.max_send_at_once, fill=fill)
+            request = unsent().next(room, self.form.metric)
+            if request is None:  # only suspects are left, of which nothing can be proven
+                return True
+            if not self._send(request):
+                return False
             requests += 1
+        return True
 
     def _make_own_client(self) -> bool:
         """Make a client in place of that of the parent. False where it cannot be made, which counts as a failure."""
@@ -130,26 +148,6 @@ class Attempts(Sender):
         """Whether an export in small requests would outlast half the interval."""
         left = self.outbox.buffered * requests / sent if sent else 0
         return outlasts(elapsed, requests, left, float(self.arguments.interval) / 2)
-
-    def give_up(self, sent_before: int) -> None:
-        """Count what is unsent as dropped, since there is no more time, and say how much that is.
-
-        :param sent_before: how many data had been sent when the end began
-        """
-        is_refused = self.ledger.is_refused
-        self._settle()
-        dropped, sent = self.outbox.buffered, self.outbox.sent - sent_before
-        self.ledger = self.ledger.given_up()
-        if dropped:
-            advice = f'a larger exit_timeout (now {self.arguments.exit_timeout:g} s) leaves more time'
-            self.complaints.say(
-                'WARNING',
-                'The last export sent %d of %d metric data; %d are dropped, since %s',
-                sent,
-                sent + dropped,
-                dropped,
-                'they were not taken' if is_refused else f'the process ends; {advice}',
-            )
 
     def _send(self, request: Batch) -> bool:
         """Send one request. False where nothing more can be sent for now."""
@@ -196,11 +194,12 @@ class Attempts(Sender):
         if goes_on:
             # A subclass that sends the data itself may have changed their order, so that positions say nothing.
             culprits = self.form.culprits(failure.message, request) if self.send_metrics is None else frozenset[int]()
+            failures = self.ledger.failures
             ledger, refused, said = self.ledger.refused(
                 request, culprits, why, self.clock.now(), too_large=is_too_large(failure)
             )
             self._apply((ledger, said))
-            goes_on = not self.outbox.evidence.refuses_everything
+            goes_on = self.ledger.failures == failures  # where everything is refused, that is a failure
         else:
             self._apply(self.ledger.failed(why, self.clock.now(), failure))
             goes_on = self.ledger.outage.tries_at_once
@@ -213,10 +212,10 @@ class Attempts(Sender):
     def _settle(self) -> None:
         """Count a reply that is not counted yet. A request in another thread is left alone, since it may still come."""
         if self.patience.dispatch is None:
-            flight, buffered = self.ledger.in_flight, self.outbox.buffered
+            flight, unsent = self.ledger.in_flight, self.ledger.unsent
             answer = None if flight is None else flight.answer
-            self._apply(self.ledger.settled(time.time()))
-            if self.outbox.buffered < buffered and answer is not None:
+            self._apply(self.ledger.settled(time.time(), answer))
+            if self.ledger.unsent < unsent and answer is not None:
                 self.complaints.forget(HANGS)
                 self._tell(answer)
 

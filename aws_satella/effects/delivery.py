@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Hashable
 
-from aws_satella.effects.attempts import Attempts
+from aws_satella.effects.leftovers import Leftovers
 from aws_satella.effects.snapshot import Part, Snapshot, tree
 from aws_satella.effects.stats import ExportStats, stats_of
 from aws_satella.effects.user_code import UserCode
@@ -32,7 +32,7 @@ def place_of(arguments: Arguments) -> Hashable:
     return arguments.namespace, None if root is None or root is tree(None) else id(root)
 
 
-class Delivery(Attempts):
+class Delivery(Leftovers):
     """Takes snapshots of the metrics of one exporter, and sends them to CloudWatch.
 
     :param arguments: what is to be sent, and how
@@ -64,6 +64,12 @@ class Delivery(Attempts):
     def key(self) -> Hashable:
         """What it delivers: what its baseline belongs to."""
         return key_of(self.arguments)
+
+    @property
+    def is_all_sent(self) -> bool:
+        """Whether nothing of what was recorded is left to send, neither here, nor in the tree, nor in the spool."""
+        ledger = self.ledger
+        return not (ledger.outbox.buffered or ledger.failures or self.has_spooled())
 
     def note(self) -> Baseline:
         """The counts as they stand, for a forked child, to which they do not belong.
@@ -97,6 +103,7 @@ class Delivery(Attempts):
         self.take_snapshot()
         if self.ledger.failures <= failures:
             self.attempt()
+        self.spool_unsent()
         is_late = self.patience.deadline is not None
         if (self.ledger.failures or is_late) and not self.ends:  # at the end all is given up, so it has to be counted
             self._apply(self.ledger.bounded(self._used.max_buffered))

@@ -10,10 +10,11 @@ from aws_satella.effects.destinations import otlp
 from aws_satella.effects.destinations.clients import NO_CLIENT, make_client
 from aws_satella.effects.destinations.outcomes import expect_success
 from aws_satella.effects.life import ExporterLife
+from aws_satella.effects.spool import placed
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import Arguments, bind
-from aws_satella.pure.checks import ArgumentError
+from aws_satella.pure.errors import ArgumentError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 from aws_satella.pure.forms import CLOUDWATCH
@@ -53,7 +54,7 @@ class AWSSatellaExporterThread(ExporterLife):
 
     @method_takes_arguments
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        arguments = bind(*args, **kwargs)
+        arguments = placed(bind(*args, **kwargs))
         self._set_up(Delivery(arguments, make_client(arguments), is_watched=True))
 
     def _set_up(self, delivery: Delivery) -> None:

@@ -19,6 +19,7 @@ from aws_satella.effects.delivery import Delivery
 from aws_satella.effects.identity import identity
 from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
+from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Holder, leaves_unsent, succeed, wait_for_predecessors, waits_for_this_thread
 from aws_satella.effects.user_code import UserCode
 from aws_satella.pure.forks import Marks
@@ -43,7 +44,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         self._child: Child | None = None
         self._body: greenlets.Body | None = None
         self._phase = Phase.NEW
-        self._sent_before_end = 0
+        self._before_end = ExportStats()
         self.predecessors: Sequence[Holder] = ()
         """Whose ledgers it takes over as soon as they have ended."""
         self.successor: Holder | None = None
@@ -192,7 +193,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if force:
             self._force()
         else:
-            self._sent_before_end = self._delivery.stats.sent
+            self._before_end = self._delivery.stats
             self._advance(Phase.ENDING)
         try:
             super().terminate(force=force and self.is_alive())
@@ -274,7 +275,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
             self._delivery.ends = True
             self._loop.export()
         if self._phase is Phase.ENDING and not leaves_unsent(self):
-            self._delivery.give_up(self._sent_before_end)
+            self._delivery.give_up(self._before_end)
 
     def _exit(self) -> None:
         """At the end of the process, wait for the last export, but no longer than ``exit_timeout``."""
@@ -295,6 +296,6 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if self.is_alive():
             self._advance(Phase.GIVEN_UP)  # no further export, should the interpreter live long enough
             if not self._delivery.stats.buffered:  # it is stuck before it has read anything
-                say = self._delivery.complaints.say
-                say('WARNING', 'The last export did not end within exit_timeout=%g s', timeout)
-            self._delivery.give_up(self._sent_before_end)
+                message = 'The last export did not end within exit_timeout=%g s'
+                self._delivery.complaints.say('WARNING', message, timeout)
+            self._delivery.give_up(self._before_end)

@@ -183,9 +183,8 @@ class ExportLoop:
             self._delivery.complaints.say_once('overrun', 'WARNING', message, *values)
 
     def _is_sent(self, dropped: int) -> bool:
-        """Whether nothing is left to send, neither here nor in the tree, and no more was dropped than before."""
-        stats = self._delivery.stats
-        return not (stats.buffered or self._delivery.ledger.failures) and stats.dropped == dropped
+        """Whether nothing is left to send, and no more was dropped than before."""
+        return self._delivery.is_all_sent and self._delivery.stats.dropped == dropped
 
     def _safely(self, act: Callable[[], object]) -> bool:
         """Let no error end the thread. True where nothing was raised."""

@@ -10,11 +10,13 @@ import threading
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from aws_satella.effects import exits
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.delivery import Delivery, key_of
 from aws_satella.effects.destinations.clients import make_client
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.process import _this_process
+from aws_satella.effects.spool import placed
 from aws_satella.effects.state import Process
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Call, first_of_line, inherit, waits_for_this_thread
@@ -51,7 +53,7 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     """
     clock = Clock()
     began = clock.now()
-    arguments = bind_once(*args, **kwargs)
+    arguments = placed(bind_once(*args, **kwargs))
     process = _this_process()
     key = key_of(arguments)
     call = threading.get_ident(), key
@@ -139,12 +141,30 @@ def _export_here(
             inherit(call)
             call.running = True
             process.holders.add(call)
-        return _since(before or delivery.stats, delivery.cycle_within(wait.timeout, wait.began))
+        stats = _since(before or delivery.stats, delivery.cycle_within(wait.timeout, wait.began))
+        if stats.buffered and arguments.spool is not None:
+            _spool_at_exit(process)
+        return stats
     finally:
         call.running = False
         process.exporting_once.release()
 
 
+def _spool_at_exit(process: Process) -> None:
+    """Have what is still buffered at the end of the process put into the spool."""
+    if not process.spools_at_exit:
+        process.spools_at_exit = True
+        exits.at_exit(_spool_rest)
+
+
+def _spool_rest() -> None:
+    for holder in _this_process().holders:
+        delivery = holder.delivery
+        if isinstance(holder, Call) and not delivery.handed_over and delivery.arguments.spool is not None:
+            delivery.halted = True
+            delivery.give_up(delivery.stats)
+
+
 def _since(before: ExportStats, after: ExportStats) -> ExportStats:
-    counters = ('sent', 'discarded', 'dropped', 'failed_requests', 'cycles')
+    counters = ('sent', 'discarded', 'dropped', 'failed_requests', 'cycles', 'spooled', 'delivered')
     return replace(after, **{name: getattr(after, name) - getattr(before, name) for name in counters})

@@ -50,7 +50,7 @@ class Patience:
 
     def admits(self, timeout: float | None, ledger: Ledger) -> bool:
         """Whether to let a call wait, rather than answer at once."""
-        now, sent = time.monotonic(), ledger.outbox.sent
+        now, sent = time.monotonic(), ledger.sent
         hangs = timeout is not None or waits_in_vain(None, age(ledger, now))
         if hangs and self.breaker.refuses(now, sent):
             return False
@@ -61,11 +61,11 @@ class Patience:
         """A call has waited for its timeout. If a request has had no reply meanwhile, the next ones do not wait."""
         now = time.monotonic()
         if timeout is not None and waits_in_vain(timeout, age(ledger, now)):
-            self.breaker = self.breaker.timed_out(now, ledger.outbox.sent)
+            self.breaker = self.breaker.timed_out(now, ledger.sent)
 
     def request_timed_out(self, ledger: Ledger) -> None:
         """A request has had no reply in the time that the client waits for one."""
-        self.breaker = self.breaker.timed_out(time.monotonic(), ledger.outbox.sent)
+        self.breaker = self.breaker.timed_out(time.monotonic(), ledger.sent)
 
     def has_time(self, clock: Clock) -> bool:
         """Whether the caller still waits."""

@@ -18,6 +18,7 @@ from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.identity import Identity, identity
 from aws_satella.effects.life import at_start
+from aws_satella.effects.spool import placed
 from aws_satella.effects.state import Process, carry_on, child_of
 from aws_satella.effects.succession import Holder, waits_for_this_thread
 from aws_satella.pure import checks
@@ -151,7 +152,7 @@ def _runs(exporter: AWSSatellaExporterThread | None) -> bool:
 def _start_alone(process: Process, *args: Any, **kwargs: Any) -> None:
     try:
         process.starter = threading.get_ident()
-        process.starts = bind(*args, **kwargs)
+        process.starts = placed(bind(*args, **kwargs))
         _start(process, AWSSatellaExporterThread(**process.starts.keywords))
     except InitializationError as error:
         process.failed_start = error

@@ -13,17 +13,33 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from aws_satella.effects import spool_files
 from aws_satella.effects.identity import identity
 from aws_satella.effects.spool_files import SpoolError
 from aws_satella.pure import spooled
+from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch
-from aws_satella.pure.checks import ArgumentError
+from aws_satella.pure.errors import ArgumentError
 from aws_satella.pure.spooled import Seen, Unreadable
+
+A = TypeVar('A', bound=Arguments)
+
+
+def placed(arguments: A) -> A:
+    """The same arguments, with the absolute path of the spool, since a program may change its directory.
+
+    :raises aws_satella.ArgumentError: this platform has no locks for files
+    """
+    if arguments.spool is None:
+        return arguments
+    if not spool_files.HAS_LOCKS:
+        raise ArgumentError('spool', arguments.spool, 'None, since this platform has no locks for files (fcntl)')
+    return replace(arguments, spool=os.path.abspath(arguments.spool))  # noqa: PTH100  # Path.resolve() follows links
 
 
 class Put(NamedTuple):
@@ -49,13 +65,10 @@ class Spool:
     :param key: whose batches to send, from :func:`aws_satella.pure.spooled.key_of`
     :param max_bytes: of the files with this key
     :param say: is called with what is wrong
-    :raises aws_satella.ArgumentError: this platform has no locks for files
     """
 
-    def __init__(self, path: str | Path, key: str, max_bytes: int, say: Callable[[str], None]) -> None:
-        if not spool_files.HAS_LOCKS:
-            raise ArgumentError('spool', path, 'None, since this platform has no locks for files (fcntl)')
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100  # the program may change its directory
+    def __init__(self, path: str | os.PathLike[str], key: str, max_bytes: int, say: Callable[[str], None]) -> None:
+        self.path = Path(path)
         self.key = key
         self.max_bytes = max_bytes
         self._say = say
@@ -63,6 +76,8 @@ class Spool:
         """Names of files that are not sent again, and could not be removed."""
         self._passed_over: set[str] = set()
         """Names of files that cannot be read."""
+        self._drained: Drain | None = None
+        """The last one."""
         self._has_locks = False
         self._numbers = count(), (0, 0)
         self._seen = Seen()
@@ -97,13 +112,15 @@ class Spool:
         """The names of the batches to be sent, those with the oldest data first."""
         return spooled.queue(spool_files.names(directory), self.key, self._passed_over | self.sent)
 
-    def put(self, batch: Batch, now: float) -> Put:
+    def put(self, batch: Batch, now: float, kept: list[object] | None = None) -> Put:
         """Keep a batch. It is on the disk when this returns, or it is not kept.
 
         :param batch: what one request may hold, so that it is sent as a whole or not at all
         :param now: UNIX seconds
+        :param kept: gets an element in the step that gives the file its name, so that no exception comes in between
         """
-        is_kept, dropped = False, 0
+        kept = [] if kept is None else kept
+        before, dropped = len(kept), 0
         content = spooled.to_bytes(batch)
         name = spooled.name_of(batch, os.getpid(), self._number(), self.key)
         try:
@@ -112,11 +129,10 @@ class Spool:
                     spool_files.try_lock(directory, self._lock)
                     self._has_locks = True
                 dropped = self._make_room(directory, len(content), now)
-                spool_files.write(directory, str(name), spooled.hidden(name), content)
-                is_kept = True
+                spool_files.write(directory, str(name), spooled.hidden(name), content, kept)
         except (OSError, SpoolError) as error:
             self.say(error)
-        return Put(is_kept, dropped)
+        return Put(len(kept) > before, dropped)
 
     def _number(self) -> int:
         """A number that no other batch of this process has. In containers others have the same process id, so that the
@@ -138,6 +154,8 @@ class Spool:
             return 0
         if size > self.max_bytes:
             raise SpoolError('a batch is larger than max_spooled_bytes')
+        if self._drained is not None and self._drained.is_held:
+            return self._drained.prune(now, size)
         with spool_files.lock(directory, self._lock) as is_locked:
             if not is_locked:
                 raise SpoolError('max_spooled_bytes is reached, and what is there is just being sent')
@@ -147,9 +165,9 @@ class Spool:
     def drain(self) -> Iterator[Drain | None]:
         """What is in the spool, for its only sender. None where another thread or process sends, or nobody can."""
         with ExitStack() as stack:
-            yield self._drain(stack)
+            yield self._opened(stack)
 
-    def _drain(self, stack: ExitStack) -> Drain | None:
+    def _opened(self, stack: ExitStack) -> Drain | None:
         try:
             directory = stack.enter_context(spool_files.directory_at(self.path))
             if not stack.enter_context(spool_files.lock(directory, self._lock)):
@@ -159,7 +177,7 @@ class Spool:
         except (OSError, SpoolError) as error:
             self.say(error)
             return None
-        drain = Drain(self, directory)
+        self._drained = drain = Drain(self, directory)
         stack.callback(drain.end)
         return drain
 
@@ -181,6 +199,8 @@ class Drain:
         self._owner = identity()
         self._is_over = False
         self._has_removed = False
+        self._in_hand: set[str] = set()
+        """Names of batches that are being sent, and so are not dropped."""
 
     @property
     def is_held(self) -> bool:
@@ -201,6 +221,7 @@ class Drain:
             for name in self._spool.queue(self._directory):
                 batch = self._read(name) if self.is_held else None
                 if batch is not None:
+                    self._in_hand.add(name)
                     yield Spooled(name, batch)
 
     def _read(self, name: str) -> Batch | None:
@@ -239,7 +260,7 @@ class Drain:
         hidden = spooled.hidden(name)
         try:
             spool_files.remove(self._directory, hidden)  # a sender that was killed may have left it
-            spool_files.write(self._directory, name, hidden, spooled.to_bytes(batch))
+            spool_files.write(self._directory, name, hidden, spooled.to_bytes(batch), [])
         except OSError as error:
             self._spool.say(error)
             return False
@@ -255,7 +276,7 @@ class Drain:
         if not self.is_held:
             return 0
         self._tidy(now)
-        names = self._spool.queue(self._directory)
+        names = [name for name in self._spool.queue(self._directory) if name not in self._in_hand]
         old = spooled.too_old(names, now)
         files = spool_files.files(self._directory, names[len(old) :])
         dropped = 0

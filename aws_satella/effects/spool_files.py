@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EACCES, EAGAIN
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -139,9 +140,10 @@ def read(directory: int, name: str) -> bytes | Unreadable:
         return file.read()
 
 
-def write(directory: int, name: str, hidden: str, content: bytes) -> None:
+def write(directory: int, name: str, hidden: str, content: bytes, named: list[object]) -> None:
     """Write a file under a dot name, and give it its name when it is on the disk as a whole.
 
+    :param named: gets an element in the step that gives the name
     :raises OSError: it is not there
     """
     try:
@@ -150,7 +152,8 @@ def write(directory: int, name: str, hidden: str, content: bytes) -> None:
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
-        os.rename(hidden, name, src_dir_fd=directory, dst_dir_fd=directory)
+        rename = partial(os.rename, src_dir_fd=directory, dst_dir_fd=directory)
+        named.extend(map(rename, (hidden,), (name,)))
     except BaseException as error:
         if not isinstance(error, FileExistsError):  # that is the file of somebody else
             with suppress(OSError):

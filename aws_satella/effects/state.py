@@ -44,6 +44,8 @@ class Process:
         """The counts at the fork, which are the parent's to export."""
         self.exports_at_stop = False
         """Whether a wrapper exports when the server stops."""
+        self.spools_at_exit = False
+        """Whether what calls of :func:`export_once` leave is put into the spool at the end."""
         self.noted: dict[Hashable, Baseline] = {}
         """The same where the parent exports without ``start_if_not_started``, by namespace and root."""
         self.holders = Holders()

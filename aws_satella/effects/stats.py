@@ -25,17 +25,23 @@ class ExportStats:
     """How often the metrics were read."""
     last_success: float | None = None
     """When CloudWatch last took data, UNIX seconds."""
+    spooled: int = 0
+    """Data that were put into the spool, since CloudWatch did not take them. Any process may send them later."""
+    delivered: int = 0
+    """Data out of the spool that CloudWatch took from here, whoever put them there. They are not part of ``sent``."""
 
 
 def stats_of(ledger: Ledger) -> ExportStats:
     """What a ledger counts."""
-    outbox = ledger.outbox
+    outbox, drained = ledger.outbox, ledger.drained
     return ExportStats(
         sent=outbox.sent,
-        discarded=outbox.discarded,
-        dropped=outbox.dropped,
+        discarded=outbox.discarded + drained.discarded,
+        dropped=outbox.dropped + drained.dropped,
         buffered=outbox.buffered,
         failed_requests=ledger.failed_requests,
         cycles=ledger.cycles,
         last_success=ledger.last_success,
+        spooled=outbox.spooled,
+        delivered=drained.sent,
     )

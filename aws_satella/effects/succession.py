@@ -203,6 +203,7 @@ def _take_over(delivery: Delivery, other: Delivery, *, is_first: bool) -> None:
         if other.key == delivery.key:
             delivery.patience, delivery.ledger, other.handed_over = other.patience, ledger, True
             delivery.patience.deadline = None
+            delivery.take_drainage(other)
             tolerate, delivery.complaints = delivery.complaints.tolerate, other.complaints
             delivery.complaints.tolerate = tolerate
             return

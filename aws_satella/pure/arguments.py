@@ -12,12 +12,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
+from os import PathLike
 from typing import Any, Final, ParamSpec, TypeVar
 
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import checks, limits, receivers
-from aws_satella.pure.checks import ArgumentError, ArgumentTypeError, suggestion
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError, suggestion
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.forms import CLOUDWATCH, OTLP
 from aws_satella.pure.plan import Plan
@@ -133,6 +134,20 @@ class Arguments:
             checks.whole_number(0),
             'how many unsent metric data are kept while CloudWatch does not answer; beyond, increases stay in the '
             'metrics, and other data are dropped, the oldest first',
+        ),
+    )
+    spool: str | PathLike[str] | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.path),
+            'a directory for metric data that were not taken, where they outlive the process; any process with the '
+            'same spool, namespace and destination sends them',
+        ),
+    )
+    max_spooled_bytes: int = field(
+        default=100_000_000,
+        metadata=_argument(
+            checks.whole_number(1), 'the most bytes of the files in the spool; beyond, the oldest are dropped'
         ),
     )
     service: str | None = field(

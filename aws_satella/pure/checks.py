@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from numbers import Real
 from types import NoneType
 from typing import Any, Final, TypeVar
@@ -21,6 +21,7 @@ from satella.time import parse_time_string
 
 from aws_satella.pure import limits
 from aws_satella.pure.dimensions import name_fault, printable
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError, suggestion
 from aws_satella.pure.points import TEMPORALITIES
 from aws_satella.pure.values import Units, utc
 
@@ -28,57 +29,6 @@ T = TypeVar('T')
 
 MIN_INTERVAL_SECONDS: Final = 0.001
 """A shorter interval would keep a processor busy, and the shortest ones are lost in the rounding of a clock."""
-
-
-class _BaseArgumentError(Exception):
-    """What :class:`ArgumentError` and :class:`ArgumentTypeError` share."""
-
-    _verdict = 'is not allowed'
-
-    def __init__(self, argument: str, value: object, allowed: str, verdict: str | None = None) -> None:
-        super().__init__(argument, value, allowed, verdict)
-        self.argument = argument
-        """The name of the argument."""
-        self.value = value
-        """What was given."""
-        self.allowed = allowed
-        """What is allowed, in words."""
-        self.problem = f'{argument}: {_shown(value)} {verdict or self._verdict.format(type=type(value).__name__)}'
-        """The argument, the value and what is wrong with it, in words."""
-
-    def __str__(self) -> str:
-        return f'{self.problem}; allowed: {self.allowed}'
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({str(self)!r})'
-
-
-class ArgumentError(_BaseArgumentError, ValueError):
-    """An argument has a value that is not allowed."""
-
-
-class ArgumentTypeError(_BaseArgumentError, TypeError):
-    """An argument is missing, unknown, or of the wrong type."""
-
-    _verdict = 'is of type {type}'
-
-
-for _error in (ArgumentError, ArgumentTypeError):
-    _error.__module__ = 'aws_satella'  # their public path, which tracebacks show
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception:  # the repr() of user code may raise, and the error must still say which argument is wrong
-        return f'<{type(value).__name__}>'
-
-
-def suggestion(value: object, allowed: Iterable[object]) -> str:
-    """The question "Did you mean ...?" for a misspelling; an empty text where nothing is similar."""
-    names = {name.lower(): name for name in allowed if isinstance(name, str)}
-    found = get_close_matches(value.lower(), names, n=1) if isinstance(value, str) else []
-    return f'Did you mean {names[found[0]]!r}?' if found else ''
 
 
 def _or_suggestion(value: object, allowed: Iterable[object]) -> str:
@@ -207,6 +157,20 @@ def label(argument: str, value: Any) -> str:
     if not value.strip() or len(value) > limits.MAX_DIMENSION_VALUE_LENGTH or printable(value) != value:
         raise ArgumentError(argument, value, allowed)
     return value
+
+
+def path(argument: str, value: Any) -> str:
+    """The path of a directory."""
+    allowed = 'the path of a directory, as a text or a path-like object'
+    try:
+        given = os.fspath(value)
+    except TypeError:
+        raise ArgumentTypeError(argument, value, allowed) from None
+    if not isinstance(given, str):
+        raise ArgumentTypeError(argument, value, allowed)
+    if not given or '\0' in given:
+        raise ArgumentError(argument, value, allowed)
+    return given
 
 
 def patterns(argument: str, value: Any) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""A request that is being sent, and what its reply says.
+"""What is just being done with batches: a request that is being sent, files that are being written.
 
-What may live here: what is known of one request. What may not: what becomes of its items.
+What may live here: what is known of it, and what a reply says. What may not: what becomes of the items.
 """
 
 from __future__ import annotations
@@ -43,3 +43,16 @@ class InFlight(NamedTuple):
             return None
         reply = self.replies[0]
         return Answer(self.request, rejected_by(reply, self.request.items), remark_of(reply)[:MAX_MESSAGE_LENGTH])
+
+
+class Spooling(NamedTuple):
+    """Batches that are being put into a spool."""
+
+    batches: tuple[Batch, ...]
+    kept: list[object]
+    """Has an element for each of them that is there, in order."""
+
+    @property
+    def done(self) -> tuple[Batch, ...]:
+        """Those that are there."""
+        return self.batches[: len(self.kept)]

@@ -27,6 +27,8 @@ OTLP = 'otlp'
 class Form(Protocol):
     """What the module of a form has."""
 
+    NAME: str
+    """What it is called in a spool."""
     MAX_AHEAD_SECONDS: int
     """How far ahead of the clock a timestamp may be."""
 

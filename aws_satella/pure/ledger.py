@@ -1,156 +1,112 @@
-"""What an exporter remembers: baseline, outbox, counts and the state of an outage, as one frozen value.
+"""What an exporter remembers, as one frozen value: what it sends, and what the replies mean for it.
 
-What may live here: the decisions of a cycle, as transitions. Each takes a ledger and gives the next one, and what is to
-be said of it. What may not: sending, clocks, logs.
+What may live here: requests, replies, and the spool, as transitions. Each takes a ledger and gives the next one, and
+what is to be said of it. What may not: cycles and bounds (:mod:`aws_satella.pure.account`), sending, clocks, logs.
 
 Since it is one value, a change is one assignment: an exception at any moment finds the ledger before a change or after
 it. A request is noted before it is sent (:meth:`Ledger.sending`), together with the list that its reply goes into, so
-that a reply is counted even where an exception came between the reply and the note of it.
+that a reply is counted even where an exception came between the reply and the note of it. The same holds for batches
+that go to a spool (:meth:`Ledger.spooling`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from math import inf
-from typing import Final, NamedTuple
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from aws_satella.pure import limits
+from aws_satella.pure.account import MAX_BUFFERED_BYTES, Account, Cycle
 from aws_satella.pure.batches import Batch, Item
-from aws_satella.pure.flight import InFlight
-from aws_satella.pure.outage import NO_OUTAGE, Outage, Saying
+from aws_satella.pure.flight import Answer, InFlight, Spooling
+from aws_satella.pure.outage import NO_OUTAGE, Saying
 from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.replies import UNKNOWN, Failure
-from aws_satella.pure.temporality import Baseline
 
-MAX_BUFFERED_BYTES: Final = 64_000_000
-"""Bytes of unsent items that are kept after a failed attempt, whatever ``max_buffered`` says."""
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
+__all__ = ['MAX_BUFFERED_BYTES', 'Cycle', 'Ledger', 'Saying']
 
-class Cycle(NamedTuple):
-    """A cycle in delta, for as long as all its items are unsent, so that its increases can stay in the tree."""
-
-    baseline: Baseline
-    """That of the cycle before."""
-    since: float
-    """When that was taken, in UNIX seconds."""
-    increases: Sequence[Item]
-    """Its items that come back with the next cycle, given that baseline."""
-    levels: tuple[Item, ...] = ()
-    """Its items that do not: the next cycle reads other ones."""
-    is_alone: bool = False
-    """Whether nothing else was unsent when it was recorded."""
-
-    def items(self) -> Iterator[Item]:
-        """All of its items."""
-        yield from self.increases
-        yield from self.levels
-
-    def has_any(self, items: Collection[Item]) -> bool:
-        """Whether some items, which were unsent, are of this cycle."""
-        return self.is_alone or not set(self.items()).isdisjoint(items)
+_OTHER: Final = {'outbox': 'drained', 'drained': 'outbox'}
+"""The two fields that requests come from, each with the other one."""
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Ledger(Account):
     """What an exporter remembers."""
 
-    baseline: Baseline = field(default_factory=dict)
-    since: float = 0.0
-    """When the baseline was taken, in UNIX seconds."""
-    outbox: Outbox = field(default_factory=Outbox)
-    failures: int = 0
-    """Failed requests in a row; 0 where the destination answers."""
-    failed_requests: int = 0
-    cycles: int = 0
-    last_success: float | None = None
-    outage: Outage = NO_OUTAGE
-    dropping: bool = False
-    """Whether it was said since the last success that data are dropped."""
-    returning: bool = False
-    """Whether it was said in this outage that increases stay in the tree."""
-    in_flight: InFlight | None = None
-    last_cycle: Cycle | None = None
-    """The last cycle in delta, for as long as nothing of it has been sent, discarded or dropped."""
+    spooling_now: Spooling | None = None
+    """The batches that are just being put into a spool."""
 
     @property
     def is_refused(self) -> bool:
         """Whether CloudWatch did not take what it was sent last, or some of it."""
         return self.failures > 0 or bool(self.outbox.suspects)
 
-    def recorded(self, batch: Batch, discarded: int, baseline: Baseline, *, returnable: bool) -> Ledger:
-        """Take the items of a cycle, and the baseline that goes with them.
+    @property
+    def sent(self) -> int:
+        """Items that the destination took, those of a spool included."""
+        return self.outbox.sent + self.drained.sent
 
-        :param batch: the items
-        :param discarded: how many data were discarded in the cycle
-        :param baseline: how far everything is exported with these items
-        :param returnable: whether the increases can stay in the tree, should there be no room for them
+    @property
+    def unsent(self) -> int:
+        """Items in memory that wait to be sent, those of a spool included that are just being sent."""
+        return self.outbox.buffered + self.drained.buffered
+
+    def begun(self, *, spools: bool = False) -> Self:
+        """An attempt begins.
+
+        :param spools: whether there is a spool for what is unsent
         """
-        cycle = Cycle(self.baseline, self.since, batch.items, is_alone=not self.outbox.buffered)
-        return replace(
-            self,
-            baseline=baseline,
-            since=max(self.since, batch.timestamp),  # windows are empty, and do not overlap, while the clock is behind
-            outbox=self.outbox.put(batch, discarded),
-            last_cycle=cycle if returnable else None,
-        )
+        return replace(self, outbox=self.outbox.begun(), drained=self.drained.begun(), spools=spools)
 
-    def added(self, batch: Batch, discarded: int) -> Ledger:
-        """Take more items of the same cycle: levels, which have no baseline."""
-        cycle = self.last_cycle
-        if cycle is not None:
-            cycle = cycle._replace(levels=(*cycle.levels, *batch.items))
-        return replace(self, outbox=self.outbox.put(batch, discarded), last_cycle=cycle)
-
-    def cycle_ended(self) -> Ledger:
-        """Count a cycle. What it took from the tree can no longer be given back."""
-        return replace(self, cycles=self.cycles + 1, last_cycle=None)
-
-    def begun(self) -> Ledger:
-        """An attempt begins."""
-        return replace(self, outbox=self.outbox.begun())
-
-    def sending(self, request: Batch, replies: list[object], now: float = 0.0) -> Ledger:
+    def sending(self, request: Batch, replies: list[object], now: float = 0.0) -> Self:
         """Note a request before it is sent.
 
         :param now: monotonic seconds
         """
         return replace(self, in_flight=InFlight(request, replies, now))
 
-    def settled(self, now: float) -> tuple[Ledger, list[Saying]]:
+    def _box_of(self, request: Batch) -> str | None:
+        """The name of the field that the request comes from; None where it is no longer what is to be sent first."""
+        return next((name for name in _OTHER if self._box(name).holds(request)), None)
+
+    def _box(self, name: str) -> Outbox:
+        return self.outbox if name == 'outbox' else self.drained
+
+    def _with(self, name: str, box: Outbox) -> Self:
+        return replace(self, outbox=box) if name == 'outbox' else replace(self, drained=box)
+
+    def settled(self, now: float, answer: Answer | None = None) -> tuple[Self, list[Saying]]:
         """Count the request in flight as sent if there is a reply to it that means success.
 
         :param now: UNIX seconds
+        :param answer: what the reply says, where that is known already
         """
-        answer = None if self.in_flight is None else self.in_flight.answer
-        if answer is None or not self.outbox.holds(answer.request):
+        answer = answer or (None if self.in_flight is None else self.in_flight.answer)
+        name = None if answer is None else self._box_of(answer.request)
+        if answer is None or name is None:
             return self if self.in_flight is None else replace(self, in_flight=None), []
         request, rejected, _ = answer
         after = replace(
-            self,
-            outbox=self.outbox.accepted(request, rejected.number),
+            self._with(name, self._box(name).accepted(request, rejected.number)),
             failures=0,
             outage=NO_OUTAGE,
             dropping=False,
             returning=False,
             last_success=now,
             in_flight=None,
-            last_cycle=self._cycle_without(request.items),
+            last_cycle=self._cycle_without(request.items) if name == 'outbox' else self.last_cycle,
         )
+        after = after._with(_OTHER[name], self._box(_OTHER[name]).has_evidence())
         number = len(request.items) - rejected.number
         sent = Saying('DEBUG', 'Sent %d metric data to %s', (number, request.envelope))
-        recovered = self.outage.ended(self.failures, self.outbox.buffered, self.outbox.dropped)
+        recovered = self.outage.ended(self.failures, self.unsaid)
         return after, [*recovered, sent]
-
-    def _cycle_without(self, items: Collection[Item]) -> Cycle | None:
-        """The last cycle, unless some of these items are of it."""
-        cycle = self.last_cycle
-        return None if cycle is None or (items and cycle.has_any(items)) else cycle
 
     def refused(
         self, request: Batch, culprits: Collection[int], why: str = '', now: float = 0.0, *, too_large: bool = False
-    ) -> tuple[Ledger, list[Item], list[Saying]]:
+    ) -> tuple[Self, list[Item], list[Saying]]:
         """The destination refused a request, for what is in it or because it refuses everything.
 
         :param why: the reason, for the log
@@ -158,23 +114,22 @@ class Ledger:
         :param too_large: whether it was refused for its size
         :return: the ledger, the items that are discarded, and what is to be said
         """
-        if not self.outbox.holds(request):
+        name = self._box_of(request)
+        if name is None:
             return replace(self, failed_requests=self.failed_requests + 1, in_flight=None), [], []
-        outbox, rejected = self.outbox.refused(request, culprits, too_large=too_large)
-        after = replace(
-            self,
-            outbox=outbox,
-            last_cycle=self._cycle_without(rejected),
-            failed_requests=self.failed_requests + 1,
-            in_flight=None,
+        before = self._box(name)
+        box, rejected = before.refused(request, culprits, too_large=too_large)
+        cycle = self._cycle_without(rejected) if name == 'outbox' else self.last_cycle
+        after = replace(self, last_cycle=cycle, failed_requests=self.failed_requests + 1, in_flight=None)._with(
+            name, box
         )
-        if not outbox.evidence.refuses_everything:
+        if not box.evidence.refuses_everything:
             return after, rejected, []
-        is_new = not self.outbox.evidence.refuses_everything
-        outage, said = self.outage.refused(now, why, outbox.buffered, outbox.dropped, is_new=is_new)
+        is_new = not before.evidence.refuses_everything
+        outage, said = self.outage.refused(now, why, after.unsaid, is_new=is_new)
         return replace(after, failures=self.failures + 1, outage=outage), rejected, said
 
-    def failed(self, why: str, now: float, failure: Failure = UNKNOWN) -> tuple[Ledger, list[Saying]]:
+    def failed(self, why: str, now: float, failure: Failure = UNKNOWN) -> tuple[Self, list[Saying]]:
         """A request failed for a reason that may pass. What is unsent is kept.
 
         :param why: the reason, for the log
@@ -182,94 +137,56 @@ class Ledger:
         :param failure: what the reply says
         """
         answered = self.last_success is not None and not self.failures
-        dropped = self.outbox.dropped
-        outage, said = self.outage.failed(now, failure, answered=answered, dropped=dropped).told(
-            now, why, self.outbox.buffered, dropped
-        )
+        outage, said = self.outage.failed(now, failure, self.unsaid, answered=answered).told(now, why, self.unsaid)
         after = replace(self, failures=self.failures + 1, failed_requests=self.failed_requests + 1, in_flight=None)
         return replace(after, outage=outage), said
 
-    def aged(self, now: float, ahead: float = limits.MAX_AHEAD_SECONDS) -> tuple[Ledger, list[Saying]]:
-        """Drop what is older than the destination takes, and what is too far ahead since the clock was wrong.
+    def spooling(self, batches: Sequence[Batch], kept: list[object]) -> Self:
+        """Note batches before they are put into a spool.
 
-        A cycle that has lost items cannot be returned to the tree any more.
-
-        :param now: UNIX seconds
-        :param ahead: how many seconds ahead the destination takes
+        :param batches: of unsent items
+        :param kept: gets an element for each of them, in order, in the step that puts it there
         """
-        young = self.outbox.within(now - limits.MAX_AGE_SECONDS, inf)
-        after, said = self._without_lost(young)._dropped(young, 'older than two weeks')
-        past = after.outbox.within(-inf, now + ahead)
-        after, more = after._without_lost(past)._dropped(past, 'too far ahead of the clock')
-        return after, [*said, *more]
+        return replace(self, spooling_now=Spooling(tuple(batches), kept))
 
-    def _without_lost(self, outbox: Outbox) -> Ledger:
-        """The last cycle is forgotten if an outbox has dropped some of its items."""
-        cycle = self.last_cycle
-        if cycle is not None and outbox.dropped != self.outbox.dropped:
-            cycle = cycle if Counter(cycle.items()) <= Counter(outbox.waiting()) else None
-        return replace(self, last_cycle=cycle)
+    def spooled(self) -> Self:
+        """Take what has got into the spool out of the outbox."""
+        if self.spooling_now is None:
+            return self
+        after = replace(self, spooling_now=None)
+        items = [item for batch in self.spooling_now.done for item in batch.items]
+        if not items:
+            return after
+        return replace(after, outbox=self.outbox.without_spooled(items), last_cycle=self._cycle_without(items))
 
-    def bounded(self, max_buffered: int) -> tuple[Ledger, list[Saying]]:
-        """Keep as much as there is room for, after a failed attempt.
-
-        In delta, a cycle for which there is no room stays in the tree: its baseline is the one before, so that the next
-        cycle with room brings the increases. Elsewhere the oldest items are dropped.
-        """
-        surplus = self.outbox.surplus(max_buffered, MAX_BUFFERED_BYTES)
-        if not surplus:
-            return replace(self, last_cycle=None), []
-        flying = self.in_flight.request.items if self.in_flight is not None else ()
-        cycle = self._cycle_without(flying)
-        if cycle is None:
-            outbox = self._without_oldest_but(flying, surplus) if flying else self.outbox.without_oldest(surplus)
-            why = f'beyond max_buffered={max_buffered} or {MAX_BUFFERED_BYTES:,} bytes'
-            return replace(self, last_cycle=None)._dropped(outbox, why)
-        returned, said = self._returned(cycle)
-        after, said_of_the_rest = returned.bounded(max_buffered)
-        return after, [*said, *said_of_the_rest]
-
-    def _without_oldest_but(self, flying: Collection[Item], number: int) -> Outbox:
-        """Drop so many of the oldest items, but none of a request whose reply may still come, since its rest would go
-        again."""
-        kept = set(map(id, flying))
-        dropped = [item for item in self.outbox.waiting() if id(item) not in kept][:number]
-        outbox = self.outbox.without(dropped)
-        return outbox._replace(recorded=self.outbox.recorded, dropped=self.outbox.dropped + len(dropped))
-
-    def _returned(self, cycle: Cycle) -> tuple[Ledger, list[Saying]]:
-        """The ledger without the items of the last cycle: its levels are dropped, its increases never were recorded.
-
-        Its discards stay counted, since the callback has received them.
-        """
-        increases, levels = len(cycle.increases), len(cycle.levels)
-        outbox = self.outbox.without(cycle.items())
-        outbox = outbox._replace(recorded=outbox.recorded + levels, dropped=outbox.dropped + levels)
-        after = replace(self, baseline=cycle.baseline, since=cycle.since, outbox=outbox, last_cycle=None)
-        if self.returning or not (increases or levels):
-            return after, []
-        message = (
-            'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
-        )
-        return replace(after, returning=True), [Saying('WARNING', message, (increases, levels))]
-
-    def _dropped(self, outbox: Outbox, why: str) -> tuple[Ledger, list[Saying]]:
-        """Say once an outage that data are dropped. How many there were in all is said at its end."""
-        number = outbox.dropped - self.outbox.dropped
-        if not number:
-            return self, []
-        message = 'Metric data are dropped, the oldest first: %d that are %s'
-        said = [] if self.dropping else [Saying('WARNING', message, (number, why))]
-        return replace(self, outbox=outbox, dropping=True), said
-
-    def joined(self, other: Ledger) -> Ledger:
-        """Take what another ledger has not sent, each item in its own envelope. The baselines stay where they are."""
-        return replace(self, outbox=self.outbox.joined(other.outbox), in_flight=None, last_cycle=None)
-
-    def without_unsent(self) -> Ledger:
-        """What is left when another ledger was joined with this one."""
-        return replace(self, outbox=self.outbox.without_unsent(), in_flight=None, last_cycle=None)
-
-    def given_up(self) -> Ledger:
+    def given_up(self) -> Self:
         """Drop everything that is unsent: there is no more time."""
-        return replace(self, outbox=self.outbox.emptied(), in_flight=None, last_cycle=None)
+        after = replace(self, outbox=self.outbox.emptied(), in_flight=None, last_cycle=None, spooling_now=None)
+        return after.unloaded()
+
+    def rescued(self, number: int) -> Self:
+        """Count as spooled what was given up, and has got into the spool all the same."""
+        outbox = self.outbox
+        return replace(self, outbox=outbox._replace(dropped=outbox.dropped - number, spooled=outbox.spooled + number))
+
+    def loaded(self, batch: Batch) -> Self:
+        """Take a batch out of the spool, to be sent. Its file is still there."""
+        return replace(self, drained=self.drained.put(batch))
+
+    def unloaded(self) -> Self:
+        """Forget what of the spool was not sent: it is in its files."""
+        return replace(self, drained=self.drained.without_unsent())
+
+    def taken_back(self, batches: Sequence[Batch]) -> Self:
+        """Take into memory what was being sent out of the spool, and has no file any more."""
+        after = self
+        for batch in batches:
+            drained = after.drained.without(batch.items)
+            after = replace(after, drained=drained, outbox=after.outbox.put(batch))
+        return after
+
+    def pruned(self, number: int, why: str) -> tuple[Self, list[Saying]]:
+        """Count what was removed from the spool unsent."""
+        drained = self.drained
+        drained = drained._replace(recorded=drained.recorded + number, dropped=drained.dropped + number)
+        return replace(self, drained=drained)._said_of_dropped(number, why)

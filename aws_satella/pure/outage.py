@@ -24,6 +24,28 @@ class Saying(NamedTuple):
     values: tuple[object, ...] = ()
 
 
+class Unsaid(NamedTuple):
+    """What there is to say of data that were not sent."""
+
+    buffered: int = 0
+    """How many are in memory."""
+    spooled: int = 0
+    """How many were put into a spool so far."""
+    dropped: int = 0
+    """How many were dropped so far."""
+    spools: bool = False
+    """Whether there is a spool."""
+
+    @property
+    def how(self) -> str:
+        """What becomes of unsent data."""
+        return 'spooled' if self.spools else 'kept'
+
+    def since(self, before: Unsaid) -> tuple[int, str, int]:
+        """How many are unsent, what became of them, and how many were dropped since then."""
+        return self.buffered + self.spooled - before.spooled, self.how, self.dropped - before.dropped
+
+
 class Outage(NamedTuple):
     """What is known of the failures since the last success."""
 
@@ -31,14 +53,14 @@ class Outage(NamedTuple):
     """When the first request failed; None where the destination answers."""
     said: float | None = None
     """When it was last said that requests fail. A failure that the next request makes good is not said."""
-    dropped_before: int = 0
-    """How many data had been dropped when it began."""
+    before: Unsaid = Unsaid()
+    """What there was to say when it began."""
     tries_at_once: bool = False
     """Whether the request that failed is to be sent again at once, in the same attempt."""
     resumes: float = 0.0
     """Before this time nothing is sent, by the wish of the destination (``Retry-After``), unless a caller waits."""
 
-    def failed(self, now: float, failure: Failure, *, answered: bool, dropped: int) -> Outage:
+    def failed(self, now: float, failure: Failure, unsaid: Unsaid, *, answered: bool) -> Outage:
         """A request failed for a reason that may pass.
 
         The first one after a success is sent again at once, unless the destination asks for a pause or the request has
@@ -46,55 +68,53 @@ class Outage(NamedTuple):
 
         :param now: monotonic seconds
         :param failure: what the reply says
+        :param unsaid: what there is to say
         :param answered: whether the destination took something since the failure before
-        :param dropped: how many data have been dropped so far
         """
         return Outage(
             began=now if self.began is None else self.began,
             said=self.said,
-            dropped_before=dropped if self.began is None else self.dropped_before,
+            before=unsaid if self.began is None else self.before,
             tries_at_once=answered and not failure.timed_out and not failure.retry_after,
             resumes=max(self.resumes, now + failure.retry_after if failure.retry_after else 0.0),
         )
 
-    def told(self, now: float, why: str, buffered: int, dropped: int) -> tuple[Outage, list[Saying]]:
+    def told(self, now: float, why: str, unsaid: Unsaid) -> tuple[Outage, list[Saying]]:
         """Say that requests fail: when it has begun, and once an hour.
 
         :param now: monotonic seconds
         :param why: the reason
-        :param buffered: how many data are kept
-        :param dropped: how many data have been dropped so far
+        :param unsaid: what there is to say
         """
         if self.began is None or self.tries_at_once:
             return self, []
         if self.said is None:
-            message = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
-            return self._replace(said=now), [Saying('WARNING', message, (why,))]
+            message = 'Exports to CloudWatch fail; metric data are %s until it answers again: %s'
+            return self._replace(said=now), [Saying('WARNING', message, (unsaid.how, why))]
         if now - self.said < REMINDER_SECONDS:
             return self, []
-        message = 'Exports to CloudWatch have failed for %s; %d metric data are kept, %d were dropped: %s'
-        values = (span(now - self.began), buffered, dropped - self.dropped_before, why)
+        message = 'Exports to CloudWatch have failed for %s; %d metric data are %s, %d were dropped: %s'
+        values = (span(now - self.began), *unsaid.since(self.before), why)
         return self._replace(said=now), [Saying('WARNING', message, values)]
 
-    def refused(
-        self, now: float, why: str, buffered: int, dropped: int, *, is_new: bool
-    ) -> tuple[Outage, list[Saying]]:
+    def refused(self, now: float, why: str, unsaid: Unsaid, *, is_new: bool) -> tuple[Outage, list[Saying]]:
         """A request was refused because everything is.
 
+        :param unsaid: what there is to say
         :param is_new: whether this one has proven it
         """
-        outage = self.failed(now, UNKNOWN, answered=False, dropped=dropped)
+        outage = self.failed(now, UNKNOWN, unsaid, answered=False)
         if not is_new:
-            return outage.told(now, why, buffered, dropped)
-        message = 'CloudWatch refuses everything: %s; metric data are kept until it takes some'
-        return outage._replace(said=now), [Saying('WARNING', message, (why,))]
+            return outage.told(now, why, unsaid)
+        message = 'CloudWatch refuses everything: %s; metric data are %s until it takes some'
+        return outage._replace(said=now), [Saying('WARNING', message, (why, unsaid.how))]
 
-    def ended(self, failures: int, buffered: int, dropped: int) -> list[Saying]:
+    def ended(self, failures: int, unsaid: Unsaid) -> list[Saying]:
         """Say that the destination answers again, if it was said that it did not."""
         if self.said is None:
             return []
-        message = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
-        return [Saying('INFO', message, (failures, buffered, dropped - self.dropped_before))]
+        message = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were %s, %d were dropped'
+        return [Saying('INFO', message, (failures, *unsaid.since(self.before)))]
 
 
 NO_OUTAGE: Final = Outage()

@@ -1,64 +1,29 @@
-"""What is to be sent next, and what has become of everything so far: a value, and the decisions about it.
+"""What is to be sent next, and what a reply to it means for what is unsent.
 
-What may live here: the queue of unsent items, the suspects among them, and the count of all others. What may not:
-sending, clocks, chance, what an item is, and what a refusal proves (:mod:`aws_satella.pure.evidence`).
-
-Every function takes an outbox and gives the next one. Always: ``recorded = sent + discarded + dropped + buffered``.
+What may live here: the decisions about requests. What may not: how items come into the queue and leave it otherwise
+(:mod:`aws_satella.pure.unsent`), sending, clocks, chance, what an item is, and what a refusal proves
+(:mod:`aws_satella.pure.evidence`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from aws_satella.pure.batches import (
-    Batch,
-    Envelope,
-    Item,
-    Room,
-    between,
-    first_beyond,
-    halves,
-    joined,
-    length,
-    oldest,
-    timestamp_of,
-    without_all,
-    without_one,
-)
+from aws_satella.pure.batches import Batch, Envelope, Item, Room, halves, joined, oldest, timestamp_of
 from aws_satella.pure.chunks import chunk
-from aws_satella.pure.evidence import Evidence, Turn
+from aws_satella.pure.evidence import Turn
+from aws_satella.pure.unsent import Unsent
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
-class Outbox(NamedTuple):
-    """Unsent items, oldest first, and the count of all others."""
+class Outbox(Unsent):
+    """Unsent items, oldest first, and the count of all others, with what is to be sent next."""
 
-    suspects: tuple[Batch, ...] = ()
-    """Items that were refused alone, or that a reply named: one each."""
-    evidence: Evidence = Evidence()
-    """What is known of them."""
-    pieces: tuple[Batch, ...] = ()
-    """Parts of a request that was refused. They go before the batches, each by itself."""
-    halved: bool = False
-    """Whether the first two pieces are the halves of a request that was refused for an item in it."""
-    batches: tuple[Batch, ...] = ()
-    gone: int = 0
-    """Items of the first batch that are no longer in the outbox. So a long batch is never copied."""
-    recorded: int = 0
-    """All items that were ever encoded, and all discards."""
-    sent: int = 0
-    """Items that the destination took."""
-    discarded: int = 0
-    """Data that cannot be sent, each reported with its reason."""
-    dropped: int = 0
-    """Items that could have been sent, but not in time: the outbox was full, they were too old, the process ended."""
-
-    @property
-    def buffered(self) -> int:
-        """Items that wait to be sent."""
-        return self.recorded - self.sent - self.discarded - self.dropped
+    __slots__ = ()
 
     @property
     def envelope(self) -> Envelope:
@@ -70,42 +35,13 @@ class Outbox(NamedTuple):
     def _turn(self) -> Turn:
         return self.evidence.turn(len(self.suspects), bool(self.pieces or self.batches))
 
-    def _queue(self) -> Iterator[Batch]:
-        """All that is unsent but suspects, oldest first."""
-        yield from self.pieces
-        for index, batch in enumerate(self.batches):
-            yield batch._replace(items=batch.items[self.gone :]) if not index and self.gone else batch
-
-    def waiting(self) -> Iterator[Item]:
-        """All unsent items, oldest first."""
-        for batch in chain(self.suspects, self._queue()):
-            yield from batch.items
-
-    def put(self, batch: Batch, discarded: int = 0) -> Outbox:
-        """Add the items of a cycle behind all others, and count its discards."""
-        return self._replace(
-            batches=(*self.batches, batch) if batch.items else self.batches,
-            recorded=self.recorded + len(batch.items) + discarded,
-            discarded=self.discarded + discarded,
-        )
-
-    def joined(self, other: Outbox) -> Outbox:
-        """With what another outbox has not sent, in the order of their timestamps. Its other counts stay its own."""
-        return self._replace(
-            pieces=(),
-            halved=False,
-            batches=joined((*other.suspects, *other._queue(), *self._queue())),
-            gone=0,
-            recorded=self.recorded + other.buffered,
-        )
-
-    def without_unsent(self) -> Outbox:
-        """What is left when another outbox was joined with this one."""
-        return self._unfilled()._replace(recorded=self.recorded - self.buffered)
-
-    def begun(self) -> Outbox:
+    def begun(self) -> Self:
         """An attempt begins."""
         return self._replace(evidence=self.evidence.begun())
+
+    def has_evidence(self) -> Self:
+        """The destination took something else, so that all suspects are sent once more."""
+        return self._replace(evidence=self.evidence.after_acceptance(len(self.suspects)))
 
     def next(self, room: Room, metric: Callable[[Any], Hashable] = str) -> Batch | None:
         """The request to send first.
@@ -152,7 +88,7 @@ class Outbox(NamedTuple):
             return self.pieces[0].items[0] is first
         return bool(self.batches) and self.batches[0].items[self.gone] is first
 
-    def accepted(self, request: Batch, rejected: int = 0) -> Outbox:
+    def accepted(self, request: Batch, rejected: int = 0) -> Self:
         """The destination took the first request.
 
         :param rejected: how many of its items it did not take, which are discarded
@@ -164,7 +100,7 @@ class Outbox(NamedTuple):
         is_half = self.halved and self._turn is Turn.QUEUE and self.pieces[:1] == (request,)
         return after._with_other_half_cut() if is_half else after
 
-    def _with_other_half_cut(self) -> Outbox:
+    def _with_other_half_cut(self) -> Self:
         """Cut the second half of a refused request, whose first half was accepted: it would be refused as a whole."""
         if not self.pieces or len(self.pieces[0].items) == 1:
             return self._replace(halved=False)
@@ -172,7 +108,7 @@ class Outbox(NamedTuple):
 
     def refused(
         self, request: Batch, culprits: Collection[int] = (), *, too_large: bool = False
-    ) -> tuple[Outbox, list[Item]]:
+    ) -> tuple[Self, list[Item]]:
         """The destination refused the first request, for what is in it or because it refuses everything.
 
         :param request: what :meth:`next` gave
@@ -199,13 +135,13 @@ class Outbox(NamedTuple):
         is_of_everything = after.evidence.is_of_everything(bool(after.pieces or after.batches))
         return (after._reunited() if is_of_everything else after), []
 
-    def _reunited(self) -> Outbox:
+    def _reunited(self) -> Self:
         """Put suspects and pieces back into the queue: they were refused because everything is."""
         batches = joined((*self.suspects, *self._queue()))
         evidence = self.evidence.of_everything()
         return self._replace(suspects=(), pieces=(), halved=False, batches=batches, gone=0, evidence=evidence)
 
-    def _without(self, request: Batch) -> Outbox:
+    def _without(self, request: Batch) -> Self:
         """Without the first request; the counts are the caller's."""
         turn = self._turn
         if turn is Turn.SUSPECT:
@@ -217,80 +153,3 @@ class Outbox(NamedTuple):
             cut = (self.pieces[0]._replace(items=rest),) if rest else ()
             return self._replace(pieces=(*cut, *self.pieces[1:]))
         return self._advanced(len(request.items))
-
-    def _with_suspects(self, suspects: tuple[Batch, ...], due: int) -> Outbox:
-        return self._replace(suspects=suspects, evidence=self.evidence.without(due, len(suspects)))
-
-    def _without_one(self, item: Item) -> Outbox:
-        """Without one item of the queue; the counts are the caller's."""
-        queue = tuple(self._queue())
-        before, batches = queue[: len(self.pieces)], queue[len(self.pieces) :]
-        pieces = without_one(before, item)
-        if pieces is before:
-            batches = without_one(batches, item)
-        return self._replace(pieces=pieces, halved=False, batches=batches, gone=0)
-
-    def without(self, items: Iterable[Item]) -> Outbox:
-        """Take items out again, as if they had never been recorded.
-
-        :param items: each is unsent
-        """
-        unwanted = Counter(items)
-        recorded = self.recorded - unwanted.total()
-        due, queue, number = self.evidence.due, tuple(self._queue()), len(self.pieces)
-        batches = without_all(queue[number:], unwanted)
-        pieces = without_all(queue[:number], unwanted)
-        later = without_all(self.suspects[due:], unwanted)
-        first = without_all(self.suspects[:due], unwanted)
-        after = self._replace(recorded=recorded, pieces=pieces, halved=False, batches=batches, gone=0)
-        return after._with_suspects((*first, *later), len(first))
-
-    def _advanced(self, number: int) -> Outbox:
-        """Without so many of the oldest items of the batches; the counts are the caller's."""
-        gone, batches = self.gone + number, self.batches
-        passed = 0
-        while passed < len(batches) and gone >= len(batches[passed].items):
-            gone -= len(batches[passed].items)
-            passed += 1
-        return self._replace(batches=batches[passed:], gone=gone)
-
-    def surplus(self, max_items: int, max_bytes: int) -> int:
-        """How many of the oldest items are beyond the bounds."""
-        return first_beyond([len(item) for item in self.waiting()], max_items, max_bytes)
-
-    def without_oldest(self, number: int) -> Outbox:
-        """Drop so many of the oldest items."""
-        suspects = self.suspects[number:]
-        gone = len(self.suspects) - len(suspects)
-        left = number - gone
-        pieces = list(self.pieces)
-        while pieces and left:
-            first = pieces.pop(0)
-            if left < len(first.items):
-                pieces.insert(0, first._replace(items=first.items[left:]))
-                left = 0
-            else:
-                left -= len(first.items)
-        after = self._with_suspects(suspects, max(0, self.evidence.due - gone))
-        after = after._replace(pieces=tuple(pieces), halved=False, dropped=self.dropped + number)
-        return after._advanced(left) if left else after
-
-    def within(self, since: float, until: float) -> Outbox:
-        """Drop what was not read between these times, in UNIX seconds."""
-        if all(since <= batch.timestamp <= until for batch in (*self.suspects, *self.pieces, *self.batches)):
-            return self
-        queue, number = tuple(self._queue()), len(self.pieces)
-        pieces, batches = between(queue[:number], since, until), between(queue[number:], since, until)
-        due, suspects = between(self.suspects[: self.evidence.due], since, until), between(self.suspects, since, until)
-        kept = length(suspects) + length(pieces) + length(batches)
-        halved = self.halved and len(pieces) == number and len(suspects) == len(self.suspects)
-        left = self._with_suspects(suspects, len(due))._replace(pieces=pieces, halved=halved, batches=batches, gone=0)
-        return left._replace(dropped=self.dropped + self.buffered - kept)
-
-    def emptied(self) -> Outbox:
-        """Drop everything."""
-        return self._unfilled()._replace(dropped=self.dropped + self.buffered)
-
-    def _unfilled(self) -> Outbox:
-        """Without any items; the counts are the caller's."""
-        return self._with_suspects((), 0)._replace(pieces=(), halved=False, batches=(), gone=0)

@@ -15,6 +15,7 @@ from satella.instrumentation.metrics import MetricData, MetricDataCollection
 from aws_satella.pure import checks, limits
 from aws_satella.pure.arguments import DEFAULTS, Arguments
 from aws_satella.pure.chunks import chunk
+from aws_satella.pure.errors import ArgumentTypeError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import Item, Payload
 from aws_satella.pure.plan import Plan
@@ -108,7 +109,7 @@ def points_of(source: Any) -> Iterator[DataPoint | CounterReading | Discarded]:
         source = source.values
     if not isinstance(source, Iterable):
         allowed = 'a satella metric, a MetricDataCollection, or an iterable of MetricData'
-        raise checks.ArgumentTypeError('source', source, allowed)
+        raise ArgumentTypeError('source', source, allowed)
     return _given(source)
 
 
@@ -120,4 +121,4 @@ def _given(items: Iterable[Any]) -> Iterator[DataPoint | CounterReading | Discar
         elif isinstance(item, (DataPoint, CounterReading, Discarded)):
             yield item
         else:
-            raise checks.ArgumentTypeError('source', item, 'MetricData')
+            raise ArgumentTypeError('source', item, 'MetricData')

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 from aws_satella.pure.forms import CLOUDWATCH, OTLP
 
 ALLOWED: Final = (

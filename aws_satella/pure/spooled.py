@@ -199,14 +199,14 @@ def _from_resource(parts: list[bytes]) -> otlp.Envelope:
 
 _FORMS: Final[dict[type, _Form]] = {
     putmetricdata.Envelope: _Form(
-        'putmetricdata',
+        putmetricdata.NAME,
         _texts,
         _from_texts,
         lambda items: ''.join(items).encode(*_ENCODING),
         lambda content: content.decode(*_ENCODING),
     ),
     otlp.Envelope: _Form(
-        'otlp',
+        otlp.NAME,
         lambda envelope: [envelope.namespace.encode(*_ENCODING), envelope.content],
         _from_resource,
         b''.join,

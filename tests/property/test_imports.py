@@ -40,6 +40,7 @@ ALLOWED = {
     'math': None,
     'numbers': {'Real'},
     'operator': None,
+    'os': {'PathLike', 'fspath'},
     're': None,
     'struct': None,
     'sys': {'float_info'},
@@ -47,6 +48,7 @@ ALLOWED = {
     'types': {'MappingProxyType', 'NoneType'},
     'typing': None,
     'urllib.parse': {'unquote', 'urlsplit'},
+    'typing_extensions': {'Self'},  # for type checkers only
     'zlib': {'crc32'},
     'satella.coding.transforms.percentile': {'percentile'},
     'satella.instrumentation.metrics': {'Metric', 'MetricData', 'MetricDataCollection', 'MetricLevel'},

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aws_satella.pure import ledger as ledger_module
-from aws_satella.pure import limits
+from aws_satella.pure import account, limits
 from aws_satella.pure.batches import Batch, Room
+from aws_satella.pure.evidence import Evidence
 from aws_satella.pure.formats.protobuf import text, varint
 from aws_satella.pure.ledger import Ledger, Saying
 from aws_satella.pure.replies import OTLP_BODY, Failure
@@ -29,13 +29,13 @@ TAKEN = {OTLP_BODY: b''}
 """A reply of OTLP that rejects nothing."""
 PARTLY_TAKEN = {OTLP_BODY: text(1, varint(1, 2))}
 """One that rejects two items, and does not say which."""
-BEGINS = 'Exports to CloudWatch fail; metric data are kept until it answers again: %s'
-GOES_ON = 'Exports to CloudWatch have failed for %s; %d metric data are kept, %d were dropped: %s'
-ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
+BEGINS = 'Exports to CloudWatch fail; metric data are %s until it answers again: %s'
+GOES_ON = 'Exports to CloudWatch have failed for %s; %d metric data are %s, %d were dropped: %s'
+ENDS = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were %s, %d were dropped'
 DROPS = 'Metric data are dropped, the oldest first: %d that are %s'
 RETURNS = 'The outbox is full. %d increases stay in the metrics until CloudWatch answers again; %d levels are dropped'
 SENT = 'Sent %d metric data to %s'
-REFUSED = 'CloudWatch refuses everything: %s; metric data are kept until it takes some'
+REFUSED = 'CloudWatch refuses everything: %s; metric data are %s until it takes some'
 
 
 class Waiting(NamedTuple):
@@ -73,7 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(ledger_module, 'MAX_BUFFERED_BYTES', MAX_BYTES)
+        self.patch.setattr(account, 'MAX_BUFFERED_BYTES', MAX_BYTES)
         self.ledger = Ledger()
         self.now = 1_000.0
         self.items_so_far = self.cycles_so_far = 0
@@ -92,6 +92,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.outage_was_said = False
         self.resumes = 0.0
         self.envelope = 'N'
+        self.spools = False
+        self.disk: list[Batch] = []
+        """What is in the spool."""
+        self.spooled_in_all = self.spooled_before_outage = 0
+        self.delivered = self.discarded_of_spool = self.pruned_in_all = 0
 
     def teardown(self) -> None:
         self.patch.undo()
@@ -143,9 +148,20 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- sending
 
-    @rule()
-    def begun(self) -> None:
-        self.ledger = self.ledger.begun()
+    @rule(spools=st.booleans())
+    def begun(self, spools: bool) -> None:
+        self.ledger = self.ledger.begun(spools=spools)
+        self.spools = spools
+
+    def unsaid(self) -> tuple[int, str, int]:
+        """How many are unsent, what became of them, and how many were dropped in this outage."""
+        spooled = self.spooled_in_all - self.spooled_before_outage
+        dropped = self.dropped + self.pruned_in_all - self.dropped_before_outage
+        return len(self.waiting) + spooled, 'spooled' if self.spools else 'kept', dropped
+
+    def outage_begins(self) -> None:
+        self.dropped_before_outage, self.began = self.dropped + self.pruned_in_all, self.now
+        self.spooled_before_outage = self.spooled_in_all
 
     def touched(self, items: Sequence[str]) -> None:
         """Once items of the last cycle were taken or discarded, the cycle no longer stays in the tree."""
@@ -186,25 +202,40 @@ class LedgerMachine(RuleBasedStateMachine):
         if flight is not None and flight.replies and flight.replies[0] not in (PORTAL, PAGE):
             rejected = min(2, len(flight.request.items)) if flight.replies[0] is PARTLY_TAKEN else 0
             number = len(flight.request.items) - rejected
-            if self.outage_was_said:
-                dropped = self.dropped - self.dropped_before_outage
-                expected.append(Saying('INFO', ENDS, (self.failures, len(self.waiting), dropped)))
-            expected.append(Saying('DEBUG', SENT, (number, self.envelope)))
+            expected = self.answered(number)
             self.take_out(flight.request.items)
             self.sent += number
             self.discarded += rejected
-            self.failures, self.last_success = 0, self.now
-            self.drop_was_said = self.return_was_said = self.outage_was_said = False
-            self.resumes = 0.0
             self.touched(flight.request.items)
         assert said == expected
+
+    def answered(self, number: int) -> list[Saying]:
+        """The destination took so many items. What is said of that."""
+        expected = [Saying('INFO', ENDS, (self.failures, *self.unsaid()))] if self.outage_was_said else []
+        self.failures, self.last_success = 0, self.now
+        self.drop_was_said = self.return_was_said = self.outage_was_said = False
+        self.resumes = 0.0
+        return [*expected, Saying('DEBUG', SENT, (number, self.envelope))]
+
+    def refuses(self, evidence: Evidence, before: Evidence) -> list[Saying]:
+        """The destination refused a request. What is said of that."""
+        self.failed_requests += 1
+        if not evidence.refuses_everything:
+            return []
+        if not self.failures:
+            self.outage_begins()
+        self.failures += 1
+        if before.refuses_everything:
+            return self.told('no')
+        self.outage_was_said, self.said_at = True, self.now
+        return [Saying('WARNING', REFUSED, ('no', self.unsaid()[1]))]
 
     @precondition(lambda self: self.flight is not None and not self.flight.replies)
     @rule(culprits=st.frozensets(st.integers(-1, 5), max_size=2))
     def refused(self, culprits: frozenset[int]) -> None:
         assert self.flight is not None
         request = self.flight.request
-        before = self.ledger.outbox.evidence.refuses_everything
+        before = self.ledger.outbox.evidence
         self.ledger, rejected, said = self.ledger.refused(request, culprits, 'no', self.now)
         assert rejected in ([], list(request.items))
         # The age of a part is that of the request, whose items CloudWatch took or refused together.
@@ -213,20 +244,9 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         self.take_out(rejected)
         self.discarded += len(rejected)
-        self.failed_requests += 1
         self.flight = None
         self.touched(rejected)
-        expected: list[Saying] = []
-        if self.ledger.outbox.evidence.refuses_everything:
-            if not self.failures:
-                self.dropped_before_outage, self.began = self.dropped, self.now
-            self.failures += 1
-            if before:
-                expected = self.told('no')
-            else:
-                self.outage_was_said, self.said_at = True, self.now
-                expected = [Saying('WARNING', REFUSED, ('no',))]
-        assert said == expected
+        assert said == self.refuses(self.ledger.outbox.evidence, before)
 
     @precondition(lambda self: self.flight is not None and not self.flight.replies)
     @rule(
@@ -241,7 +261,7 @@ class LedgerMachine(RuleBasedStateMachine):
         at_once = at_once and not failure.timed_out and not failure.retry_after
         assert self.ledger.outage.tries_at_once == at_once
         if not self.failures:
-            self.dropped_before_outage, self.began = self.dropped, self.now
+            self.outage_begins()
         assert said == ([] if at_once else self.told(why))
         if failure.retry_after:
             self.resumes = max(self.resumes, self.now + failure.retry_after)
@@ -253,14 +273,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def told(self, why: str) -> list[Saying]:
         """What is said of a failure: once, and again once an hour."""
         if not self.outage_was_said:
-            expected = [Saying('WARNING', BEGINS, (why,))]
+            expected = [Saying('WARNING', BEGINS, (self.unsaid()[1], why))]
         elif self.now - self.said_at < 3600:
             return []
         else:
             minutes = int(self.now - self.began) // 60
             spent = f'{minutes // 60} h {minutes % 60} min'
-            dropped = self.dropped - self.dropped_before_outage
-            expected = [Saying('WARNING', GOES_ON, (spent, len(self.waiting), dropped, why))]
+            expected = [Saying('WARNING', GOES_ON, (spent, *self.unsaid(), why))]
         self.outage_was_said, self.said_at = True, self.now
         return expected
 
@@ -298,6 +317,100 @@ class LedgerMachine(RuleBasedStateMachine):
             self.request(most, 'failed')
         self.bounded(max_buffered)
         self.cycle_ended()
+
+    # --- the spool
+
+    @precondition(lambda self: self.flight is None and self.waiting)
+    @rule(room=st.integers(0, 6), most=st.integers(1, 3), is_noted=st.booleans())
+    def spooled(self, room: int, most: int, is_noted: bool) -> None:
+        """What was not taken goes to the disk, oldest first, as far as there is room. An exception may come before it
+        is known what has got there."""
+        parts = [
+            each._replace(items=tuple(each.items[start : start + most]))
+            for each in self.ledger.outbox.unsent()
+            for start in range(0, len(each.items), most)
+        ]
+        assert sorted(item for part in parts for item in part.items) == sorted(each.item for each in self.waiting)
+        assert [part.timestamp for part in parts] == sorted(part.timestamp for part in parts)
+        kept: list[object] = []
+        self.ledger = self.ledger.spooling(parts, kept)
+        kept += [None] * min(room, len(parts))
+        if is_noted:
+            self.ledger = self.ledger.spooled()
+        self.ledger = self.ledger.spooled()
+        self.disk += parts[: len(kept)]
+        items = [item for part in parts[: len(kept)] for item in part.items]
+        self.spooled_in_all += len(items)
+        self.touched(items)
+        self.take_out(items)
+
+    @precondition(lambda self: self.disk and self.flight is None)
+    @rule(
+        most=st.integers(1, 3),
+        outcomes=st.lists(st.sampled_from(('accepted', 'accepted', 'refused', 'named', 'failed')), max_size=5),
+    )
+    def delivered_from_spool(self, most: int, outcomes: list[str]) -> None:
+        """A batch of the spool is sent. What is neither taken nor discarded is still there. It changes what is in
+        memory as little as what is known of the baseline."""
+        batch = self.disk.pop(0)
+        self.ledger = self.ledger.loaded(batch)
+        left = list(batch.items)
+        for outcome in outcomes:
+            request = self.ledger.drained.next(Room(most, MAX_BYTES))
+            if request is None:
+                break
+            assert set(request.items) <= set(left)
+            gone = self.outcome_of_spooled(request, outcome)
+            left = [item for item in left if item not in gone]
+        self.ledger = self.ledger.unloaded()
+        if left:
+            self.disk.insert(0, batch._replace(items=tuple(left)))
+
+    def outcome_of_spooled(self, request: Batch, outcome: str) -> Sequence[str]:
+        """Send a request of the spool.
+
+        :return: what is taken or discarded
+        """
+        self.ledger = self.ledger.sending(request, [{}] if outcome == 'accepted' else [], self.now)
+        before, had_failures = self.ledger.drained.evidence, self.failures
+        if outcome == 'accepted':
+            self.ledger, said = self.ledger.settled(self.now)
+            assert said == self.answered(len(request.items))
+            self.delivered += len(request.items)
+            return request.items
+        if outcome == 'failed':
+            self.ledger, said = self.ledger.failed('reset', self.now)
+            if not had_failures:
+                self.outage_begins()
+            at_once = self.last_success is not None and not had_failures
+            assert said == ([] if at_once else self.told('reset'))
+            self.failures += 1
+            self.failed_requests += 1
+            return []
+        culprits = {0} if outcome == 'named' else ()
+        self.ledger, rejected, said = self.ledger.refused(request, culprits, 'no', self.now)
+        assert said == self.refuses(self.ledger.drained.evidence, before)
+        self.discarded_of_spool += len(rejected)
+        return rejected
+
+    @precondition(lambda self: self.disk)
+    @rule()
+    def pruned(self) -> None:
+        number = len(self.disk.pop(0).items)
+        self.ledger, said = self.ledger.pruned(number, 'too old')
+        assert said == ([] if self.drop_was_said else [Saying('WARNING', DROPS, (number, 'too old'))])
+        self.pruned_in_all += number
+        self.drop_was_said = True
+
+    @precondition(lambda self: self.waiting)
+    @rule(number=st.integers(0, 3))
+    def rescued(self, number: int) -> None:
+        """Part of what was given up has got into the spool all the same."""
+        number = min(number, len(self.waiting))
+        self.given_up()
+        self.ledger = self.ledger.rescued(number)
+        self.dropped -= number
+        self.spooled_in_all += number
 
     # --- what is not sent
 
@@ -382,14 +495,22 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_counted_once(self) -> None:
-        outbox = self.ledger.outbox
-        assert (outbox.sent, outbox.discarded, outbox.dropped, outbox.buffered) == (
+        outbox, drained = self.ledger.outbox, self.ledger.drained
+        assert (outbox.sent, outbox.discarded, outbox.dropped, outbox.spooled, outbox.buffered) == (
             self.sent,
             self.discarded,
             self.dropped,
+            self.spooled_in_all,
             len(self.waiting),
         )
-        assert outbox.recorded == outbox.sent + outbox.discarded + outbox.dropped + outbox.buffered
+        assert outbox.recorded == outbox.sent + outbox.discarded + outbox.dropped + outbox.spooled + outbox.buffered
+        assert (drained.sent, drained.discarded, drained.dropped, drained.buffered) == (
+            self.delivered,
+            self.discarded_of_spool,
+            self.pruned_in_all,
+            0,
+        )
+        assert drained.recorded == drained.sent + drained.discarded + drained.dropped
 
     @invariant()
     def the_same_items_wait_in_the_same_order(self) -> None:
@@ -582,7 +703,7 @@ def test_the_end_of_an_outage_says_what_it_cost() -> None:
     ledger, _ = ledger.failed('second', 2.0)
     ledger, _ = ledger.bounded(1)
     ledger, said = ledger.sending(_request(ledger), [{}]).settled(2.0)
-    assert said[0] == Saying('INFO', ENDS, (2, 1, 1))
+    assert said[0] == Saying('INFO', ENDS, (2, 1, 'kept', 1))
     assert ledger.failures == 0
 
 
@@ -622,7 +743,7 @@ def test_a_cycle_without_items_is_not_said_to_wait() -> None:
 
 def test_bytes_are_bounded_whatever_their_number() -> None:
     """Items beyond 64 MB are dropped, the oldest first, though there are fewer than ``max_buffered``."""
-    assert ledger_module.MAX_BUFFERED_BYTES == 64_000_000
+    assert account.MAX_BUFFERED_BYTES == 64_000_000
     items = [f'{index}' + 'x' * 999_999 for index in range(9)] * 8
     ledger = _recorded(Ledger(), *items).cycle_ended()
     ledger, _ = ledger.bounded(20_000)

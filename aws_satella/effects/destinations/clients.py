@@ -13,7 +13,7 @@ from aws_satella.effects.complaints import Complaints, say
 from aws_satella.effects.destinations import otlp
 from aws_satella.effects.identity import Identity, identity
 from aws_satella.pure.arguments import Arguments, ClientFactory
-from aws_satella.pure.checks import ArgumentTypeError
+from aws_satella.pure.errors import ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, SERVICE_NAME, is_name_too_long, said_of_resource
 from aws_satella.pure.forms import CLOUDWATCH

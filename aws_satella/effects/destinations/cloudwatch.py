@@ -18,7 +18,7 @@ from botocore.client import BaseClient
 from aws_satella.effects.destinations.encoded import STUB, Encoded, stubs
 from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
 from aws_satella.pure.batches import Batch, Room
-from aws_satella.pure.checks import ArgumentTypeError
+from aws_satella.pure.errors import ArgumentTypeError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Entity, Envelope, MetricDatum
 from aws_satella.pure.replies import is_success

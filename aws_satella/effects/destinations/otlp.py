@@ -26,7 +26,7 @@ from aws_satella.effects.destinations.cloudwatch import COMPRESSION_LEVEL
 from aws_satella.effects.destinations.encoded import stubs
 from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
 from aws_satella.pure.batches import Batch, Room
-from aws_satella.pure.checks import ArgumentError, ArgumentTypeError
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 from aws_satella.pure.formats import otlp
 from aws_satella.pure.formats.otlp_replies import PAGES, error_message
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient

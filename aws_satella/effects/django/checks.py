@@ -12,7 +12,7 @@ from django.core import checks
 from django.http import HttpRequest
 
 from aws_satella.pure.arguments import DEFAULTS, bind, check
-from aws_satella.pure.checks import ArgumentError, ArgumentTypeError, suggestion
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError, suggestion
 
 SETTING: Final = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE: Final = 'aws_satella.contrib.django.AWSSatellaMiddleware'

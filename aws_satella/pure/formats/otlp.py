@@ -26,6 +26,7 @@ from aws_satella.pure.formats.protobuf import read_number, text
 
 __all__ = [
     'MAX_AHEAD_SECONDS',
+    'NAME',
     'VERSION',
     'Encoder',
     'Envelope',
@@ -40,6 +41,8 @@ __all__ = [
     'metric_data',
     'size',
 ]
+
+NAME: Final = 'otlp'
 
 MAX_AHEAD_SECONDS: Final = limits.MAX_OTLP_AHEAD_SECONDS
 

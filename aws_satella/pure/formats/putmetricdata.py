@@ -28,6 +28,7 @@ from aws_satella.pure.points import Distribution, Labels
 
 __all__ = [
     'MAX_AHEAD_SECONDS',
+    'NAME',
     'CloudWatchClient',
     'Dimension',
     'Encoder',
@@ -49,6 +50,8 @@ __all__ = [
     'payload',
     'size',
 ]
+
+NAME: Final = 'putmetricdata'
 
 MAX_AHEAD_SECONDS: Final = limits.MAX_AHEAD_SECONDS
 

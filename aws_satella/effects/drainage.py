@@ -1,0 +1,75 @@
+"""Batches of a spool while they are being sent, and their files.
+
+What may live here: which file goes with which items. What may not: when they are sent, and calls of the operating
+system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from aws_satella.effects.spool import Drain, Spool
+from aws_satella.pure.batches import Batch, Item
+
+
+class Drainage:
+    """What one delivery sends out of a spool. Nobody else does until its end.
+
+    :param drain: what is in the spool
+    :param stack: what ends with it
+    """
+
+    def __init__(self, drain: Drain, stack: ExitStack) -> None:
+        self._drain = drain
+        self._stack = stack
+        self._rest = iter(drain)
+        self._files: dict[str, Batch] = {}
+        """What of the files that were taken out has not been sent."""
+        self.end = stack.close
+
+    @classmethod
+    def of(cls, spool: Spool) -> Drainage | None:
+        """All of a spool. None where another thread or process sends it, or nobody can."""
+        with ExitStack() as stack:
+            drain = stack.enter_context(spool.drain())
+            return None if drain is None else cls(drain, stack.pop_all())
+
+    def prune(self, now: float) -> int:
+        """Drop what is too old, or too much.
+
+        :param now: UNIX seconds
+        :return: how many items there were
+        """
+        return self._drain.prune(now)
+
+    def next(self, until: float) -> Batch | None:
+        """The oldest batch that was not taken out yet. None where there is no more.
+
+        :param until: the latest time of data that the destination takes, in UNIX seconds. What a clock that was wrong
+            has stamped with a later time stays where it is.
+        """
+        for name, batch in self._rest:
+            if batch.timestamp <= until:
+                self._files[name] = batch
+                return batch
+        return None
+
+    def settle(self, unsent: Iterable[Item]) -> list[Batch]:
+        """Remove what was sent.
+
+        :param unsent: what is still to be sent, of all files that were taken out
+        :return: what is unsent of files that had to go as a whole, since there was no room for the rest of them
+        """
+        waiting = set(map(id, unsent))
+        without_file = []
+        for name, batch in tuple(self._files.items()):
+            rest = batch._replace(items=tuple(item for item in batch.items if id(item) in waiting))
+            if len(rest.items) == len(batch.items):
+                continue
+            del self._files[name]
+            if rest.items and self._drain.replace(name, rest):
+                self._files[name] = rest
+            elif self._drain.remove(name) and rest.items:
+                without_file.append(rest)
+        return without_file

@@ -1,0 +1,216 @@
+"""What becomes of data that were not taken: into the spool, out of it again, or dropped at the end.
+
+What may live here: when the spool of a delivery is written, and sent. What may not: requests
+(:mod:`aws_satella.effects.attempts`), and the files (:mod:`aws_satella.effects.spool`).
+
+What is unsent is in the memory of this process, or in a file of the spool. A batch of a file that is being sent is in
+both: its file goes when the reply says that it was taken.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from aws_satella.effects.attempts import Attempts
+from aws_satella.effects.drainage import Drainage
+from aws_satella.effects.spool import Spool
+from aws_satella.effects.stats import ExportStats
+from aws_satella.pure.batches import Batch, Item, length
+from aws_satella.pure.chunks import chunk
+from aws_satella.pure.forms import max_items
+from aws_satella.pure.outbox import Outbox
+from aws_satella.pure.spooled import key_of
+
+MAX_DISK_SECONDS: Final = 2.0
+"""How long the end of the process waits for another thread that is just writing to the spool."""
+
+
+class Leftovers(Attempts):
+    """Sends what is in the outbox and in the spool of one exporter, and keeps in the spool what was not taken."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._spools: dict[str, Spool] = {}
+        self._drainage: Drainage | None = None
+        """What is being sent out of the spool. It outlasts an attempt whose last request has no reply yet."""
+        self._disk = threading.RLock()
+        """Held while files are written or removed. Only the end of a process waits for it."""
+
+    def has_spooled(self) -> bool:
+        """Whether there is something in the spool that this exporter may send."""
+        spool = self._spool()
+        return spool is not None and spool.has_any()
+
+    def _spool(self, namespace: str | None = None) -> Spool | None:
+        """The spool of a namespace, or of what is exported now. None where there is none."""
+        arguments = self.arguments
+        if arguments.spool is None:
+            return None
+        namespace = arguments.namespace if namespace is None else namespace
+        if namespace not in self._spools:
+            key = key_of(namespace, arguments.destination, self.form.NAME)
+            self._spools[namespace] = Spool(arguments.spool, key, arguments.max_spooled_bytes, self._say_of_spool)
+        return self._spools[namespace]
+
+    def _say_of_spool(self, why: str) -> None:
+        message = 'The spool cannot be used as it should; metric data that it does not take are kept in memory: %s'
+        self.complaints.say_once(('spool', why), 'WARNING', message, why)
+
+    def _has_any(self) -> bool:
+        return super()._has_any() or self._drainage is not None or self.has_spooled()
+
+    def _deliver(self) -> None:
+        """Send what is in the spool, unless somebody else does, then what is in the outbox.
+
+        Where the last request has failed, what is in the outbox goes to the disk before anything is sent: so that it is
+        there, should the next request hang until the process is killed.
+        """
+        if self._drainage is None:
+            self._drainage = self._opened()
+        drainage = self._drainage
+        if drainage is None:
+            super()._deliver()
+            return
+        try:
+            if self.ledger.failures:
+                self.spool_unsent()
+            if self._drained(drainage) and self._send_all(lambda: self.outbox):
+                self._send_all(self._being_drained)  # suspects, of which something can be proven by now
+        finally:
+            self._end_drainage(drainage)
+
+    def _opened(self) -> Drainage | None:
+        """What is to be sent out of the spool: None for nothing, or where another thread or process sends it."""
+        spool = self._spool()
+        if spool is None or not spool.has_any():
+            return None
+        drainage = Drainage.of(spool)
+        if drainage is not None:
+            dropped = drainage.prune(time.time())
+            why = f'older than two weeks, or beyond max_spooled_bytes={spool.max_bytes}'
+            self._apply(self.ledger.pruned(dropped, why))
+        return drainage
+
+    def _drained(self, drainage: Drainage) -> bool:
+        """Send what is in the spool, the oldest first. False where nothing more can be sent for now."""
+        while self._send_all(self._being_drained, fill=True):
+            batch = drainage.next(time.time() + self.form.MAX_AHEAD_SECONDS)
+            if batch is None:
+                return True
+            self.ledger = self.ledger.loaded(batch)
+        return False
+
+    def _being_drained(self) -> Outbox:
+        return self.ledger.drained
+
+    def _end_drainage(self, drainage: Drainage) -> None:
+        """Let others send, unless a request has no reply yet: until there is one, it stays in these hands."""
+        if self.patience.dispatch is not None and self.ledger.drained.buffered:
+            return
+        self._settle()
+        self._drainage = None
+        self.ledger = self.ledger.unloaded()
+        drainage.end()
+
+    def take_drainage(self, other: Leftovers) -> None:
+        """Go on with what another delivery was sending out of the spool."""
+        self._drainage, other._drainage = other._drainage, None
+
+    def _settle(self) -> None:
+        super()._settle()
+        with self._disk:
+            self.ledger = self.ledger.spooled()
+            if self._drainage is not None:
+                self.ledger = self.ledger.taken_back(self._drainage.settle(self.ledger.drained.waiting()))
+
+    def spool_unsent(self) -> None:
+        """Put what was not taken on the disk, the oldest first, until that fails. A request that has no reply yet stays
+        in memory."""
+        if self.arguments.spool is None or not self.outbox.buffered:
+            return
+        with self._disk:
+            self._settle()
+            flight = self.ledger.in_flight
+            batches = list(self._parts(self.outbox.unsent(), () if flight is None else flight.request.items))
+            kept: list[object] = []
+            self.ledger = self.ledger.spooling(batches, kept)
+            try:
+                self._put(batches, kept)
+            finally:
+                self.ledger = self.ledger.spooled()
+
+    def _parts(self, batches: Sequence[Batch], flying: Collection[Item]) -> Iterator[Batch]:
+        """The same items in batches that a request may hold.
+
+        :param flying: items that are left out
+        """
+        most = max_items(self.arguments.destination, self.arguments.max_send_at_once, is_short_of_time=True)
+        left_out = set(map(id, flying))
+        for batch in batches:
+            items = [item for item in batch.items if id(item) not in left_out] if left_out else batch.items
+            for part in chunk(items, most, self.form.item_bytes(batch.envelope, most), self.form.size):
+                yield batch._replace(items=tuple(part))
+
+    def _put(self, batches: Sequence[Batch], kept: list[object]) -> None:
+        """Put batches into the spool, until one does not fit."""
+        for batch in batches:
+            spool = self._spool(str(batch.envelope))
+            if spool is None:
+                break
+            is_kept, dropped = spool.put(batch, time.time(), kept)
+            self._apply(self.ledger.pruned(dropped, f'beyond max_spooled_bytes={spool.max_bytes}'))
+            if not is_kept:
+                break
+
+    def give_up(self, before: ExportStats) -> None:
+        """Put what is unsent into the spool, since there is no more time, count the rest as dropped, and say that.
+
+        What is in flight is unsent, too: its reply will be lost.
+
+        :param before: the statistics when the end began
+        """
+        is_refused = self.ledger.is_refused
+        is_alone = self._disk.acquire(timeout=MAX_DISK_SECONDS)
+        try:
+            dispatch = self.patience.dispatch
+            if dispatch is not None and dispatch.done.is_set():
+                self._await(dispatch)
+            self._settle()
+            unsent = self.outbox.unsent()
+            self.ledger = self.ledger.given_up()
+            rescued = self._rescued(unsent) if is_alone else 0
+        finally:
+            if is_alone:
+                self._disk.release()
+        self._say_of_end(before, length(unsent) - rescued, is_refused=is_refused)
+
+    def _rescued(self, batches: Sequence[Batch]) -> int:
+        """Put into the spool what was given up, as far as there is room.
+
+        :return: how many items that are
+        """
+        parts, kept = list(self._parts(batches, ())), list[object]()
+        self._put(parts, kept)
+        rescued = length(parts[: len(kept)])
+        self.ledger = self.ledger.rescued(rescued)
+        return rescued
+
+    def _say_of_end(self, before: ExportStats, dropped: int, *, is_refused: bool) -> None:
+        sent, spooled = self.outbox.sent - before.sent, self.outbox.spooled - before.spooled
+        total = sent + spooled + dropped
+        if spooled:
+            message = 'The last export sent %d of %d metric data; %d are spooled, %d are dropped'
+            self.complaints.say('WARNING', message, sent, total, spooled, dropped)
+        elif dropped:
+            advice = f'a larger exit_timeout (now {self.arguments.exit_timeout:g} s) leaves more time'
+            self.complaints.say(
+                'WARNING',
+                'The last export sent %d of %d metric data; %d are dropped, since %s',
+                sent,
+                total,
+                dropped,
+                'they were not taken' if is_refused else f'the process ends; {advice}',
+            )
