@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from aws_satella.pure.account import MAX_BUFFERED_BYTES, Account, Cycle
+from aws_satella.pure.account import Account
 from aws_satella.pure.batches import Batch, Item
 from aws_satella.pure.flight import Answer, InFlight, Spooling
 from aws_satella.pure.outage import NO_OUTAGE, Saying
@@ -24,8 +24,6 @@ from aws_satella.pure.replies import UNKNOWN, Failure
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-__all__ = ['MAX_BUFFERED_BYTES', 'Cycle', 'Ledger', 'Saying']
 
 _OTHER: Final = {'outbox': 'drained', 'drained': 'outbox'}
 """The two fields that requests come from, each with the other one."""

@@ -302,7 +302,7 @@ def test_increases_that_wait_in_the_tree_count_as_dropped_at_the_end(endpoint: E
 
 def test_the_outbox_is_bounded_by_bytes(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large data are dropped before there are ``max_buffered`` of them."""
-    monkeypatch.setattr('aws_satella.pure.ledger.MAX_BUFFERED_BYTES', 10_000)
+    monkeypatch.setattr('aws_satella.pure.account.MAX_BUFFERED_BYTES', 10_000)
     getMetric('large', 'int').runtime(1, text='x' * 1_000)
     Ticks()
     exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)

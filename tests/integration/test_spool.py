@@ -131,15 +131,6 @@ def test_nothing_is_done_before_the_first_call(path: Path) -> None:
     assert not path.exists()
 
 
-def test_the_path_is_that_of_the_beginning(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that goes to another directory, as a daemon does, still finds its spool."""
-    monkeypatch.chdir(path.parent)
-    spool = Heard(Path(path.name))
-    monkeypatch.chdir('/')
-    spool.keep(batch())
-    assert file_of(path)
-
-
 def test_other_namespaces_are_left_alone(path: Path) -> None:
     """Two exporters in one directory neither send, nor drop, nor wait for what is of the other."""
     one, other = Heard(path), Heard(path, spooled.key_of('Shop', 'otlp', 'otlp'), 1)
@@ -402,21 +393,28 @@ def test_what_is_too_old_goes(path: Path) -> None:
 
 
 def test_a_platform_without_locks_is_refused() -> None:
-    """Where there is no ``fcntl``, the modules can be imported, and a spool is refused with the reason."""
+    """Where there is no ``fcntl``, the package works, and a spool is refused with the reason, before a client is made.
+
+    Which process asks for an exporter, in a thread or in its own, does not matter.
+    """
     script = """
     import sys
     sys.modules['fcntl'] = None
-    from aws_satella.effects.spool import Spool
-    try:
-        Spool('/var/lib/shop', '0' * 16, 1, print)
-    except ValueError as error:
-        print(type(error).__name__, error)
+    import aws_satella
+    def factory():
+        raise AssertionError
+    for act in aws_satella.AWSSatellaExporterThread, aws_satella.start_if_not_started, aws_satella.export_once:
+        try:
+            act('Shop', spool='/var/lib/shop', client_factory=factory)
+        except ValueError as error:
+            print(type(error).__name__, error)
     """
     ended = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, check=True)
-    assert ended.stdout == (
+    refusal = (
         "ArgumentError spool: '/var/lib/shop' is not allowed; "
         'allowed: None, since this platform has no locks for files (fcntl)\n'
     )
+    assert ended.stdout == 3 * refusal
     assert issubclass(ArgumentError, ValueError)
 
 

@@ -368,13 +368,16 @@ def test_what_was_sent_and_cannot_be_removed_is_not_sent_again(path: Path, monke
     def unlink(*args: object, **more: object) -> None:
         raise PermissionError(errno.EACCES, 'Permission denied')
 
-    with monkeypatch.context() as patch, spool.drain() as drain:
+    with monkeypatch.context() as patch:
         patch.setattr(os, 'unlink', unlink)
-        assert drain is not None
-        (first, *_) = drain
-        assert not drain.remove(first.name)
-        assert [each.batch for each in drain] == [batch(2)]
-        assert drain.prune(AGES) == 0
+        with spool.drain() as drain:
+            assert drain is not None
+            (first, *_) = drain
+            assert not drain.remove(first.name)
+            assert [each.batch for each in drain] == [batch(2)]
+        with spool.drain() as drain:
+            assert drain is not None
+            assert drain.prune(AGES) == 0
     assert {*spool.said} == {f'{path}: Permission denied'}
     assert spool.deliver() == []
     assert [each.name for each in path.iterdir()] == [LOCK]

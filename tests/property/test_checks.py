@@ -98,6 +98,7 @@ DESTINATIONS = (
     'https for a host of AWS'
 )
 LABELS = 'a text of 1 to 1024 printable ASCII characters, not all blank'
+PATHS = 'the path of a directory, as a text or a path-like object'
 METRICS = "a satella metric, such as getMetric('web'), or None"
 
 
@@ -131,6 +132,11 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('processes', 0, 'processes: 0 is not allowed; allowed: a whole number, at least 1'),
     ('max_buffered', True, 'max_buffered: True is of type bool; allowed: a whole number, at least 0'),
     ('max_buffered', -1, 'max_buffered: -1 is not allowed; allowed: a whole number, at least 0'),
+    ('spool', b'a', f"spool: b'a' is of type bytes; allowed: {PATHS}"),
+    ('spool', '', f"spool: '' is not allowed; allowed: {PATHS}"),
+    ('spool', 'a\0', f"spool: 'a\\x00' is not allowed; allowed: {PATHS}"),
+    ('max_spooled_bytes', 1.5, 'max_spooled_bytes: 1.5 is of type float; allowed: a whole number, at least 1'),
+    ('max_spooled_bytes', 0, 'max_spooled_bytes: 0 is not allowed; allowed: a whole number, at least 1'),
     ('storage_resolution', 30, 'storage_resolution: 30 is not allowed; allowed: 1 or 60'),
     (
         'temporality',
@@ -197,6 +203,7 @@ def test_every_argument_has_a_refusal() -> None:
         ('max_dimensions', 30, 31),
         ('max_series', 0, -1),
         ('max_buffered', 0, -1),
+        ('max_spooled_bytes', 1, 0),
     ],
 )
 def test_bounds_belong_to_what_they_bound(argument: str, allowed: Any, refused: Any) -> None:

@@ -16,8 +16,8 @@ from aws_satella.pure.evidence import Evidence
 from aws_satella.pure.ledger import Ledger
 
 ROOM = Room(1_000, 10**9)
-REFUSED = 'CloudWatch refuses everything: %s; metric data are kept until it takes some'
-RECOVERED = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were kept, %d were dropped'
+REFUSED = 'CloudWatch refuses everything: %s; metric data are %s until it takes some'
+RECOVERED = 'Exports to CloudWatch work again after %d failed attempts; %d metric data were %s, %d were dropped'
 
 
 def metric(item: str) -> str:

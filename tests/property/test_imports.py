@@ -133,7 +133,7 @@ def test_the_pure_core_has_no_way_into_the_world(path: Path) -> None:
 @pytest.mark.parametrize(
     'source',
     [
-        'import os',
+        'import os\nos.getpid()',
         'import time\ntime.time()',
         'from time import sleep',
         'def f():\n    import boto3',

@@ -14,7 +14,8 @@ from aws_satella.pure import account, limits
 from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.evidence import Evidence
 from aws_satella.pure.formats.protobuf import text, varint
-from aws_satella.pure.ledger import Ledger, Saying
+from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.outage import Saying
 from aws_satella.pure.replies import OTLP_BODY, Failure
 
 DAY = 24 * 60 * 60
