@@ -18,9 +18,11 @@ class Drainage:
 
     :param drain: what is in the spool
     :param stack: what ends with it
+    :param delivered_before: how many data the delivery had sent out of the spool before
     """
 
-    def __init__(self, drain: Drain, stack: ExitStack) -> None:
+    def __init__(self, drain: Drain, stack: ExitStack, delivered_before: int) -> None:
+        self.delivered_before = delivered_before
         self._drain = drain
         self._stack = stack
         self._rest = iter(drain)
@@ -29,11 +31,11 @@ class Drainage:
         self.end = stack.close
 
     @classmethod
-    def of(cls, spool: Spool) -> Drainage | None:
+    def of(cls, spool: Spool, delivered_before: int) -> Drainage | None:
         """All of a spool. None where another thread or process sends it, or nobody can."""
         with ExitStack() as stack:
             drain = stack.enter_context(spool.drain())
-            return None if drain is None else cls(drain, stack.pop_all())
+            return None if drain is None else cls(drain, stack.pop_all(), delivered_before)
 
     def prune(self, now: float) -> int:
         """Drop what is too old, or too much.

@@ -87,7 +87,7 @@ class Leftovers(Attempts):
         spool = self._spool()
         if spool is None or not spool.has_any():
             return None
-        drainage = Drainage.of(spool)
+        drainage = Drainage.of(spool, self.ledger.drained.sent)
         if drainage is not None:
             dropped = drainage.prune(time.time())
             why = f'older than two weeks, or beyond max_spooled_bytes={spool.max_bytes}'
@@ -114,6 +114,9 @@ class Leftovers(Attempts):
         self._drainage = None
         self.ledger = self.ledger.unloaded()
         drainage.end()
+        delivered = self.ledger.drained.sent - drainage.delivered_before
+        if delivered:
+            self.complaints.say('INFO', 'Sent %d metric data that were in the spool', delivered)
 
     def take_drainage(self, other: Leftovers) -> None:
         """Go on with what another delivery was sending out of the spool."""

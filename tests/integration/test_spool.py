@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
-from support.spools import KEY, NOW, Heard, batch, file_of
+from support.spools import DIRECTORIES, KEY, NOW, Heard, batch, file_of
 
 from aws_satella import ArgumentError
 from aws_satella.effects import spool as spool_module
@@ -28,7 +28,6 @@ from aws_satella.pure.formats import otlp, putmetricdata
 KILLS = int(os.environ.get('AWS_SATELLA_KILLS', '60'))
 """How many processes are killed for each kind of file system."""
 
-DIRECTORIES = ['disk', *(['memory'] if Path('/dev/shm').is_dir() else [])]
 
 PRELUDE = """
 import ctypes, os, signal, sys, threading, time, traceback

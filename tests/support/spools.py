@@ -15,6 +15,9 @@ KEY = spooled.key_of('Shop', 'cloudwatch', 'putmetricdata')
 NOW = 1_700_000_000.0
 ENOUGH = 10**9
 
+DIRECTORIES = ['disk', *(['memory'] if Path('/dev/shm').is_dir() else [])]
+"""Where a spool may be."""
+
 
 class Heard(Spool):
     """A spool that remembers what it said."""

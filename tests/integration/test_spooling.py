@@ -1,0 +1,495 @@
+"""An exporter with a spool: what was not taken is on the disk before its export ends, and goes out of there later."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from satella.instrumentation.metrics import getMetric
+from support import scripts
+from support.destinations import each_destination
+from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
+from support.exporters import DEADLINE, exporting, kill
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella import AWSSatellaExporterThread, ExportStats, export_once
+from aws_satella.effects import spool_files
+
+PRELUDE = """
+import logging, os, signal, sys, time
+import aws_satella
+from satella.instrumentation.metrics import getMetric
+
+signal.alarm(60)
+logging.basicConfig(format='%(levelname)s %(message)s')
+logging.getLogger('aws_satella').setLevel('INFO')
+spool = sys.argv[1]
+work = getMetric('work', 'counter')
+"""
+
+FAILS = 'WARNING Exports to CloudWatch fail; metric data are spooled until it answers again: '
+
+
+def run(script: str, endpoint: Endpoint, spool: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with a spool to its end."""
+    program = PRELUDE + textwrap.dedent(script)
+    return scripts.run(program, endpoint.url, str(spool), *arguments, AWS_MAX_ATTEMPTS='1')
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """Where the spool is, once there is something to keep."""
+    return tmp_path / 'spool'
+
+
+def files(spool: Path) -> list[str]:
+    """The names of the batches in a spool."""
+    return sorted(each.name for each in spool.glob('[0-9]*.batch')) if spool.is_dir() else []
+
+
+def behaving(endpoint: Endpoint, reply: Reply | str) -> None:
+    """From now on, all requests have the same outcome."""
+    endpoint.behave = lambda _request: reply
+
+
+def values(endpoint: Endpoint, name: str = 'work') -> list[float]:
+    """What has arrived of one metric, in order."""
+    return [float(datum['Value']) for datum in endpoint.named(name)]
+
+
+@pytest.fixture
+def once(endpoint: Endpoint, spool: Path) -> Any:
+    """One export with the spool, without a thread."""
+    return lambda **more: export_once('Test', **{'client_factory': endpoint.client, 'spool': spool, **more})
+
+
+@each_destination
+def test_a_later_run_delivers_what_an_earlier_one_collected(endpoint: Endpoint, spool: Path) -> None:
+    """A job that runs in an outage, and its next run, after the outage: both values arrive, the older one first, each
+    with the timestamp of its own run. The first run says that its data are spooled, the second that it sent them."""
+    behaving(endpoint, RESET)
+    script = """
+    work.runtime(int(sys.argv[2]))
+    print(time.time())
+    stats = aws_satella.export_once('Job', spool=spool)
+    print(time.time())
+    print(stats.sent, stats.spooled, stats.delivered, stats.buffered, stats.dropped)
+    """
+    runs = [run(script, endpoint, spool, '1')]
+    behaving(endpoint, OK)
+    runs += [run(script, endpoint, spool, '2')]
+    assert [each.stdout.splitlines()[2] for each in runs] == ['0 1 0 0 0', '1 0 1 0 0']
+    assert runs[0].stderr.startswith(FAILS)
+    assert len(runs[0].stderr.splitlines()) == 1
+    assert 'INFO Sent 1 metric data that were in the spool' in runs[1].stderr
+    assert values(endpoint) == [1, 2]
+    for each, datum in zip(runs, endpoint.named('work'), strict=True):
+        began, ended, _ = each.stdout.splitlines()
+        assert int(float(began)) <= datum['Timestamp'] <= float(ended)
+    assert not files(spool)
+
+
+ENDS = {
+    'returns': ('', 0),
+    'calls sys.exit': ('sys.exit(3)', 3),
+    'is killed after a cycle': ('os.kill(os.getpid(), signal.SIGKILL)', -signal.SIGKILL),
+}
+
+
+@each_destination
+@pytest.mark.parametrize('way', ENDS)
+def test_an_outage_may_outlast_a_service(way: str, endpoint: Endpoint, spool: Path) -> None:
+    """What an exporter collected in an outage arrives from the next process, however the first one ended: at its end,
+    the last values go to the disk, too, and that is said."""
+    behaving(endpoint, RESET)
+    act, code = ENDS[way]
+    script = f"""
+    work.runtime(1)
+    aws_satella.start_if_not_started('Service', spool=spool, temporality='delta', interval=3600)
+    assert not aws_satella.flush()
+    work.runtime(2)
+    if {code} < 0:
+        assert not aws_satella.flush()
+    {act}
+    """
+    ended = run(script, endpoint, spool)
+    assert ended.returncode == code
+    said = re.findall(r'The last export sent 0 of 1 metric data; 1 are spooled, 0 are dropped', ended.stderr)
+    assert len(said) == (code >= 0)
+    behaving(endpoint, OK)
+    ended = run("aws_satella.start_if_not_started('Service', spool=spool); assert aws_satella.flush()", endpoint, spool)
+    assert ended.returncode == 0, ended.stderr
+    assert sum(values(endpoint)) == 3
+    assert not files(spool)
+
+
+def test_everything_is_counted(endpoint: Endpoint, spool: Path, once: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What was recorded was sent, spooled, or is buffered. What comes out of the spool is counted as delivered, apart
+    from what was sent, whoever put it there."""
+    work = getMetric('work', 'counter')
+    behaving(endpoint, RESET)
+    stats = []
+    for number in (1, 2):
+        work.runtime(number)
+        stats.append(once(temporality='delta'))
+    assert stats[1].failed_requests == 1
+    assert [(each.sent, each.spooled, each.buffered) for each in stats] == [(0, 1, 0), (0, 1, 0)]
+    assert len(files(spool)) == 2
+    behaving(endpoint, OK)
+    work.runtime(4)
+    with exporting(endpoint, temporality='delta', spool=spool, interval=3600) as exporter:
+        assert exporter.flush()
+        stats.append(exporter.stats)
+    assert values(endpoint)[:3] == [1, 2, 4]
+    assert (stats[2].delivered, stats[2].spooled, stats[2].buffered) == (3, 3, 0), 'the exporter goes on counting'
+    assert len(endpoint.data) == exporter.stats.sent + exporter.stats.delivered
+
+
+def test_nothing_is_sent_before_what_is_older(endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """While requests fail, what is collected goes behind the rest on the disk before anything is sent. So it is there
+    if the process is killed while a request hangs, and the destination gets all in order."""
+    work = getMetric('work', 'int')
+    behaving(endpoint, RESET)
+    for number in (1, 2):
+        work.runtime(number)
+        once()
+    seen: list[int] = []
+
+    def behave(_request: Request) -> Reply:
+        seen.append(len(files(spool)))
+        return OK
+
+    endpoint.behave = behave
+    work.runtime(3)
+    once()
+    assert values(endpoint) == [1, 2, 3]
+    assert seen == [3, 2, 1]
+
+
+def test_a_flush_is_done_when_the_spool_is_empty(endpoint: Endpoint, spool: Path) -> None:
+    """``flush()`` is False while something of the spool could not be sent, and True when all of it was."""
+    work = getMetric('work', 'counter')
+    with exporting(endpoint, spool=spool, interval=3600) as exporter:
+        assert exporter.flush()
+        behaving(endpoint, RESET)
+        work.runtime(1)
+        assert not exporter.flush()
+        assert exporter.stats.buffered == 0
+        assert files(spool)
+        behaving(endpoint, OK)
+        assert exporter.flush()
+        assert not files(spool)
+
+
+def test_an_outage_ends_between_two_cycles(endpoint: Endpoint, spool: Path) -> None:
+    """The exporter tries again while it has nothing in memory, and delivers what is in the spool."""
+    getMetric('work', 'counter').runtime(1)
+    behaving(endpoint, RESET)
+    with exporting(endpoint, spool=spool, interval=3600) as exporter:
+        wait_for(lambda: exporter.stats.spooled, 'the spool', DEADLINE)
+        wait_for(lambda: exporter.stats.failed_requests >= 2, 'another attempt', DEADLINE)
+        behaving(endpoint, OK)
+        wait_for(lambda: exporter.stats.delivered == 1, 'the delivery', DEADLINE)
+        assert exporter.stats.cycles == 1
+        assert not files(spool)
+
+
+def test_one_of_many_processes_sends(endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """While one process sends what is in the spool, others send what is their own, and take nothing of it."""
+    work = getMetric('work', 'int')
+    behaving(endpoint, RESET)
+    work.runtime(1)
+    once()
+    name = files(spool)[0]
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def behave(request: Request) -> Reply:
+        if request.data[0]['Value'] == 1:
+            arrived.set()
+            assert go_on.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = behave
+    script = PRELUDE + "getMetric().reset(); aws_satella.export_once('Test', spool=spool)"
+    other = scripts.start(script, endpoint.url, str(spool))
+    try:
+        assert arrived.wait(DEADLINE)
+        work.runtime(2)
+        stats = export_once('Test', client_factory=endpoint.client, spool=spool, max_dimensions=9)  # another ledger
+        assert (stats.sent, stats.delivered) == (1, 0)
+        assert files(spool) == [name]
+    finally:
+        go_on.set()
+        _, err = other.communicate(timeout=60)
+    assert other.returncode == 0, err
+    assert sorted(values(endpoint)) == [1, 2]
+    assert not files(spool)
+
+
+def test_a_request_without_a_reply_keeps_its_file(endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """Where the caller stops waiting for the reply to a spooled batch, nobody else sends it, and the next call counts
+    the reply that has come in the meantime."""
+    work = getMetric('work', 'int')
+    behaving(endpoint, RESET)
+    work.runtime(1)
+    once()
+    go_on = threading.Event()
+
+    def behave(request: Request) -> Reply:
+        assert request.data[0]['Value'] != 1 or go_on.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = behave
+    work.runtime(2)
+    stats = once(timeout=0.3)
+    assert (stats.sent, stats.delivered) == (0, 0)
+    ended = run("getMetric().reset(); print(aws_satella.export_once('Test', spool=spool).delivered)", endpoint, spool)
+    assert ended.stdout == '0\n'
+    go_on.set()
+    getMetric().reset()
+    wait_for(lambda: once().delivered, 'a call after the reply', DEADLINE)
+    assert values(endpoint) == [1, 2]
+    assert not files(spool)
+
+
+def test_what_a_call_left_in_flight_is_spooled_at_the_end(endpoint: Endpoint, spool: Path) -> None:
+    """A job whose ``timeout`` is over before there is a reply leaves what is in flight in memory, and on the disk when
+    it ends. Its next run delivers it."""
+    behaving(endpoint, HANG)
+    script = """
+    work.runtime(1)
+    print(aws_satella.export_once('Job', spool=spool, timeout=0.5).buffered, os.path.exists(spool))
+    """
+    ended = run(script, endpoint, spool)
+    assert ended.stdout == '1 False\n'
+    assert 'The last export sent 0 of 1 metric data; 1 are spooled, 0 are dropped' in ended.stderr
+    behaving(endpoint, OK)
+    run("aws_satella.export_once('Job', spool=spool)", endpoint, spool)
+    assert values(endpoint)[0] == 1
+
+
+def test_bad_data_of_the_spool_cost_themselves_alone(endpoint: Endpoint, once: Any, spool: Path) -> None:
+    """A datum in the spool that is refused alone is discarded once something else was taken, be it of the spool or not,
+    and is reported."""
+    behaving(endpoint, RESET)
+    for number in range(5):
+        getMetric(f'm{number}', 'int').runtime(number)
+    once()
+    refused = error('InvalidParameterValue', 400, 'The value is bad')
+    endpoint.behave = lambda request: refused if any(each['MetricName'] == 'm3' for each in request.data) else OK
+    discarded: list[Any] = []
+    getMetric().reset()
+    getMetric('after', 'int').runtime(7)
+    stats = once(call_on_discarded_metric=discarded.append)
+    assert (stats.discarded, stats.delivered) == (1, 4) or (stats.discarded, stats.delivered) == (1, 5)
+    assert [each.name for each in discarded] == ['m3']
+    assert not files(spool)
+    assert sorted(datum['MetricName'] for datum in endpoint.data) == ['after', 'm0', 'm1', 'm2', 'm4']
+
+
+def test_a_lone_bad_datum_waits_for_evidence(endpoint: Endpoint, once: Any, spool: Path) -> None:
+    """The only datum of the spool is refused, which proves nothing, and is kept there. What is sent afterwards proves
+    it, in the same attempt."""
+    behaving(endpoint, RESET)
+    getMetric('bad', 'int').runtime(1)
+    once()
+    refused = error('InvalidParameterValue', 400, 'The value is bad')
+    endpoint.behave = lambda request: refused if request.data[0]['MetricName'] == 'bad' else OK
+    getMetric().reset()
+    stats = once()
+    assert (stats.discarded, stats.delivered) == (0, 0)
+    assert len(files(spool)) == 1
+    getMetric('good', 'int').runtime(2)
+    stats = once(max_dimensions=9)
+    assert (stats.sent, stats.discarded) == (1, 1)
+    assert not files(spool)
+
+
+def test_the_oldest_go_beyond_the_bound(
+    endpoint: Endpoint, once: Any, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beyond ``max_spooled_bytes`` the oldest batches go. They are counted as dropped, and that is said once."""
+    work = getMetric('work', 'int')
+    behaving(endpoint, RESET)
+    work.runtime(1)
+    once()
+    size = (spool / files(spool)[0]).stat().st_size
+    stats = ExportStats()
+    for number in (2, 3, 4):
+        work.runtime(number)
+        stats = once(max_spooled_bytes=2 * size + size // 2)
+    assert stats.dropped == 1
+    assert len(files(spool)) == 2
+    bound = 2 * size + size // 2
+    said = [record.getMessage() for record in caplog.records if 'are dropped' in record.getMessage()]
+    assert said == [f'Metric data are dropped, the oldest first: 1 that are beyond max_spooled_bytes={bound}']
+    behaving(endpoint, OK)
+    work.runtime(5)
+    once()
+    assert values(endpoint)[:2] == [4, 5] or values(endpoint)[:3] == [3, 4, 5]
+
+
+@pytest.mark.parametrize('fault', ['full', 'read-only', 'a file in the way'])
+def test_memory_goes_on_where_the_disk_does_not(
+    fault: str,
+    endpoint: Endpoint,
+    spool: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where nothing can be written, data stay in memory, which is said once, and arrive when the destination answers.
+    At the end they are dropped, with a count."""
+    real, code = os.open, errno.ENOSPC if fault == 'full' else errno.EROFS
+
+    def open_(path: Any, flags: int, *args: Any, **more: Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith('.0'):
+            raise OSError(code, os.strerror(code))
+        return real(path, flags, *args, **more)
+
+    if fault == 'a file in the way':
+        spool.write_text('important')
+    else:
+        monkeypatch.setattr(os, 'open', open_)
+    work = getMetric('work', 'counter')
+    behaving(endpoint, RESET)
+    with exporting(endpoint, spool=spool, temporality='delta', interval=3600) as exporter:
+        for number in (1, 2):
+            work.runtime(number)
+            assert not exporter.flush()
+        assert exporter.stats.buffered == 2 + 1 - (exporter.stats.cycles == 2)
+        assert exporter.stats.spooled == 0
+        behaving(endpoint, OK)
+        assert exporter.flush()
+        assert sum(values(endpoint)) == 3
+        behaving(endpoint, RESET)
+        work.runtime(4)
+    assert exporter.stats.dropped == 1
+    said = [record.getMessage() for record in caplog.records if 'The spool' in record.getMessage()]
+    assert len(said) == 1
+    assert str(spool) in said[0]
+    assert fault != 'a file in the way' or spool.read_text() == 'important'
+
+
+def test_a_relative_path_is_that_of_the_start(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that goes to another directory, as a daemon does, still finds its spool, and so do its children."""
+    monkeypatch.chdir(tmp_path)
+    exporter = AWSSatellaExporterThread('Test', spool='here', client_factory=endpoint.client)
+    monkeypatch.chdir('/')
+    getMetric('work', 'int').runtime(1)
+    behaving(endpoint, RESET)
+    exporter.loop()
+    assert len(files(tmp_path / 'here')) == 1
+    child = exporter.delivery.forked(exporter.delivery.ledger, {})
+    assert child.has_spooled()
+
+
+def test_a_namespace_that_is_assigned_has_its_own_files(endpoint: Endpoint, spool: Path) -> None:
+    """What was collected for one namespace is not sent by the exporter of another, in the same directory."""
+    work = getMetric('work', 'int')
+    behaving(endpoint, RESET)
+    exporter = AWSSatellaExporterThread('One', spool=spool, client_factory=endpoint.client)
+    work.runtime(1)
+    exporter.loop()
+    exporter.namespace = 'Two'
+    work.runtime(2)
+    exporter.loop()
+    behaving(endpoint, OK)
+    exporter.loop()
+    assert [request.namespace for request in endpoint.accepted] == ['Two', 'Two']
+    assert len(files(spool)) == 1
+    exporter.namespace = 'One'
+    exporter.loop()
+    assert [(request.namespace, request.data[0]['Value']) for request in endpoint.accepted][2] == ('One', 1)
+
+
+def test_a_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> None:
+    """An exporter that replaces a dead one delivers what that put into the spool, and counts it on."""
+    getMetric('work', 'counter').runtime(1)
+    behaving(endpoint, RESET)
+    arguments: dict[str, Any] = {'spool': spool, 'client_factory': endpoint.client, 'interval': 3600}
+    aws_satella.start_if_not_started('Test', **arguments)
+    first = aws_satella.effects.process.exporter_of_process()
+    wait_for(lambda: first.stats.spooled, 'the spool', DEADLINE)
+    kill(first)
+    behaving(endpoint, OK)
+    aws_satella.start_if_not_started('Test', **arguments)
+    second = aws_satella.effects.process.exporter_of_process()
+    try:
+        assert second is not first
+        assert second.flush()
+        assert (second.stats.spooled >= 1, second.stats.delivered >= 1) == (True, True)
+        assert not files(spool)
+    finally:
+        second.terminate()
+        second.join(DEADLINE)
+
+
+class _Wrench:
+    """Raises in the thread that exports at one point of the way, as ``terminate(force=True)`` may."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
+        self._real, self._after, self.is_armed = getattr(owner, name), after, True
+        monkeypatch.setattr(owner, name, self)
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        armed, self.is_armed = self.is_armed, False
+        if armed and not self._after:
+            raise SystemExit
+        result = self._real(*args, **more)
+        if armed:
+            raise SystemExit
+        return result
+
+
+@pytest.mark.parametrize('after', [False, True])
+@pytest.mark.parametrize(
+    ('owner', 'name'),
+    [(spool_files, 'write'), (os, 'fsync'), (spool_files, 'sync'), (spool_files, 'directory_at')],
+    ids=['write', 'fsync', 'sync', 'directory'],
+)
+def test_an_exception_while_writing_loses_and_doubles_nothing(
+    owner: Any, name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any moment of the way to the disk, a datum is in memory or in a file, but not in both."""
+    getMetric('work', 'counter').runtime(1)
+    behaving(endpoint, RESET)
+    exporter = AWSSatellaExporterThread('Test', spool=spool, client_factory=endpoint.client, temporality='delta')
+    _Wrench(monkeypatch, owner, name, after=after)
+    with pytest.raises(SystemExit):
+        exporter.loop()
+    behaving(endpoint, OK)
+    exporter.loop()
+    exporter.loop()
+    assert sum(values(endpoint)) == 1
+    assert not files(spool)
+
+
+@pytest.mark.parametrize('after', [False, True])
+@pytest.mark.parametrize('name', ['read', 'remove', 'lock', 'names'])
+def test_an_exception_while_sending_loses_and_doubles_nothing(
+    name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any moment of the way out of the spool, too."""
+    getMetric('work', 'counter').runtime(1)
+    behaving(endpoint, RESET)
+    exporter = AWSSatellaExporterThread('Test', spool=spool, client_factory=endpoint.client, temporality='delta')
+    exporter.loop()
+    behaving(endpoint, OK)
+    _Wrench(monkeypatch, spool_files, name, after=after)
+    with pytest.raises(SystemExit):
+        exporter.loop()
+    exporter.loop()
+    exporter.loop()
+    assert sum(values(endpoint)) == 1
+    assert not files(spool)
