@@ -444,6 +444,33 @@ def _otlp_and_sdk(bench: Bench, temporality: str) -> Iterator[Line]:
     yield replace(in_one, unit='bytes')
 
 
+# --- 11: a spool
+
+
+def spooling(bench: Bench) -> Iterator[Line]:
+    """A spool: what it costs while CloudWatch answers, in an outage, and afterwards."""
+    with bench.worker('spooling.py') as worker:
+        series = bench.series(2_000)
+        worker('grow', kind='counters', series=series - 1)  # and the one without labels that satella keeps of them
+        for name, spools in (('with', True), ('without', False)):
+            worker('export_spooling', name=name, spools=spools, max_send_at_once=1_000)
+
+        def pair(order: str, rounds: int, **more: Any) -> list[list[float]]:
+            return alternate(bench.rounds(rounds), *(partial(worker, order, name=name, **more) for name in NAMES))
+
+        repeats = bench.repeats(series)
+        healthy, failing = pair('cycle_of', 25, repeats=repeats), pair('failing_cycles', 9, cycles=10)
+        delivering = pair('time_delivery', 5, cycles=10)
+    what = '2,000 labelled counters, 1,000 a request'
+    yield ratio(11, f'a healthy cycle with a spool, {what}', healthy[0], 'without', healthy[1], Bound('≤', 1.02))
+    yield ratio(11, f'a cycle that fails, with a spool, {what}', failing[0], 'without', failing[1], Bound('≤', 1.1))
+    beside = 'from memory'
+    yield ratio(11, 'delivering 20,000 data out of a spool', delivering[0], beside, delivering[1], Bound('≤', 1.5))
+
+
+NAMES = 'with', 'without'
+
+
 ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     1: collect,
     2: payloads,
@@ -455,6 +482,7 @@ ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     8: middleware,
     9: forks,
     10: otlp,
+    11: spooling,
 }
 
 

@@ -6,11 +6,12 @@ system.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 
-from aws_satella.effects.spool import Drain, Spool
-from aws_satella.pure.batches import Batch, Item
+from aws_satella.effects.drain import Drain
+from aws_satella.effects.spool import Spool
+from aws_satella.pure.batches import Batch, length
+from aws_satella.pure.outbox import Outbox
 
 
 class Drainage:
@@ -57,21 +58,23 @@ class Drainage:
                 return batch
         return None
 
-    def settle(self, unsent: Iterable[Item]) -> list[Batch]:
+    def settle(self, unsent: Outbox) -> list[Batch]:
         """Remove what was sent.
 
         :param unsent: what is still to be sent, of all files that were taken out
         :return: what is unsent of files that had to go as a whole, since there was no room for the rest of them
         """
-        waiting = set(map(id, unsent))
+        if unsent.buffered == length(self._files.values()):
+            return []
+        waiting = set(map(id, unsent.waiting()))
         without_file = []
         for name, batch in tuple(self._files.items()):
-            rest = batch._replace(items=tuple(item for item in batch.items if id(item) in waiting))
-            if len(rest.items) == len(batch.items):
+            rest = tuple(item for item in batch.items if id(item) in waiting) if waiting else ()
+            if len(rest) == len(batch.items):
                 continue
             del self._files[name]
-            if rest.items and self._drain.replace(name, rest):
-                self._files[name] = rest
-            elif self._drain.remove(name) and rest.items:
-                without_file.append(rest)
+            if rest and self._drain.replace(name, batch._replace(items=rest)):
+                self._files[name] = batch._replace(items=rest)
+            elif self._drain.remove(name) and rest:
+                without_file.append(batch._replace(items=rest))
         return without_file

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from aws_satella.effects.attempts import Attempts
@@ -85,7 +86,7 @@ class Leftovers(Attempts):
     def _opened(self) -> Drainage | None:
         """What is to be sent out of the spool: None for nothing, or where another thread or process sends it."""
         spool = self._spool()
-        if spool is None or not spool.has_any():
+        if spool is None or not (self.ledger.failures or spool.has_any()):
             return None
         drainage = Drainage.of(spool, self.ledger.drained.sent)
         if drainage is not None:
@@ -127,7 +128,7 @@ class Leftovers(Attempts):
         with self._disk:
             self.ledger = self.ledger.spooled()
             if self._drainage is not None:
-                self.ledger = self.ledger.taken_back(self._drainage.settle(self.ledger.drained.waiting()))
+                self.ledger = self.ledger.taken_back(self._drainage.settle(self.ledger.drained))
 
     def spool_unsent(self) -> None:
         """Put what was not taken on the disk, the oldest first, until that fails. A request that has no reply yet stays
@@ -154,18 +155,22 @@ class Leftovers(Attempts):
         left_out = set(map(id, flying))
         for batch in batches:
             items = [item for item in batch.items if id(item) not in left_out] if left_out else batch.items
-            for part in chunk(items, most, self.form.item_bytes(batch.envelope, most), self.form.size):
-                yield batch._replace(items=tuple(part))
+            for start in range(0, len(items), most):
+                part = items[start : start + most]
+                room = self.form.item_bytes(batch.envelope, len(part))
+                fits = sum(map(len, part)) <= room
+                for each in [part] if fits else chunk(part, most, room, self.form.size):
+                    yield batch._replace(items=tuple(each))
 
     def _put(self, batches: Sequence[Batch], kept: list[object]) -> None:
         """Put batches into the spool, until one does not fit."""
-        for batch in batches:
-            spool = self._spool(str(batch.envelope))
+        for namespace, group in groupby(batches, key=lambda batch: str(batch.envelope)):
+            spool, parts, before = self._spool(namespace), list(group), len(kept)
             if spool is None:
                 break
-            is_kept, dropped = spool.put(batch, time.time(), kept)
+            dropped = spool.put(parts, time.time(), kept)
             self._apply(self.ledger.pruned(dropped, f'beyond max_spooled_bytes={spool.max_bytes}'))
-            if not is_kept:
+            if len(kept) < before + len(parts):
                 break
 
     def give_up(self, before: ExportStats) -> None:

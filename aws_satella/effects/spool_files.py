@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from errno import EACCES, EAGAIN
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from aws_satella.effects.identity import Identity, identity
-from aws_satella.pure.spooled import File, Unreadable
+from aws_satella.pure.spooled import File
 
 try:
     import fcntl
@@ -86,7 +86,7 @@ def directory_at(path: Path, *, make: bool = False) -> Iterator[int]:
     :raises OSError: it cannot be opened
     :raises SpoolError: it is not one that this user alone may change
     """
-    if make:
+    if make and not path.is_dir():
         _make(path)
     if path.is_symlink():
         raise SpoolError('it is a symbolic link')
@@ -127,21 +127,37 @@ def age(directory: int, name: str, now: float) -> float:
     return now - os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
 
 
-def read(directory: int, name: str) -> bytes | Unreadable:
-    """What is in a file of this user.
+class Stamp(NamedTuple):
+    """What tells a file from every other one that had or will have its name."""
 
-    :raises OSError: it cannot be read, or is no longer there
+    inode: int
+    size: int
+    changed: int
+    """In nanoseconds."""
+
+
+def stamp(directory: int, name: str) -> Stamp | None:
+    """That of a file of this user; None for anything else.
+
+    :raises OSError: it is no longer there
     """
     found = os.stat(name, dir_fd=directory, follow_symlinks=False)
     is_own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-    if not is_own or found.st_size > MAX_FILE_BYTES:
-        return Unreadable.FOREIGN
+    return Stamp(found.st_ino, found.st_size, found.st_mtime_ns) if is_own and found.st_size <= MAX_FILE_BYTES else None
+
+
+def read(directory: int, name: str) -> bytes:
+    """What is in a file.
+
+    :raises OSError: it cannot be read, or is no longer there
+    """
     with _opened(name, os.O_RDONLY, directory) as descriptor, open(descriptor, 'rb', closefd=False) as file:
         return file.read()
 
 
 def write(directory: int, name: str, hidden: str, content: bytes, named: list[object]) -> None:
-    """Write a file under a dot name, and give it its name when it is on the disk as a whole.
+    """Write a file under a dot name, and give it its name when it is on the disk as a whole. The name is there after a
+    power cut when the directory is :func:`synced`.
 
     :param named: gets an element in the step that gives the name
     :raises OSError: it is not there
@@ -159,7 +175,6 @@ def write(directory: int, name: str, hidden: str, content: bytes, named: list[ob
             with suppress(OSError):
                 remove(directory, hidden)
         raise
-    sync(directory)
 
 
 def remove(directory: int, name: str) -> None:
@@ -175,6 +190,15 @@ def sync(directory: int) -> None:
     """Have the names of a directory on the disk. Where that fails they are there nevertheless, until a power cut."""
     with suppress(OSError):
         os.fsync(directory)
+
+
+@contextmanager
+def synced(directory: int) -> Iterator[None]:
+    """Have the names of a directory on the disk after the block, however that ends."""
+    try:
+        yield
+    finally:
+        sync(directory)
 
 
 @contextmanager

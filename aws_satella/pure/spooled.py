@@ -64,7 +64,7 @@ class Name(NamedTuple):
     """Who may send it: :func:`key_of`."""
 
     def __str__(self) -> str:
-        return f'{self.microseconds:017d}-{self.pid:010d}-{self.number:010d}-{self.key}.batch'
+        return f'{self.microseconds:017d}-{self.pid:010d}-{self.number:010d}{_END.format(self.key)}'
 
 
 class File(NamedTuple):
@@ -76,6 +76,8 @@ class File(NamedTuple):
 
 
 _NAME: Final = re.compile(r'([0-9]{17})-([0-9]{10})-([0-9]{10})-([0-9a-f]{16})\.batch')
+
+_END: Final = '-{}.batch'
 
 _MAX_SECONDS: Final = 9e10
 """The last time that a name has room for: the year 4821."""
@@ -91,7 +93,16 @@ def name_of(batch: Batch, pid: int, number: int, key: str) -> Name:
 
     :param number: what no other batch of this process has, below 10,000,000,000
     """
-    return Name(int(min(max(0.0, batch.timestamp), _MAX_SECONDS) * 1e6), pid, number, key)
+    return Name(_microseconds(batch.timestamp), pid, number, key)
+
+
+def _microseconds(timestamp: float) -> int:
+    return int(min(max(0.0, timestamp), _MAX_SECONDS) * 1e6)
+
+
+def _start_of(timestamp: float) -> str:
+    """How the names of data of this time start."""
+    return f'{_microseconds(timestamp):017d}'
 
 
 def parsed(name: str) -> Name | None:
@@ -120,8 +131,8 @@ def queue(names: Iterable[str], key: str, unreadable: Iterable[str] = ()) -> lis
     :param names: all names of a directory
     :param unreadable: names of files that are not read
     """
-    left_out = frozenset(unreadable)
-    return sorted(name for name in names if name not in left_out and (said := parsed(name)) and said.key == key)
+    left_out, end = frozenset(unreadable), _END.format(key)
+    return sorted(name for name in names if name.endswith(end) and name not in left_out and _NAME.fullmatch(name))
 
 
 def too_old(names: Iterable[str], now: float) -> list[str]:
@@ -130,8 +141,8 @@ def too_old(names: Iterable[str], now: float) -> list[str]:
     :param names: of batches
     :param now: UNIX seconds
     """
-    since = (now - limits.MAX_AGE_SECONDS) * 1e6
-    return [name for name in names if (said := parsed(name)) and said.microseconds < since]
+    since = _start_of(now - limits.MAX_AGE_SECONDS)
+    return [name for name in names if name < since]
 
 
 def beyond(files: Sequence[File], max_bytes: int) -> list[str]:
@@ -279,4 +290,5 @@ def _batch(content: bytes) -> Batch | None:
     if ends[-1] > len(content) or places[-1] != len(whole):
         return None
     envelope = form.envelope([content[begin:end] for begin, end in pairwise(ends)])
-    return Batch(envelope, timestamp, tuple(whole[begin:end] for begin, end in pairwise(places)))
+    # A list is made in half the time that a generator takes.
+    return Batch(envelope, timestamp, tuple([whole[begin:end] for begin, end in pairwise(places)]))

@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
-from support.spools import DIRECTORIES, KEY, NOW, Heard, batch, file_of
+from support.spools import DIRECTORIES, KEY, NOW, Heard, Put, batch, file_of
 
 from aws_satella import ArgumentError
 from aws_satella.effects import spool as spool_module
 from aws_satella.effects import spool_files
-from aws_satella.effects.spool import Put
 from aws_satella.pure import limits, spooled
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats import otlp, putmetricdata
@@ -358,9 +357,9 @@ def test_the_oldest_go_where_there_is_too_much(path: Path) -> None:
     size = len(spooled.to_bytes(batch(1, ['12', '34'])))
     spool = Heard(path, max_bytes=3 * size)
     for number in (1, 2, 3):
-        assert spool.put(batch(number, ['12', '34']), NOW) == Put(True)
-    assert spool.put(batch(4, ['12', '34']), NOW) == Put(True, 2)
-    assert spool.put(batch(5, ['12', '345']), NOW) == Put(True, 4)
+        assert spool.put_one(batch(number, ['12', '34']), NOW) == Put(True)
+    assert spool.put_one(batch(4, ['12', '34']), NOW) == Put(True, 2)
+    assert spool.put_one(batch(5, ['12', '345']), NOW) == Put(True, 4)
     assert [each.timestamp - NOW for each in spool.deliver()] == [4, 5]
     assert spool.said == []
 
@@ -370,9 +369,9 @@ def test_what_does_not_fit_is_not_kept(path: Path) -> None:
     size = len(spooled.to_bytes(batch()))
     spool = Heard(path, max_bytes=size)
     spool.keep(batch(1))
-    assert spool.put(batch(2, ['{"a":1}']), NOW) == Put(False)
+    assert spool.put_one(batch(2, ['{"a":1}']), NOW) == Put(False)
     with Heard(path).drain():
-        assert spool.put(batch(3), NOW) == Put(False)
+        assert spool.put_one(batch(3), NOW) == Put(False)
     assert spool.said == [
         f'{path}: a batch is larger than max_spooled_bytes',
         f'{path}: max_spooled_bytes is reached, and what is there is just being sent',
@@ -434,7 +433,7 @@ def work(worker):
         number += 1
         items = [f'{worker}.{number}.{index}' for index in range(3)]
         note(worker, 'putting', items)
-        put = spool.put(batch(0, items, timestamp=time.time()), time.time())
+        put = spool.put_one(batch(0, items, timestamp=time.time()), time.time())
         note(worker, 'kept' if put == (True, 0) else 'lost', items)
         if chance.random() < 0.4:
             with spool.drain() as drain:

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.spools import KEY, NOW, Heard, batch, contents, file_of
+from support.spools import KEY, NOW, Heard, Put, batch, contents, file_of
 
-from aws_satella.effects.spool import Put
 from aws_satella.pure import spooled
 
 LOCK = f'.{KEY}.lock'
@@ -114,7 +113,7 @@ def refused(path: Path, why: str) -> None:
     before = contents(path.parent)
     spool = Heard(path)
     for _ in range(2):
-        assert spool.put(batch(), NOW) == Put(False)
+        assert spool.put_one(batch(), NOW) == Put(False)
     assert {*spool.said} == {f'{path}: {why}'}
     with spool.drain() as drain:
         assert drain is None
@@ -149,7 +148,7 @@ def test_a_file_system_without_locks_is_not_used(code: int, path: Path, monkeypa
 
     monkeypatch.setattr(fcntl, 'lockf', lockf)
     spool = Heard(path)
-    assert spool.put(batch(), NOW) == Put(False)
+    assert spool.put_one(batch(), NOW) == Put(False)
     with spool.drain() as drain:
         assert drain is None
     assert {*spool.said} == {f'{path}: its file system has no locks'}
@@ -178,7 +177,7 @@ def test_a_full_disk_keeps_nothing_of_a_batch(tiny: Path) -> None:
     large = batch(1, ['x' * 20_000])
     spool.keep(batch(0, ['x' * 20_000]))
     before = contents(tiny)
-    assert [spool.put(large, NOW) for _ in range(3)] == [Put(False)] * 3
+    assert [spool.put_one(large, NOW) for _ in range(3)] == [Put(False)] * 3
     assert {*spool.said} == {f'{spool.path}: No space left on device'}
     assert contents(tiny) == before
     assert len(spool.deliver()) == 1
@@ -191,7 +190,7 @@ def test_a_read_only_disk_is_not_sent_from(tiny: Path) -> None:
     spool = Heard(tiny / 'spool')
     spool.keep(batch())
     subprocess.run(['mount', '-o', 'remount,ro', str(tiny)], check=True)
-    assert spool.put(batch(1), NOW) == Put(False)
+    assert spool.put_one(batch(1), NOW) == Put(False)
     assert spool.has_any()
     with spool.drain() as drain:
         assert drain is None
@@ -207,7 +206,7 @@ def test_a_limit_on_the_size_of_files_is_like_a_full_disk(path: Path) -> None:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
     try:
-        assert spool.put(batch(0, ['x' * 6_000]), NOW) == Put(False)
+        assert spool.put_one(batch(0, ['x' * 6_000]), NOW) == Put(False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
@@ -252,7 +251,7 @@ def test_an_error_of_any_call_keeps_the_batch_in_memory(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fails)
-        put = spool.put(batch(1), NOW)
+        put = spool.put_one(batch(1), NOW)
     assert put == Put(False)
     assert spool.said == [f'{path}: {os.strerror(code)}']
     assert (contents(path), len([*Path('/proc/self/fd').iterdir()])) == before
@@ -289,7 +288,7 @@ def test_a_directory_that_cannot_be_closed_has_the_batch(path: Path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(os, 'close', close)
-        assert spool.put(batch(), NOW) == Put(True)
+        assert spool.put_one(batch(), NOW) == Put(True)
     assert spool.said == [f'{path}: Input/output error']
     assert spool.deliver() == [batch()]
 
@@ -334,7 +333,7 @@ def test_files_that_are_no_batches_are_passed_over(path: Path) -> None:
         assert drain.prune(AGES) == 1
     assert not spool.has_any()
     assert contents(path.parent) == {name: each for name, each in before.items() if name != sent}
-    assert spool.put(batch(1), NOW) == Put(True)
+    assert spool.put_one(batch(1), NOW) == Put(True)
 
 
 def test_a_file_that_cannot_be_read_now_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +427,7 @@ def test_a_writer_whose_file_was_taken_away_keeps_the_batch(path: Path, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(os, 'fsync', fsync)
-        assert spool.put(batch(1), NOW) == Put(False)
+        assert spool.put_one(batch(1), NOW) == Put(False)
     assert spool.deliver() == [batch()]
 
 

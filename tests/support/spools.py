@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from aws_satella.effects.spool import Put, Spool
+from aws_satella.effects.spool import Spool
 from aws_satella.pure import spooled
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats.putmetricdata import Envelope
@@ -19,6 +19,14 @@ DIRECTORIES = ['disk', *(['memory'] if Path('/dev/shm').is_dir() else [])]
 """Where a spool may be."""
 
 
+class Put(NamedTuple):
+    """What became of a batch that was to be kept."""
+
+    is_kept: bool
+    dropped: int = 0
+    """How many older items went for it."""
+
+
 class Heard(Spool):
     """A spool that remembers what it said."""
 
@@ -28,7 +36,13 @@ class Heard(Spool):
 
     def keep(self, *batches: Batch, now: float = NOW) -> None:
         """Keep batches, for which there is room."""
-        assert [self.put(batch, now) for batch in batches] == [Put(True)] * len(batches)
+        assert [self.put_one(batch, now) for batch in batches] == [Put(True)] * len(batches)
+
+    def put_one(self, batch: Batch, now: float = NOW) -> Put:
+        """Put a single batch."""
+        kept: list[object] = []
+        dropped = self.put([batch], now, kept)
+        return Put(bool(kept), dropped)
 
     def deliver(self) -> list[Batch]:
         """Take all that is there, in order. Fails where somebody else has the lock."""
