@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-deep lint docs bench build matrix clean
+.PHONY: help demo test test-deep lint docs bench pictures build matrix clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -58,8 +58,21 @@ $(VENV)-2.4/.package: | $(VENV)/.package
 	$(VENV)-2.4/bin/python -m pip install --quiet --constraint $(VENV)-2.4/constraints.txt aws-satella==2.4
 	@touch $@
 
-bench: $(VENV)/.bench-dependencies $(VENV)/.package $(VENV)-2.4/.package ## what the exporter costs, and what 2.4 did
-	@$(BIN)/python -m benchmarks --theirs $(VENV)-2.4/bin/python
+# The version before this one, for the plots: the last commit of 3.0.0. It is left out where there is no such commit.
+BEFORE := d567b097cc134b9fbf336d6d5378b7d0419d17ad
+$(VENV)-before/.package: | $(VENV)-2.4/.package
+	$(BIN)/python -m venv --clear $(VENV)-before
+	-mkdir $(VENV)-before/source && git archive $(BEFORE) | tar --extract --directory $(VENV)-before/source \
+		&& $(VENV)-before/bin/python -m pip install --quiet --constraint $(VENV)-2.4/constraints.txt $(VENV)-before/source
+	@touch $@
+
+bench: $(VENV)/.bench-dependencies $(VENV)/.package $(VENV)-2.4/.package $(VENV)-before/.package ## what the exporter costs, and what 2.4 did; and the plots of it
+	@$(BIN)/python -m benchmarks --theirs $(VENV)-2.4/bin/python --before $(VENV)-before/bin/python; held=$$?; \
+		$(BIN)/python -m pictures --plots && exit $$held
+
+pictures: $(VENV)/.pictures-dependencies $(VENV)/.package ## the pictures of the manual, in docs/pictures/
+	@$(BIN)/python -m demo --picture docs/pictures/demo.svg
+	@$(BIN)/python -m pictures
 
 build: $(VENV)/.packaging-dependencies ## the source distribution and the wheel, in dist/
 	rm -rf dist
@@ -70,4 +83,4 @@ matrix: | $(BIN)/pip ## the tests that depend on versions, with all that go toge
 	$(BIN)/python tests/matrix.py $(MATRIX_ARGS)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(VENV)-2.4 .venv-matrix benchmarks/results.json .hypothesis .mypy_cache .ruff_cache dist build docs/_build
+	rm -rf $(VENV) $(VENV)-2.4 $(VENV)-before .venv-matrix benchmarks/results.json .hypothesis .mypy_cache .ruff_cache dist build docs/_build

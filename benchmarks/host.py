@@ -27,9 +27,10 @@ EXPORTERS: dict[int | None, dict[str, object] | None] = {
 
 
 @contextmanager
-def sink() -> Iterator[str]:
-    """The URL of an endpoint that takes everything, in a process of its own."""
-    process = subprocess.Popen([sys.executable, str(HERE / 'sink.py')], stdout=subprocess.PIPE, text=True)
+def sink(delay: float = 0.0) -> Iterator[str]:
+    """The URL of an endpoint that takes everything, in a process of its own, and answers after so many seconds."""
+    command = [sys.executable, str(HERE / 'sink.py'), str(delay)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield f'http://127.0.0.1:{int(process.stdout.readline())}'

@@ -230,6 +230,21 @@ def longest_pause(seconds: float = 0.0, breath: float | None = None, **arguments
     return longest
 
 
+@order
+def time_export(**arguments: Any) -> float:
+    """Seconds from the start of an exporter to the end of its first cycle, through a real socket."""
+    exporter = workload.exporter(**arguments)
+    workload.warm_up(exporter.cloudwatch)
+    start = time.perf_counter()
+    exporter.start()
+    while not exporter.stats.cycles:
+        time.sleep(0.005)
+    took = time.perf_counter() - start
+    exporter.terminate(force=True).join()
+    assert not exporter.stats.failed_requests, exporter.stats
+    return took
+
+
 def _watch(goes_on: Callable[[], bool], breath: float | None) -> float:
     longest = 0.0
     last = time.perf_counter()

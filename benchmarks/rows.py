@@ -35,6 +35,8 @@ class Bench:
     """The interpreter of the virtual environment that has this version."""
     theirs: Path
     """That of aws-satella 2.4."""
+    before: Path | None = None
+    """That of the version before this one, if it is there."""
     tiny: bool = False
     """Only to see that everything works: the numbers mean nothing."""
 

@@ -1,10 +1,17 @@
-"""A CloudWatch that takes everything and costs next to nothing: for measuring who sends to it. Prints its port."""
+"""A CloudWatch that takes everything and costs next to nothing: for measuring who sends to it. Prints its port.
+
+With an argument, it answers that many seconds after a request has arrived, as a CloudWatch does that is not on the same
+machine.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 
 REPLY = b'HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}'
+
+DELAY_SECONDS = float(sys.argv[1]) if sys.argv[1:] else 0.0
 
 
 class Sink(asyncio.Protocol):
@@ -35,15 +42,21 @@ class Sink(asyncio.Protocol):
             self._transport.write(b'HTTP/1.1 100 Continue\r\n\r\n')
         self._missing = int(headers.get(b'content-length', 0))
         if not self._missing:
-            self._transport.write(REPLY)
+            self._answer()
         return rest
 
     def _body(self, data: bytes) -> bytes:
         passed = min(len(data), self._missing)
         self._missing -= passed
         if not self._missing:
-            self._transport.write(REPLY)
+            self._answer()
         return data[passed:]
+
+    def _answer(self) -> None:
+        if DELAY_SECONDS:
+            asyncio.get_running_loop().call_later(DELAY_SECONDS, self._transport.write, REPLY)
+        else:
+            self._transport.write(REPLY)
 
 
 async def main() -> None:

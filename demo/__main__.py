@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
 
 
 def options() -> argparse.Namespace:
@@ -16,6 +17,7 @@ def options() -> argparse.Namespace:
         default='delta',
         help='how the site exports what it counts (default: delta)',
     )
+    parser.add_argument('--picture', type=Path, metavar='FILE', help='also write the table of durations as SVG')
     return parser.parse_args()
 
 
@@ -25,7 +27,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from demo.story import run
 
-    return run(chosen.seconds, chosen.temporality)
+    return run(chosen.seconds, chosen.temporality, chosen.picture)
 
 
 if __name__ == '__main__':

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +19,7 @@ from demo.series import Dimensions, Point, Series
 
 WORKER = 'pid'  # the dimension that tells workers apart
 REQUESTS = 'django.status_codes'  # the metric that counts every request once
+DURATIONS = 'django.summary'  # the metric of how long each request took
 ROWS = 8  # at most, for one metric: a cumulative histogram has 15 for each URL
 BARS = '▁▂▃▄▅▆▇█'
 WIDTH = 16  # of a sparkline, in characters
@@ -115,6 +119,16 @@ def metrics_table(series: Sequence[Series], temporality: str) -> Table:
             table.add_row(Text(f'  and {len(rows) - ROWS} more', 'dim'))
         table.add_section()
     return table
+
+
+def picture_of_durations(series: Iterable[Series], temporality: str) -> str:
+    """The rows of the durations, by route, as SVG."""
+    table = metrics_table([each for each in series if each.name == DURATIONS], temporality)
+    table.title = table.caption = None
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system='truecolor')
+    console.print(table)
+    picture = console.export_svg(title='What CloudWatch knows: how long requests took, by route', unique_id='demo')
+    return re.sub(r'@font-face {.*?}\s*', '', picture, flags=re.DOTALL)  # a picture in a page loads no fonts
 
 
 def titled(title: str) -> Table:

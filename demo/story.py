@@ -7,13 +7,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from demo import NAMESPACE
 from demo.cloud import Cloud, embedded_cloudwatch
-from demo.report import metrics_table, shortfalls, workers_table
+from demo.report import metrics_table, picture_of_durations, shortfalls, workers_table
 from demo.series import Series
 from demo.server import STOPPED_BY, WORKERS, Server, SiteError, serving
 from demo.traffic import Answer, visitors
@@ -22,13 +23,16 @@ PATIENCE = 20.0  # seconds until all workers must have answered
 TICK = 0.2  # seconds between two looks at how things are going
 
 
-def run(seconds: float, temporality: str) -> int:
-    """Runs the demo and returns its exit status: 0 if all that was counted has arrived, 130 if it was interrupted."""
+def run(seconds: float, temporality: str, picture: Path | None = None) -> int:
+    """Runs the demo and returns its exit status: 0 if all that was counted has arrived, 130 if it was interrupted.
+
+    :param picture: the file for the table of durations as SVG
+    """
     for number in STOPPED_BY:
         signal.signal(number, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
-        return demonstrate(console, seconds, temporality)
+        return demonstrate(console, seconds, temporality, picture)
     except SiteError as failure:
         console.print(f'The site failed: {failure}', style='red', markup=False)
         return 1
@@ -37,13 +41,15 @@ def run(seconds: float, temporality: str) -> int:
         return 130
 
 
-def demonstrate(console: Console, seconds: float, temporality: str) -> int:
+def demonstrate(console: Console, seconds: float, temporality: str, picture: Path | None) -> int:
     with progress_bar(console) as progress, embedded_cloudwatch() as cloud:
         answers = visit_the_site(progress, cloud, seconds, temporality)
         series = read_back(progress, cloud)
     answered = Counter(answer.worker for answer in answers)
     console.print(workers_table(answered, series, temporality))
     console.print(metrics_table(series, temporality))
+    if picture is not None:
+        picture.write_text(picture_of_durations(series, temporality))
     missing = shortfalls(answered, series, temporality)
     for line in missing:
         console.print(line, style='red')

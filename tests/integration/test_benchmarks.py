@@ -141,7 +141,7 @@ def test_each_row_runs(row: int, tmp_path: Path) -> None:
 
 
 def test_what_is_below_the_table_runs(tmp_path: Path) -> None:
-    """The parts of a cycle's time add up to the whole, and each of a user's options is measured."""
+    """The parts of a cycle's time add up to the whole, options are measured, and so are the curves of the plots."""
     output = tmp_path / 'results.json'
     done = run(stand_in(tmp_path), output, '--rows')
     assert done.returncode == 0, done.stderr
@@ -152,6 +152,10 @@ def test_what_is_below_the_table_runs(tmp_path: Path) -> None:
     assert len(results['options']) == 4
     assert all(sample > 0 for samples in results['options'].values() for sample in samples)
     assert 'parameter_validation=False' in done.stdout
+    for plot in ('cpu', 'seconds'):
+        curves = results['curves'][plot]
+        assert len(curves) > 1
+        assert all(seconds > 0 for points in curves.values() for _, seconds in points)
     assert '| parameter_validation=False |' in report.markdown(results)
 
 

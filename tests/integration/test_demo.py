@@ -37,8 +37,8 @@ def marked(marker: str) -> Iterator[str]:
             pass  # gone meanwhile, or somebody else's
 
 
-def start(environment: dict[str, str], seconds: int) -> subprocess.Popen[str]:
-    command = [sys.executable, '-m', 'demo', '--seconds', str(seconds)]
+def start(environment: dict[str, str], seconds: int, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, '-m', 'demo', '--seconds', str(seconds), *arguments]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -49,9 +49,12 @@ def workers_of(line: str) -> list[str]:
     return re.findall(r'\d+', line.partition('workers')[2])
 
 
-def test_all_metrics_of_both_workers_arrive(environment: dict[str, str]) -> None:
-    """The demo exits with 0, tells which two workers exported, and shows their metrics with percentiles and trends."""
-    demo = start(environment, seconds=3)
+def test_all_metrics_of_both_workers_arrive(environment: dict[str, str], tmp_path: Path) -> None:
+    """The demo exits with 0, tells which two workers exported, and shows their metrics with percentiles and trends.
+
+    Asked to, it also writes a picture of the durations by route.
+    """
+    demo = start(environment, 3, '--picture', str(tmp_path / 'demo.svg'))
     output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 0, output
     workers = workers_of(output.splitlines()[0])
@@ -69,6 +72,11 @@ def test_all_metrics_of_both_workers_arrive(environment: dict[str, str]) -> None
         '█',
     ):
         assert expected in output
+    picture = (tmp_path / 'demo.svg').read_text()
+    assert 'url=/search' in picture
+    assert 'p99' in picture
+    assert 'status_code' not in picture
+    assert 'url("http' not in picture  # it loads no fonts
 
 
 def test_a_worker_whose_metrics_do_not_arrive_is_named(environment: dict[str, str], tmp_path: Path) -> None:

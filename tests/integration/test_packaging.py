@@ -123,7 +123,7 @@ def test_the_source_distribution_has_what_a_developer_needs(published: Published
     }
     folders = {name.split('/')[0] for name in names if '/' in name}
     assert {'aws_satella', 'demo', 'docs', 'tests'} <= folders
-    assert folders <= {'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'tests'}
+    assert folders <= {'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'pictures', 'tests'}
     assert sources() <= names
     assert not [name for name in names for each in UNWANTED if each in name]
 

@@ -1,0 +1,86 @@
+"""The pictures are true: the code that draws them gives what is in the manual, and each of them is shown."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT))  # behind what is installed, so that only the pictures are found there
+
+from pictures import __main__ as command  # noqa: E402  # the path comes first
+from pictures import numbers  # noqa: E402
+from pictures.drawings import DRAWINGS  # noqa: E402
+from pictures.plots import PLOTS  # noqa: E402
+
+PICTURES = ROOT / 'docs' / 'pictures'
+
+RESULTS: dict[str, Any] = {
+    'lines': [
+        {'what': f'gunicorn gthread, p99 of a request, {rest}', 'ours': [0.002, 0.003], 'control': [0.001, 0.002]}
+        for rest in ('20 a request', '1,000 a request')
+    ],
+    'shares': {
+        '20 a request': {'aws-satella': 0.4, 'botocore: the rest': 0.6},
+        '1,000 a request': {'aws-satella': 1.0},
+    },
+    'curves': {
+        'cpu': {
+            '2.4': [[100, 0.1], [200, 0.4]],
+            '3.0.0': [[100, 0.01]],
+            'this version, 1,000 a request': [[100, 0.001]],
+        },
+        'seconds': {'20 a request': [[100, 0.2]], '1,000 a request': [[100, 0.1]]},
+    },
+}
+"""What `make bench` writes, as far as the plots look at it."""
+
+
+@pytest.mark.parametrize('name', DRAWINGS)
+def test_drawings_are_those_of_the_code(name: str) -> None:
+    """A drawing in the manual is what `make pictures` draws now."""
+    assert (PICTURES / f'{name}.svg').read_text() == DRAWINGS[name]()
+
+
+def test_the_numbers_of_the_drawings_are_those_of_the_package() -> None:
+    """A parent and its child send what was recorded, an outage loses nothing, and deltas add up to the total."""
+    assert numbers.sent_after_a_fork(3, 1, child=False) + numbers.sent_after_a_fork(3, 2, child=True) == 3 + 1 + 2
+    history = numbers.exports(6, {2, 3, 4})
+    assert [export.buffered for export in history] == [0, 5, 10, 15, 0, 0]
+    assert sum(export.sent for export in history) == 6 * 5
+    assert numbers.counted([3, 5], [6]) == ([3, 8, 6], [3, 5, 6])
+    example = numbers.bucketed()
+    assert sum(example.spread.values()) == len(example.observed) == sum(example.counts)
+    assert sum(value * number for value, number in example.spread.items()) == pytest.approx(sum(example.observed))
+
+
+def test_the_bill_is_that_of_the_page_about_cost() -> None:
+    """The bars have the three bills that the page computes."""
+    page = (ROOT / 'docs' / 'cost.md').read_text()
+    for name, bill in numbers.bills().items():
+        assert re.search(rf'(together|{name.split(",")[0]}) +{bill.cost:,.2f} USD', page)
+
+
+def test_plots_are_drawn_from_the_results_of_a_benchmark(tmp_path: Path) -> None:
+    """`python -m pictures --plots` draws each plot, and leaves out those that were not measured."""
+    command.plot(RESULTS, tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(PLOTS)
+    for path in tmp_path.iterdir():
+        ElementTree.parse(path)
+        path.unlink()
+    command.plot({**RESULTS, 'curves': {}}, tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {'bench-parts', 'bench-latency'}
+
+
+def test_each_picture_is_shown() -> None:
+    """Each picture is well-formed, and stands on a page or in the README; none is missing."""
+    pages = [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')]
+    shown = {found for page in pages for found in re.findall(r'pictures/([\w-]+)\.svg', page.read_text())}
+    assert shown == {path.stem for path in PICTURES.iterdir()}
+    for path in PICTURES.iterdir():
+        ElementTree.parse(path)
