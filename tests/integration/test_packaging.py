@@ -143,7 +143,10 @@ def test_the_metadata_is_complete(published: Published) -> None:
     assert metadata['Description-Content-Type'] == 'text/markdown'
     assert metadata['Summary']
     assert metadata['Keywords']
-    assert all('https://' in link for link in metadata.get_all('Project-URL', ['']))
+    links = dict(link.split(', ') for link in metadata.get_all('Project-URL', []))
+    assert set(links) == {'Documentation', 'Source', 'Changelog', 'Issues'}
+    assert all(link.startswith('https://') for link in links.values())
+    assert metadata['Author']
     assert set(metadata.get_all('Requires-Dist', [])) == {
         'boto3>=1.43',
         'satella>=2.26',
