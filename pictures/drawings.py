@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from pictures import numbers
+from pictures.house import house
 from pictures.svg import BLUE, GREEN, ORANGE, RED, arrow, bar, box, line, picture, small, text, ticks
 
 WIDTH: Final = 720
@@ -188,5 +189,6 @@ DRAWINGS: Final[dict[str, Callable[[], str]]] = {
     'temporality': temporality,
     'buckets': buckets,
     'bill': bill,
+    'house': house,
 }
 """Name of the file, without its ending → what draws it."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+
+import aws_satella
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # behind what is installed, so that only the pictures are found there
@@ -16,6 +20,7 @@ sys.path.append(str(ROOT))  # behind what is installed, so that only the picture
 from pictures import __main__ as command  # noqa: E402  # the path comes first
 from pictures import numbers  # noqa: E402
 from pictures.drawings import DRAWINGS  # noqa: E402
+from pictures.house import IMPORTS, ROOMS  # noqa: E402
 from pictures.plots import PLOTS  # noqa: E402
 
 PICTURES = ROOT / 'docs' / 'pictures'
@@ -75,6 +80,40 @@ def test_plots_are_drawn_from_the_results_of_a_benchmark(tmp_path: Path) -> None
         path.unlink()
     command.plot({**RESULTS, 'curves': {}}, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == {'bench-parts', 'bench-latency'}
+
+
+PACKAGE = Path(next(iter(aws_satella.__path__)))
+
+ROOM_OF = {directory: name for name, room in ROOMS.items() for directory in room.directories}
+"""Directory of the package, or package of a library → the room that it is in."""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The rooms that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            modules = [f'{node.module}.{alias.name}' for alias in node.names]
+        else:
+            modules = []
+        for library, *parts in (module.split('.') for module in modules):
+            if library == 'aws_satella':
+                folders = ['/'.join(parts[:length]) for length in range(len(parts), -1, -1)]
+                yield next(ROOM_OF[folder] for folder in folders if folder in ROOM_OF)
+            elif library in ROOM_OF:
+                yield ROOM_OF[library]
+
+
+def test_the_house_is_drawn_as_it_is() -> None:
+    """Each directory is in a room, and the arrows between the rooms are the imports of the modules in them."""
+    found = set()
+    for path in PACKAGE.rglob('*.py'):
+        directory = path.parent.relative_to(PACKAGE).as_posix()
+        room = ROOM_OF['' if directory == '.' else directory]
+        found |= {(room, other) for other in imported(path) if other != room}
+
+    assert found == set(IMPORTS)
 
 
 def test_each_picture_is_shown() -> None:
