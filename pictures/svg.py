@@ -8,6 +8,7 @@ A picture takes the color of the text around it, so that it can be read on a dar
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 BLUE, ORANGE, GREEN, RED = '#3a86d8', '#d9822b', '#3f9e55', '#d64b4b'
@@ -21,7 +22,23 @@ def element(name: str, *children: str, **attributes: object) -> str:
 
 
 def _plain(value: object) -> str:
-    return f'{value:.1f}'.removesuffix('.0') if isinstance(value, float) else str(value)
+    return f'{value:.2f}'.rstrip('0').rstrip('.') if isinstance(value, float) else str(value)
+
+
+_HEAD_USED: Final = 'url(#arrow)'
+
+_HEAD: Final = element(
+    'marker',
+    element('path', d='M0 0 L10 5 L0 10 z', fill='currentColor'),
+    id='arrow',
+    viewBox='0 0 10 10',
+    refX=9,
+    refY=5,
+    markerWidth=7,
+    markerHeight=7,
+    orient='auto',
+)
+"""The head of an arrow. A page has at most one picture with arrows, so its name is unique there."""
 
 
 def text(x: float, y: float, words: str, *, size: int = 12, anchor: str = 'start', **attributes: object) -> str:
@@ -56,8 +73,8 @@ def ticks(xs: Iterable[float], y: float, to_y: float, **attributes: object) -> s
 
 
 def arrow(x: float, y: float, to_x: float, to_y: float, **attributes: object) -> str:
-    """A straight line with a head. The picture has to have :data:`HEAD`."""
-    return line(x, y, to_x, to_y, marker_end='url(#arrow)', **attributes)
+    """A straight line with a head."""
+    return line(x, y, to_x, to_y, marker_end=_HEAD_USED, **attributes)
 
 
 def _stroke(attributes: dict[str, object]) -> dict[str, object]:
@@ -69,21 +86,11 @@ def picture(width: int, height: int, label: str, *elements: str) -> str:
 
     :param label: what a person hears who does not see it
     """
-    head = element(
-        'marker',
-        element('path', d='M0 0 L10 5 L0 10 z', fill='currentColor'),
-        id='arrow',
-        viewBox='0 0 10 10',
-        refX=9,
-        refY=5,
-        markerWidth=7,
-        markerHeight=7,
-        orient='auto',
-    )
+    head = element('defs', _HEAD) if any(_HEAD_USED in each for each in elements) else ''
     return (
         element(
             'svg',
-            f'\n{element("defs", head)}\n',
+            f'\n{head}\n' if head else '\n',
             *(f'{each}\n' for each in elements),
             xmlns='http://www.w3.org/2000/svg',
             viewBox=f'0 0 {width} {height}',
