@@ -143,7 +143,12 @@ def export(name: str, *, botocore: bool = True, validation: bool = True, **argum
     :param validation: whether botocore validates its parameters
     """
     client = _client(validation=validation) if botocore else _Swallower()
-    _exporters[name] = workload.exporter(client_factory=lambda: client, **arguments)
+    keep(name, workload.exporter(client_factory=lambda: client, **arguments))
+
+
+def keep(name: str, exporter: Any) -> None:
+    """Remember an exporter by its name."""
+    _exporters[name] = exporter
 
 
 def exporter_of(name: str) -> Any:

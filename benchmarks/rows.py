@@ -451,7 +451,7 @@ def _otlp_and_sdk(bench: Bench, temporality: str) -> Iterator[Line]:
 
 def spooling(bench: Bench) -> Iterator[Line]:
     """A spool: what it costs while CloudWatch answers, in an outage, and afterwards."""
-    with bench.worker('spooling.py') as worker:
+    with host.sink() as url, bench.worker('spooling.py', AWS_ENDPOINT_URL=url) as worker:
         series = bench.series(2_000)
         worker('grow', kind='counters', series=series - 1)  # and the one without labels that satella keeps of them
         for name, spools in (('with', True), ('without', False)):

@@ -1,50 +1,61 @@
 """A spool: cycles with it and without, and what it takes to deliver from it. Run as a script it is a worker (see
 `worker.py`).
 
-It takes the orders of `ours.py`, too.
+Requests go to ``AWS_ENDPOINT_URL`` through a real socket, and are refused there in an outage. It takes the orders of
+`ours.py`, too.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 import time
 from typing import Any
 
+import boto3
 import ours
+import workload
+from botocore.config import Config
 from worker import order, work
 
-_fails = False
+CLOSED_PORT = '1'
+"""Nobody listens there, so that a connection is refused."""
+
+_is_outage = False
 
 
 @order
 def export_spooling(name: str, *, spools: bool, **arguments: Any) -> None:
-    """Make an exporter, with a spool of its own or without, whose requests fail on demand."""
+    """Make an exporter, with a spool of its own or without."""
     logging.disable()  # that all fails is no news
+    client = boto3.client('cloudwatch', config=Config(retries={'total_max_attempts': 1}))
+    client.meta.events.register_first('before-send.cloudwatch', _redirect)
+    workload.warm_up(client)
     spool = tempfile.mkdtemp(prefix='spool-') if spools else None
-    ours.export(name, spool=spool, **arguments)
-    ours.exporter_of(name).cloudwatch.meta.events.register_first('before-send.cloudwatch', _fail, unique_id='fail')
+    ours.keep(name, workload.exporter(client_factory=lambda: client, spool=spool, **arguments))
 
 
-def _fail(**_: Any) -> None:
-    if _fails:
-        raise ConnectionError('an outage')
+def _redirect(request: Any, **_: Any) -> None:
+    if _is_outage:
+        request.url = re.sub(r':\d+/', f':{CLOSED_PORT}/', request.url)
 
 
 @order
 def failing_cycles(name: str, cycles: int) -> float:
     """CPU seconds of a cycle that fails, the mean of so many in a row. All that was unsent is sent before."""
-    global _fails
-    loop = ours.exporter_of(name).loop
-    loop()
-    _fails = True
+    global _is_outage
+    exporter = ours.exporter_of(name)
+    exporter.loop()
+    assert exporter.delivery.is_all_sent
+    _is_outage = True
     try:
         before = time.process_time()
         for _ in range(cycles):
-            loop()
+            exporter.loop()
         return (time.process_time() - before) / cycles
     finally:
-        _fails = False
+        _is_outage = False
 
 
 @order

@@ -127,7 +127,8 @@ class Drain:
         if not self.is_held:
             return 0
         there = spool_files.names(self._directory)
-        self._tidy(there, now)
+        if self._spool.is_to_be_tidied():
+            self._tidy(there, now)
         names = [name for name in self._spool.queue(self._directory, there) if name not in self._in_hand]
         old = spooled.too_old(names, now)
         files = self._spool.files(self._directory, names[len(old) :])

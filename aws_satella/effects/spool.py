@@ -67,6 +67,7 @@ class Spool:
         """Those of the files that were seen last."""
         self._drained: Drain | None = None
         """The last one."""
+        self._tidy_again = 0.0
         self._has_locks = False
         self._numbers = count(), (0, 0)
         self._seen = Seen()
@@ -115,6 +116,14 @@ class Spool:
     def forget(self, name: str) -> None:
         """Forget the size of a file that was written anew."""
         self._sizes.pop(name, None)
+
+    def is_to_be_tidied(self) -> bool:
+        """Whether to look for what killed processes have left. True once an hour."""
+        now = time.monotonic()
+        if now < self._tidy_again:
+            return False
+        self._tidy_again = now + spooled.LEFTOVER_SECONDS
+        return True
 
     def put(self, batches: Iterable[Batch], now: float, kept: list[object]) -> int:
         """Keep batches, until one cannot be kept. When this returns, those that are kept are on the disk.
