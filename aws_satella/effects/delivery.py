@@ -18,6 +18,7 @@ from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.forks import Marks, Recorded
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.self_metrics import self_readings
 from aws_satella.pure.temporality import Baseline, note
 
 
@@ -93,14 +94,14 @@ class Delivery(Attempts):
 
         :return: the statistics after it
         """
-        failures = self.ledger.failures
+        failures, began = self.ledger.failures, time.monotonic()
         self.take_snapshot()
         if self.ledger.failures <= failures:
             self.attempt()
         is_late = self.patience.deadline is not None
         if (self.ledger.failures or is_late) and not self.ends:  # at the end all is given up, so it has to be counted
             self._apply(self.ledger.bounded(self._used.max_buffered))
-        self.ledger = self.ledger.cycle_ended()
+        self.ledger = self.ledger.cycle_ended(time.monotonic() - began)
         return self.stats
 
     def cycle_within(self, timeout: float | None, began: float) -> ExportStats:
@@ -131,6 +132,7 @@ class Delivery(Attempts):
             self.pace,
             self.complaints,
             self.recorded,
+            own=self_readings(self.ledger) if self._tells_of_itself() else (),
             since=self.ledger.since,
             is_halted=lambda: self.halted,
         )
@@ -143,6 +145,14 @@ class Delivery(Attempts):
         self._add(snapshot.levels())
         answered = not snapshot.computes or self._add_computed(snapshot)
         self.complete = answered and snapshot.complete
+
+    def _tells_of_itself(self) -> bool:
+        """Whether to send metrics of the exporter itself.
+
+        In a child that nobody has started an exporter in, not before it has had something to send: it makes no client
+        before that.
+        """
+        return self._used.self_metrics and (self.recorded is None or bool(self.outbox.recorded))
 
     def _add(self, part: Part | None) -> None:
         """Take more of the same cycle."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from typing import Any, NamedTuple, cast
 
 from satella.instrumentation import metrics as satella_metrics
@@ -48,6 +49,7 @@ class Snapshot:
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
     :param recorded: which metrics to read; None for all
+    :param own: what the exporter tells of itself, which goes before the metrics of the tree
     :param since: when the baseline was taken, in UNIX seconds
     :param is_halted: whether somebody has ended the reading by force, of which there is nothing to say
     """
@@ -60,11 +62,13 @@ class Snapshot:
         complaints: Complaints,
         recorded: Recorded | None = None,
         *,
+        own: Readings = (),
         since: float = 0.0,
         is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan = plan
         self._root = root
+        self._own = own
         self._pace = pace
         self._complaints = complaints
         self._is_halted = is_halted
@@ -88,7 +92,8 @@ class Snapshot:
 
         :return: it, and the next baseline; None where an error broke off the reading
         """
-        rebased = self._plan.rebase(self._walk.kept(), baseline, self._tolerance, self._root)
+        readings = chain(self._own, self._walk.kept())
+        rebased = self._plan.rebase(readings, baseline, self._tolerance, self._root)
         part = self._part(rebased)
         return part and (part, rebased.baseline if isinstance(rebased, Delta) else baseline)
 
