@@ -17,7 +17,8 @@ from property.texts import blank, escaped, texts
 from satella.instrumentation.metrics import MetricData, getMetric
 
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, Merger, build_payloads, checks, limits
-from aws_satella.pure.arguments import DEFAULTS, check
+from aws_satella.pure.arguments import DEFAULTS
+from aws_satella.pure.binding import check
 
 anything = st.one_of(
     st.none(),
