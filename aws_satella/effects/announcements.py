@@ -32,8 +32,11 @@ NOT_TOLD: Final = Target('unknown', 'unknown')
 """A client of user code tells nothing."""
 
 
-def target_of_client(client: Any) -> Target:
-    """Where a client sends to."""
+def target_of_client(client: Any, tolerate: type[BaseException] = Exception) -> Target:
+    """Where a client sends to.
+
+    :param tolerate: what a client of user code may raise
+    """
     try:
         url = client.meta.endpoint_url
         if isinstance(url, str):
@@ -41,14 +44,14 @@ def target_of_client(client: Any) -> Target:
             port = f':{parts.port}' if parts.port else ''
             host = f'[{parts.hostname}]' if ':' in (parts.hostname or '') else parts.hostname
             return Target(str(client.meta.region_name), f'{parts.scheme}://{host}{port}{parts.path}')
-    except Exception:  # a client of user code may have no such attributes
+    except tolerate:  # a client of user code may have no such attributes
         return NOT_TOLD
     return NOT_TOLD  # a mock would count what was asked of it
 
 
-def target_of(arguments: Arguments, client: Any) -> Target:
+def _target_of(arguments: Arguments, client: Any, complaints: Complaints) -> Target:
     """Where an exporter sends to."""
-    found = target_of_client(client)
+    found = target_of_client(client, complaints.tolerate)
     if arguments.destination == CLOUDWATCH:
         return found
     try:
@@ -64,7 +67,7 @@ def tell_of_start(arguments: Arguments, client: Any, complaints: Complaints) -> 
     """Say what is exported, how often, and where it goes."""
     if not complaints.is_heard('INFO'):
         return
-    target = target_of(arguments, client)
+    target = _target_of(arguments, client, complaints)
     message = 'Exporting metrics: namespace %s, destination %s, region %s, endpoint %s, every %g s, temporality %s'
     destination = arguments.destination.split('?')[0]
     values = (arguments.namespace, destination, target.region, target.endpoint, arguments.interval)
@@ -82,7 +85,7 @@ def tell_of_success(arguments: Arguments, client: Any, batches: Sequence[Batch],
 
     items = [item for batch in batches for item in batch.items]
     sent = preview_of_items(arguments.plan, batches[0].envelope, items, interval=float(arguments.interval))
-    if not target_of(arguments, client).is_cloudwatch:
+    if not _target_of(arguments, client, complaints).is_cloudwatch:
         complaints.say('INFO', 'The first export was taken: %d series in %d requests', sent.series, sent.requests)
         return
     message = (

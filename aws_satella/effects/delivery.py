@@ -20,7 +20,7 @@ from aws_satella.pure.batches import Batch
 from aws_satella.pure.forks import Marks, Recorded
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.ledger import Ledger
-from aws_satella.pure.self_metrics import self_readings
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
 from aws_satella.pure.temporality import Baseline, note
 
 
@@ -150,10 +150,11 @@ class Delivery(Attempts):
             self.pace,
             self.complaints,
             self.recorded,
-            own=self_readings(self.ledger) if self._tells_of_itself() else (),
+            own=self_readings(self.ledger) if self._tells_of_itself() else NO_SELF_READINGS,
             since=self.ledger.since,
             is_halted=lambda: self.halted,
         )
+        own = snapshot.own_levels()  # first, so that max_series leaves room for the heartbeat
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:
             (batch, discarded), baseline = kept
@@ -161,6 +162,7 @@ class Delivery(Attempts):
             self.ledger = self.ledger.recorded(batch, len(discarded), baseline, returnable=returnable)
             self._note(batch)
             self._report(discarded)
+            self._add(own)
         self._add(snapshot.levels())
         answered = not snapshot.computes or self._add_computed(snapshot)
         self.complete = answered and snapshot.complete

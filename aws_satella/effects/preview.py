@@ -17,7 +17,7 @@ from aws_satella.pure.bill import Preview, Prices, compared
 from aws_satella.pure.environment import VARIABLES
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.reading import read
-from aws_satella.pure.self_metrics import self_readings
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
 from aws_satella.pure.signatures import document
 
 NAMESPACE: Final = str(b'Preview', 'ascii')
@@ -56,10 +56,10 @@ def preview(
         given['namespace'] = namespace
     arguments = bind_here(**given)
     metric = tree(root)
-    own = self_readings(Ledger(export_seconds=0.0)) if arguments.self_metrics else ()
+    own = self_readings(Ledger(export_seconds=0.0)) if arguments.self_metrics else NO_SELF_READINGS
     return compared(
         arguments.plan,
-        chain(own, read(metric) if metric is not None else ()),
+        chain(*own, read(metric) if metric is not None else ()),
         pid=os.getpid(),
         now=int(time.time()),
         interval=float(arguments.interval),

@@ -22,6 +22,7 @@ from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.plan import Encoding, Plan
 from aws_satella.pure.points import Discarded, Tolerance
 from aws_satella.pure.reading import Readings, Walk
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, SelfReadings
 from aws_satella.pure.temporality import Baseline, Delta
 from aws_satella.pure.tree import join
 
@@ -49,7 +50,7 @@ class Snapshot:
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
     :param recorded: which metrics to read; None for all
-    :param own: what the exporter tells of itself, which goes before the metrics of the tree
+    :param own: what the exporter tells of itself
     :param since: when the baseline was taken, in UNIX seconds
     :param is_halted: whether somebody has ended the reading by force, of which there is nothing to say
     """
@@ -62,7 +63,7 @@ class Snapshot:
         complaints: Complaints,
         recorded: Recorded | None = None,
         *,
-        own: Readings = (),
+        own: SelfReadings = NO_SELF_READINGS,
         since: float = 0.0,
         is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -87,12 +88,16 @@ class Snapshot:
             self._now, os.getpid(), self._tolerance, since=since, resource=resource_of(self._plan)
         )
 
+    def own_levels(self) -> Part | None:
+        """The levels that the exporter tells of itself."""
+        return self._part(self._own.levels)
+
     def kept(self, baseline: Baseline) -> tuple[Part, Baseline] | None:
         """Read what satella keeps; in delta what came since a baseline, without levels.
 
         :return: it, and the next baseline; None where an error broke off the reading
         """
-        readings = chain(self._own, self._walk.kept())
+        readings = chain(self._own.counters, self._walk.kept())
         rebased = self._plan.rebase(readings, baseline, self._tolerance, self._root)
         part = self._part(rebased)
         return part and (part, rebased.baseline if isinstance(rebased, Delta) else baseline)

@@ -7,28 +7,34 @@ They tell of the time before the cycle that reads them, so that they are true wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.points import CounterReading, DataPoint
 
 PREFIX: Final = 'aws_satella.'
 
-UP: Final = PREFIX + 'up'
-"""The heartbeat, whose value is always 1."""
+
+class SelfReadings(NamedTuple):
+    """What an exporter tells of itself."""
+
+    levels: tuple[DataPoint, ...] = ()
+    counters: tuple[CounterReading, ...] = ()
 
 
-def self_readings(ledger: Ledger) -> Iterator[DataPoint | CounterReading]:
+NO_SELF_READINGS: Final = SelfReadings()
+
+
+def self_readings(ledger: Ledger) -> SelfReadings:
     """What an exporter tells of itself: the heartbeat first, which must be there in every cycle.
 
     Numbers that grow have a source that belongs to the ledger: a ledger that begins anew, in a forked child for
     example, begins at zero, though its baseline may come from another one.
     """
-    outbox = ledger.outbox
-    yield DataPoint(UP, 1, {})
-    for name, number in (('sent', outbox.sent), ('discarded', outbox.discarded), ('dropped', outbox.dropped)):
-        yield CounterReading(PREFIX + name, number, {}, (ledger.line, name))
-    yield DataPoint(PREFIX + 'buffered', outbox.buffered, {})
-    if ledger.export_seconds is not None:
-        yield DataPoint(PREFIX + 'export_seconds', ledger.export_seconds, {})
+    outbox, seconds = ledger.outbox, ledger.export_seconds
+    levels = {'up': 1, 'buffered': outbox.buffered, **({'export_seconds': seconds} if seconds is not None else {})}
+    counters = {'sent': outbox.sent, 'discarded': outbox.discarded, 'dropped': outbox.dropped}
+    return SelfReadings(
+        tuple(DataPoint(PREFIX + name, number, {}) for name, number in levels.items()),
+        tuple(CounterReading(PREFIX + name, number, {}, (ledger.line, name)) for name, number in counters.items()),
+    )

@@ -158,6 +158,7 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('service', 7, f'service: 7 is of type int; allowed: {LABELS}'),
     ('service', ' ', f"service: ' ' is not allowed; allowed: {LABELS}"),
     ('environment', 'a\n', f"environment: 'a\\n' is not allowed; allowed: {LABELS}"),
+    ('self_metrics', 'yes', "self_metrics: 'yes' is of type str; allowed: True or False"),
     ('client_factory', 7, 'client_factory: 7 is of type int; allowed: a callable'),
     ('root', 'web', f"root: 'web' is of type str; allowed: {METRICS}"),
 ]
