@@ -81,7 +81,9 @@ def test_an_outage_is_told_at_its_beginning_and_at_its_end(
             assert len(_records(caplog, logging.INFO)) == 2 + 2 * outage - 1
             assert _records(caplog, logging.INFO)[-1].levelno == logging.WARNING
             endpoint.behave = lambda _request: OK
-            wait_for(lambda before=2 + 2 * outage: len(_records(caplog, logging.INFO)) == before, 'the last line', DEADLINE)
+            wait_for(
+                lambda before=2 + 2 * outage: len(_records(caplog, logging.INFO)) == before, 'the last line', DEADLINE
+            )
             failed = exporter.stats.failed_requests - failed
             line = _records(caplog, logging.INFO)[-1]
             assert line.levelno == logging.INFO
