@@ -171,8 +171,8 @@ def test_every_argument_has_its_section() -> None:
 
 
 def test_the_table_of_variables_is_the_list() -> None:
-    """The page on the environment has every variable, in order, with a link to the argument that it stands for; and every
-    variable of OpenTelemetry that is read."""
+    """The page on the environment has every variable, in order, with a link to its argument, and every variable of
+    OpenTelemetry that is read."""
     rows = table(DOCS / 'environment.md', '## All variables')
     documented = {re.sub(r'\W', '', argument.split(']')[0]): name.strip('`') for name, argument, _ in rows}
 
