@@ -89,6 +89,15 @@ def test_the_heartbeat_is_there_from_the_first_cycle(temporality: str, endpoint:
     assert_conserved(exporter, endpoint, 5 + 6 + 6)
 
 
+def test_the_heartbeat_has_the_first_place(endpoint: Endpoint) -> None:
+    """However many series there are, ``max_series`` leaves room for it."""
+    for name in ('a', 'b', 'c'):
+        getMetric(name, 'counter').runtime(1)
+    for temporality in ('cumulative', 'delta'):
+        exporter_to(endpoint, temporality=temporality, max_series=1).loop()
+    assert [datum['MetricName'] for datum in endpoint.data] == [UP, UP]
+
+
 def test_nobody_gets_them_unasked(endpoint: Endpoint) -> None:
     """By default an exporter that has nothing to send sends nothing."""
     exporter = exporter_to(endpoint, self_metrics=False)
