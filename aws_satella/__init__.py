@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.once import export_once
-from aws_satella.effects.process import flush, start_if_not_started
+from aws_satella.effects.process import flush, start_if_not_started, stats
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 
@@ -29,6 +29,7 @@ __all__ = [
     'flush',
     'preview',
     'start_if_not_started',
+    'stats',
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import boto3
@@ -25,6 +26,14 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('AWS_SECRET_ACCESS_KEY', 'testing')
     monkeypatch.setenv('AWS_EC2_METADATA_DISABLED', 'true')
     monkeypatch.setattr(boto3, 'DEFAULT_SESSION', None)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that says how to export."""
+    for name in list(os.environ):
+        if name.startswith(('AWS_SATELLA_', 'OTEL_')):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,7 @@ from typing import Any
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.complaints import say, shown
 from aws_satella.effects.process import is_running, note_export_at_stop
-from aws_satella.pure.arguments import bind
-from aws_satella.pure.signatures import document, wrapper_takes_arguments
+from aws_satella.pure.signatures import document, wrapper_takes_settings
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,16 +27,18 @@ class Exporter:
     does not know it, the exporter starts with the first request, and beside it. An exporter that cannot be started is
     logged, and breaks neither the server nor a request.
 
+    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` starts nothing.
+
     :param app: the application
     :arguments:
     :raises ArgumentError: an argument has a value that is not allowed
     :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
 
-    @wrapper_takes_arguments
+    @wrapper_takes_settings
     def __init__(self, app: Application, *args: Any, **kwargs: Any) -> None:
         self._app = app
-        self._background = BackgroundStart(bind(*args, **kwargs).keywords)
+        self._background = BackgroundStart.of(*args, **kwargs)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve a request, a connection, or the life of the server."""

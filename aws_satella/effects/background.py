@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.complaints import Complaints, shown
+from aws_satella.effects.environment import bind_here, is_disabled
 from aws_satella.effects.exits import at_exit
 from aws_satella.effects.identity import identity
 from aws_satella.effects.once import export_once
@@ -110,17 +111,29 @@ class _Attempt:
 class BackgroundStart:
     """Starts the exporter of each process in a thread, beside the requests.
 
-    :param arguments: the arguments of the exporter
+    :param arguments: the arguments of the exporter; None where the environment turns the export off
     """
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        self._arguments = dict(arguments)
+    def __init__(self, arguments: Mapping[str, Any] | None) -> None:
+        self._is_disabled = arguments is None
+        self._arguments = dict(arguments or {})
         self._attempt: _Attempt | None = None
         self._complained = False
         self._complaints = Complaints()
 
+    @classmethod
+    def of(cls, *args: Any, **kwargs: Any) -> BackgroundStart:
+        """Check the arguments, and take from the environment what was not given.
+
+        :raises ArgumentError: an argument, or a variable that is used, has a value that is not allowed
+        :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
+        """
+        return cls(None if is_disabled() else bind_here(*args, **kwargs).keywords)
+
     def start(self) -> None:
         """Start the exporter, unless an attempt is running, or began a short while ago."""
+        if self._is_disabled:
+            return
         note_fork()  # here rather than in the thread, which would be too late for what this request counts
         last = self._attempt
         if last is not None and last.stands:

@@ -136,6 +136,10 @@ class Complaints:
         """Seconds to wait for a handler that would block: none while it has not taken the line before."""
         self._said: set[Hashable] = set()
 
+    def is_heard(self, level: str) -> bool:
+        """Whether a line of a level goes into the log, for one that takes work to put together."""
+        return not self.muted and logger.isEnabledFor(logging.getLevelName(level))
+
     def say(self, level: str, message: str, *values: object, exc_info: BaseException | bool = False) -> None:
         """Log, every time."""
         if not self.muted:

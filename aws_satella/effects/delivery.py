@@ -10,14 +10,17 @@ import threading
 import time
 from collections.abc import Hashable
 
+from aws_satella.effects.announcements import tell_of_start, tell_of_success
 from aws_satella.effects.leftovers import Leftovers
 from aws_satella.effects.snapshot import Part, Snapshot, tree
 from aws_satella.effects.stats import ExportStats, stats_of
 from aws_satella.effects.user_code import UserCode
 from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.batches import Batch
 from aws_satella.pure.forks import Marks, Recorded
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
 from aws_satella.pure.temporality import Baseline, note
 
 
@@ -50,6 +53,8 @@ class Delivery(Leftovers):
         """Whether the last cycle saw all metrics; False where an unforeseen error broke off the reading."""
         self.recorded: Recorded | None = None
         """What of the metrics is sent: all, or in a child that nobody has started, what it has recorded itself."""
+        self._first_export: list[Batch] | None = [] if is_watched else None
+        """What the present cycle has read, until the first one was taken; None where nothing is to be said of that."""
         self.handed_over = False
         """Whether another delivery goes on with the ledger."""
         self.handing_over = threading.Lock()
@@ -92,6 +97,7 @@ class Delivery(Leftovers):
         child._made_client = self._made_client.forked(self.client)
         child.ledger = ledger
         child.recorded = Recorded(noted)
+        child._first_export = None
         return child
 
     def cycle(self) -> ExportStats:
@@ -99,7 +105,7 @@ class Delivery(Leftovers):
 
         :return: the statistics after it
         """
-        failures = self.ledger.failures
+        failures, began = self.ledger.failures, time.monotonic()
         self.take_snapshot()
         if self.ledger.failures <= failures:
             self.attempt()
@@ -107,8 +113,21 @@ class Delivery(Leftovers):
         is_late = self.patience.deadline is not None
         if (self.ledger.failures or is_late) and not self.ends:  # at the end all is given up, so it has to be counted
             self._apply(self.ledger.bounded(self._used.max_buffered))
-        self.ledger = self.ledger.cycle_ended()
+        self.ledger = self.ledger.cycle_ended(time.monotonic() - began)
+        self._tell_of_success()
         return self.stats
+
+    def tell_of_start(self) -> None:
+        """Say what is exported, unless this is a child that nobody has started an exporter in."""
+        if self.recorded is None:
+            tell_of_start(self.arguments, self.client, self.complaints)
+
+    def _tell_of_success(self) -> None:
+        """Say once that a cycle was taken as a whole."""
+        batches, self._first_export = self._first_export, [] if self._first_export is not None else None
+        if batches and self.ledger.last_success is not None and not self.outbox.buffered:
+            self._first_export = None
+            tell_of_success(self._used, self.client, batches, self.complaints)
 
     def cycle_within(self, timeout: float | None, began: float) -> ExportStats:
         """The same for a caller that stops waiting after so many seconds. What is left stays in the outbox.
@@ -138,23 +157,40 @@ class Delivery(Leftovers):
             self.pace,
             self.complaints,
             self.recorded,
+            own=self_readings(self.ledger) if self._tells_of_itself() else NO_SELF_READINGS,
             since=self.ledger.since,
             is_halted=lambda: self.halted,
         )
+        own = snapshot.own_levels()  # first, so that max_series leaves room for the heartbeat
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:
             (batch, discarded), baseline = kept
             returnable = self._used.temporality == 'delta'
             self.ledger = self.ledger.recorded(batch, len(discarded), baseline, returnable=returnable)
+            self._note(batch)
             self._report(discarded)
+            self._add(own)
         self._add(snapshot.levels())
         answered = not snapshot.computes or self._add_computed(snapshot)
         self.complete = answered and snapshot.complete
+
+    def _tells_of_itself(self) -> bool:
+        """Whether to send metrics of the exporter itself.
+
+        In a child that nobody has started an exporter in, not before it has had something to send: it makes no client
+        before that.
+        """
+        return self._used.self_metrics and (self.recorded is None or bool(self.outbox.recorded))
+
+    def _note(self, batch: Batch) -> None:
+        if self._first_export is not None and batch.items:
+            self._first_export.append(batch)
 
     def _add(self, part: Part | None) -> None:
         """Take more of the same cycle."""
         if part is not None:
             self.ledger = self.ledger.added(part.batch, len(part.discarded))
+            self._note(part.batch)
             self._report(part.discarded)
 
     def _add_computed(self, snapshot: Snapshot) -> bool:

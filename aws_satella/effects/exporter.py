@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_satella.effects.delivery import Delivery
 from aws_satella.effects.destinations import otlp
-from aws_satella.effects.destinations.clients import NO_CLIENT, make_client
+from aws_satella.effects.destinations.clients import NO_CLIENT, InitializationError, make_client
 from aws_satella.effects.destinations.outcomes import expect_success
+from aws_satella.effects.environment import is_disabled
 from aws_satella.effects.life import ExporterLife
 from aws_satella.effects.spool import placed
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure import checks
-from aws_satella.pure.arguments import Arguments, bind
+from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.binding import bind
 from aws_satella.pure.errors import ArgumentError
 from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, MetricDatum
 from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.signatures import document, method_takes_arguments
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def _assignable(name: str) -> Any:
@@ -52,10 +57,19 @@ class AWSSatellaExporterThread(ExporterLife):
     call_on_metric_upload_fails = _assignable('call_on_metric_upload_fails')
     call_on_discarded_metric = _assignable('call_on_discarded_metric')
 
+    _is_kept_from_start = False
+    """Whether it was to start where the environment turns the export off."""
+
     @method_takes_arguments
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = placed(bind(*args, **kwargs))
-        self._set_up(Delivery(arguments, make_client(arguments), is_watched=True))
+        try:
+            client = make_client(arguments)
+        except InitializationError:
+            if not is_disabled():
+                raise
+            client = NO_CLIENT  # nothing is sent, so that a machine without AWS needs no region
+        self._set_up(Delivery(arguments, client, is_watched=True))
 
     def _set_up(self, delivery: Delivery) -> None:
         super()._set_up(delivery)
@@ -72,6 +86,27 @@ class AWSSatellaExporterThread(ExporterLife):
         exporter._set_up(Delivery(arguments, NO_CLIENT, is_watched=True))
         exporter.announce()
         return exporter
+
+    def start(self) -> Self:
+        """Start the thread; in another process than it was made in, with a client of that process.
+
+        With ``AWS_SATELLA_DISABLED=1`` in the environment nothing is started.
+
+        :return: this thread
+        :raises ArgumentError: the variable is neither yes nor no
+        :raises RuntimeError: it was started before, or the platform has no thread to give
+        :raises aws_satella.InitializationError: a new client is needed, and cannot be made
+        """
+        self._is_kept_from_start = self.ident is None and not self.automatic and is_disabled()
+        return self if self._is_kept_from_start else super().start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the thread to end, which takes as long as the request in flight.
+
+        :param timeout: seconds
+        """
+        if not self._is_kept_from_start:
+            super().join(timeout)
 
     @property
     def cloudwatch(self) -> CloudWatchClient:
@@ -93,14 +128,14 @@ class AWSSatellaExporterThread(ExporterLife):
         """Export now and wait for it.
 
         :param timeout: seconds to wait; None waits as long as one attempt takes, 0 or less does not wait
-        :return: whether everything that was recorded before the call has been sent. False after one failed attempt,
-            after the timeout, at once for a while after that, where the thread does not run, and where it waits for
-            the caller
+        :return: whether everything that was recorded before the call has been sent; True where the environment has
+            turned the export off. False after one failed attempt, after the timeout, at once for a while after that,
+            where the thread does not run, and where it waits for the caller
         :raises ArgumentError: the timeout is not a number
         :raises ArgumentTypeError: the timeout is of the wrong type
         """
         seconds = checks.timeout('timeout', timeout)
-        return self.ask(seconds)(seconds)
+        return self._is_kept_from_start or self.ask(seconds)(seconds)
 
     def send_metrics(self, data: list[MetricDatum]) -> None:
         """Send the metric data of one request. A subclass may override this; what does not raise counts as sent.

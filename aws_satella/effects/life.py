@@ -296,6 +296,5 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if self.is_alive():
             self._advance(Phase.GIVEN_UP)  # no further export, should the interpreter live long enough
             if not self._delivery.stats.buffered:  # it is stuck before it has read anything
-                message = 'The last export did not end within exit_timeout=%g s'
-                self._delivery.complaints.say('WARNING', message, timeout)
+                self._delivery.complaints.say('WARNING', 'The last export outlasted exit_timeout=%g s', timeout)
             self._delivery.give_up(self._before_end)

@@ -102,6 +102,7 @@ class ExportLoop:
         """
         self._identity = identity()
         started = self._clock.now()
+        self._safely(self._delivery.tell_of_start)
         if self.exports_at_once:
             self.export()
         slot = phase(started, self._seconds, random.random())  # noqa: S311  # spreads load, guards nothing

@@ -6,6 +6,7 @@ What may live here: who exports for a call, and what became of it. What may not:
 from __future__ import annotations
 
 import math
+import os
 import threading
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from aws_satella.effects import exits
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.delivery import Delivery, key_of
 from aws_satella.effects.destinations.clients import make_client
+from aws_satella.effects.environment import is_disabled
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.process import _this_process
 from aws_satella.effects.spool import placed
@@ -45,6 +47,8 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     Called again from inside an export of the same plan, by a callback, a metric or a log handler, it exports nothing,
     and returns what is buffered.
 
+    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` exports nothing.
+
     :arguments:
     :return: what became of the metric data of this call, and how many wait to be sent
     :raises aws_satella.InitializationError: the client cannot be made
@@ -53,7 +57,9 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     """
     clock = Clock()
     began = clock.now()
-    arguments = placed(bind_once(*args, **kwargs))
+    if is_disabled():
+        return ExportStats()
+    arguments = placed(bind_once(args, kwargs, os.environ))
     process = _this_process()
     key = key_of(arguments)
     call = threading.get_ident(), key

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aws_satella.effects import greenlets, signals
+from aws_satella.effects.announcements import target_of_client
 from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.dispatch import Dispatch
@@ -106,19 +106,9 @@ def say_if_it_hangs(ledger: Ledger, client: Any, complaints: Complaints) -> floa
         'CloudWatch has not answered a request for %.0f s, and the exporter waits as long as its client does: '
         'namespace %s, region %s, endpoint %s'
     )
-    complaints.say_once(HANGS, 'WARNING', message, waited, namespace, *_destination(client))
+    target = target_of_client(client)
+    complaints.say_once(HANGS, 'WARNING', message, waited, namespace, target.region, target.endpoint)
     return HANG_SECONDS
-
-
-def _destination(client: Any) -> tuple[str, str]:
-    """The region and the endpoint of a client, without user name, password and query."""
-    try:
-        parts = urlsplit(client.meta.endpoint_url)
-        port = f':{parts.port}' if parts.port else ''
-        host = f'[{parts.hostname}]' if ':' in (parts.hostname or '') else parts.hostname
-        return str(client.meta.region_name), f'{parts.scheme}://{host}{port}{parts.path}'
-    except Exception:  # a client of user code may have no such attributes
-        return 'unknown', 'unknown'
 
 
 class Watch:

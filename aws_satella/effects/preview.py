@@ -5,20 +5,28 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
+from aws_satella.effects.environment import bind_here
 from aws_satella.effects.resource import RECORDING_BEGAN, resource_of
 from aws_satella.effects.snapshot import tree
 from aws_satella.pure import checks
-from aws_satella.pure.arguments import SIGNATURE, bind
+from aws_satella.pure.arguments import SIGNATURE
 from aws_satella.pure.bill import Preview, Prices, compared
+from aws_satella.pure.environment import VARIABLES
+from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.reading import read
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
 from aws_satella.pure.signatures import document
+
+NAMESPACE: Final = str(b'Preview', 'ascii')
+"""The namespace by default. It is known by its identity: the same text counts as given if the caller gives it."""
 
 
 def preview(
     root: Any = None,
-    namespace: str = 'Preview',
+    namespace: str = NAMESPACE,
     *,
     processes: int = 1,
     prices: Prices | None = None,
@@ -29,6 +37,8 @@ def preview(
     It ends in a comparison of two bills: the same in the classic form, and over OTLP.
 
     Nothing is sent, and no exporter is affected: with ``temporality='delta'`` it is as if none had run before.
+
+    What is not given is taken from the variables of the environment.
 
     >>> print(preview(temporality='delta', add_pid='pid', processes=8))  # doctest: +SKIP
 
@@ -41,11 +51,15 @@ def preview(
     :raises ArgumentTypeError: an argument is unknown, or of the wrong type
     """
     checks.whole_number(1)('processes', processes)
-    arguments = bind(namespace, root=root, **exporter_arguments)
+    given = {**exporter_arguments, 'root': root}
+    if namespace is not NAMESPACE or not os.environ.get(VARIABLES['namespace'], '').strip():
+        given['namespace'] = namespace
+    arguments = bind_here(**given)
     metric = tree(root)
+    own = self_readings(Ledger(export_seconds=0.0)) if arguments.self_metrics else NO_SELF_READINGS
     return compared(
         arguments.plan,
-        read(metric) if metric is not None else (),
+        chain(*own, read(metric) if metric is not None else ()),
         pid=os.getpid(),
         now=int(time.time()),
         interval=float(arguments.interval),

@@ -15,15 +15,17 @@ from typing import Any, Final
 from aws_satella.effects import signals, uwsgi
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.destinations.clients import InitializationError
+from aws_satella.effects.environment import bind_here, is_disabled, is_silenced
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.identity import Identity, identity
 from aws_satella.effects.life import at_start
 from aws_satella.effects.spool import placed
 from aws_satella.effects.state import Process, carry_on, child_of
+from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Holder, waits_for_this_thread
 from aws_satella.pure import checks
-from aws_satella.pure.arguments import bind
-from aws_satella.pure.signatures import takes_arguments
+from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.signatures import takes_settings
 
 FLUSH_PART_SECONDS: Final = 1.0
 """How long ``flush()`` waits for a start before it counts that time, even if the clock stands still."""
@@ -70,13 +72,15 @@ def note_fork() -> None:
     _this_process()
 
 
-@takes_arguments
+@takes_settings
 def start_if_not_started(*args: Any, **kwargs: Any) -> None:
     """Start the exporter of this process, unless it runs. It may be called any number of times, from any thread or
     fork.
 
     An exporter that has died, or was terminated, is replaced by another, which takes over what is unsent. Called again
     from inside a start, by a log handler or a signal handler in the same thread, it returns at once.
+
+    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` starts nothing.
 
     :arguments:
     :raises aws_satella.InitializationError: the exporter cannot be set up; the next call tries again. Calls that have
@@ -87,10 +91,12 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
     process = _this_process()
     if _runs(process.exporter):
         return
+    if is_disabled():
+        return
     if uwsgi.is_master():
         uwsgi.warn_of_master(os.getpid())
         return
-    bind(*args, **kwargs)  # wrong arguments are an error of this call alone
+    arguments = bind_here(*args, **kwargs)  # wrong arguments are an error of this call alone
     failed_before = process.failed_start
     with process.starting:
         if process.starter is not None or _runs(process.exporter):
@@ -98,7 +104,7 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
         failed = process.failed_start
         if failed is not failed_before and failed is not None:
             raise InitializationError(str(failed)) from failed
-        _start_alone(process, *args, **kwargs)
+        _start_alone(process, arguments)
 
 
 def exporter_of_process() -> AWSSatellaExporterThread | None:
@@ -149,11 +155,11 @@ def _runs(exporter: AWSSatellaExporterThread | None) -> bool:
     return not exporter.makes_way or waits_for_this_thread(exporter)
 
 
-def _start_alone(process: Process, *args: Any, **kwargs: Any) -> None:
+def _start_alone(process: Process, arguments: Arguments) -> None:
     try:
         process.starter = threading.get_ident()
-        process.starts = placed(bind(*args, **kwargs))
-        _start(process, AWSSatellaExporterThread(**process.starts.keywords))
+        process.starts = arguments = placed(arguments)
+        _start(process, AWSSatellaExporterThread(**arguments.keywords))
     except InitializationError as error:
         process.failed_start = error
         raise
@@ -212,9 +218,9 @@ def flush(timeout: float | None = None) -> bool:
     For the end of a Lambda invocation, of a Celery worker, of a server that leaves the interpreter no time.
 
     :param timeout: seconds to wait; None waits as long as one attempt takes, 0 or less does not wait
-    :return: True when everything that was recorded before the call has been sent. False after one failed attempt,
-        of one of them, after the timeout, for a while after a timeout at once, where no exporter runs, and from
-        inside its start
+    :return: True when everything that was recorded before the call has been sent, and where the environment has turned
+        the export off. False after one failed attempt, of one of them, after the timeout, for a while after a timeout
+        at once, where no exporter runs, and from inside its start
     :raises ArgumentError: the timeout is not a number
     :raises ArgumentTypeError: the timeout is of the wrong type
     """
@@ -231,4 +237,18 @@ def flush(timeout: float | None = None) -> bool:
     running = [each for each in process.exporters() if each.is_running or each is process.exporter]
     waits = [each.ask(deadline - clock.now()) for each in running]  # all are asked before any is waited for
     answers = [wait(deadline - clock.now()) for wait in waits]
-    return bool(answers) and all(answers)
+    return all(answers) if answers else is_silenced()
+
+
+def stats() -> ExportStats | None:
+    """What became of the metric data of this process so far: a snapshot.
+
+    It is that of the exporter that :func:`start_if_not_started` has started, or else of the one that the program has
+    started last.
+
+    :return: None where no exporter runs in this process
+    """
+    process = _this_process()
+    running = [each for each in process.exporters() if each.is_running]
+    exporter = process.exporter if process.exporter in running else running[-1] if running else None
+    return None if exporter is None else exporter.stats

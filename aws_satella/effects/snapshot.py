@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from typing import Any, NamedTuple, cast
 
 from satella.instrumentation import metrics as satella_metrics
@@ -21,6 +22,7 @@ from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.plan import Encoding, Plan
 from aws_satella.pure.points import Discarded, Tolerance
 from aws_satella.pure.reading import Readings, Walk
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, SelfReadings
 from aws_satella.pure.temporality import Baseline, Delta
 from aws_satella.pure.tree import join
 
@@ -48,6 +50,7 @@ class Snapshot:
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
     :param recorded: which metrics to read; None for all
+    :param own: what the exporter tells of itself
     :param since: when the baseline was taken, in UNIX seconds
     :param is_halted: whether somebody has ended the reading by force, of which there is nothing to say
     """
@@ -60,11 +63,13 @@ class Snapshot:
         complaints: Complaints,
         recorded: Recorded | None = None,
         *,
+        own: SelfReadings = NO_SELF_READINGS,
         since: float = 0.0,
         is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan = plan
         self._root = root
+        self._own = own
         self._pace = pace
         self._complaints = complaints
         self._is_halted = is_halted
@@ -83,12 +88,17 @@ class Snapshot:
             self._now, os.getpid(), self._tolerance, since=since, resource=resource_of(self._plan)
         )
 
+    def own_levels(self) -> Part | None:
+        """The levels that the exporter tells of itself."""
+        return self._part(self._own.levels)
+
     def kept(self, baseline: Baseline) -> tuple[Part, Baseline] | None:
         """Read what satella keeps; in delta what came since a baseline, without levels.
 
         :return: it, and the next baseline; None where an error broke off the reading
         """
-        rebased = self._plan.rebase(self._walk.kept(), baseline, self._tolerance, self._root)
+        readings = chain(self._own.counters, self._walk.kept())
+        rebased = self._plan.rebase(readings, baseline, self._tolerance, self._root)
         part = self._part(rebased)
         return part and (part, rebased.baseline if isinstance(rebased, Delta) else baseline)
 

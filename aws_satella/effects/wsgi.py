@@ -10,8 +10,7 @@ from typing import Any
 
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.process import is_running
-from aws_satella.pure.arguments import bind
-from aws_satella.pure.signatures import document, wrapper_takes_arguments
+from aws_satella.pure.signatures import document, wrapper_takes_settings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -21,16 +20,18 @@ class Exporter:
 
     An exporter that cannot be started is logged, tried again a minute later, and breaks no request.
 
+    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` starts nothing.
+
     :param app: the application
     :arguments:
     :raises ArgumentError: an argument has a value that is not allowed
     :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
 
-    @wrapper_takes_arguments
+    @wrapper_takes_settings
     def __init__(self, app: Application, *args: Any, **kwargs: Any) -> None:
         self._app = app
-        self._background = BackgroundStart(bind(*args, **kwargs).keywords)
+        self._background = BackgroundStart.of(*args, **kwargs)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve a request."""

@@ -67,6 +67,10 @@ class Account:
     """Failed requests in a row; 0 where the destination answers."""
     failed_requests: int = 0
     cycles: int = 0
+    export_seconds: float | None = None
+    """How long the last cycle took; None before the end of the first one."""
+    line: object = field(default_factory=object, compare=False)
+    """What the counts belong to: ledgers that come of each other have it in common. A baseline may be of another."""
     last_success: float | None = None
     outage: Outage = NO_OUTAGE
     dropping: bool = False
@@ -107,9 +111,12 @@ class Account:
             cycle = cycle._replace(levels=(*cycle.levels, *batch.items))
         return replace(self, outbox=self.outbox.put(batch, discarded), last_cycle=cycle)
 
-    def cycle_ended(self) -> Self:
-        """Count a cycle. What it took from the tree can no longer be given back."""
-        return replace(self, cycles=self.cycles + 1, last_cycle=None)
+    def cycle_ended(self, seconds: float | None = None) -> Self:
+        """Count a cycle. What it took from the tree can no longer be given back.
+
+        :param seconds: how long it took
+        """
+        return replace(self, cycles=self.cycles + 1, export_seconds=seconds, last_cycle=None)
 
     def _cycle_without(self, items: Collection[Item]) -> Cycle | None:
         """The last cycle, unless some of these items are of it."""

@@ -1,7 +1,8 @@
 """The arguments of an exporter, as one value: each keyword once, with its check, its default and its text.
 
-What may live here: :class:`Arguments`, and how a function takes its signature and its documentation from it. What may
-not: what a value must look like (:mod:`aws_satella.pure.checks`), and what becomes of it.
+What may live here: :class:`Arguments`. What may not: what a value must look like (:mod:`aws_satella.pure.checks`), how
+it is read from text (:mod:`aws_satella.pure.texts`), how a function is called with it
+(:mod:`aws_satella.pure.binding`), and what becomes of it.
 
 The exporter, ``start_if_not_started``, ``export_once``, ``preview`` and the Django setting with its checks all take
 their arguments from here. To add one: add a field to :class:`Arguments`.
@@ -13,20 +14,17 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from os import PathLike
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 from satella.instrumentation.metrics import MetricData
 
-from aws_satella.pure import checks, limits, receivers
-from aws_satella.pure.errors import ArgumentError, ArgumentTypeError, suggestion
+from aws_satella.pure import checks, limits, receivers, texts
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.forms import CLOUDWATCH, OTLP
 from aws_satella.pure.plan import Plan
+from aws_satella.pure.texts import Read
 from aws_satella.pure.values import Units
-
-P = ParamSpec('P')
-R = TypeVar('R')
-A = TypeVar('A', bound='Arguments')
 
 OnFailure = Callable[[Exception], object]
 OnDiscard = Callable[[MetricData], object]
@@ -37,8 +35,14 @@ def ignore(_: Any) -> None:
     """Do nothing: the default of both callbacks."""
 
 
-def _argument(check: Callable[[str, Any], Any], text: str) -> Mapping[str, Any]:
-    return {'check': check, 'text': text}
+def _argument(check: Callable[[str, Any], Any], text: str, read: Read | None = None) -> Mapping[str, Any]:
+    """What is said of an argument.
+
+    :param check: from its name and a value to the value that the stages use
+    :param text: its documentation
+    :param read: how it is read from text; None for one that cannot be written as text
+    """
+    return {'check': check, 'text': text, 'read': read}
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,18 @@ class Arguments:
     The first seven may be given by position, as in 2.4.
     """
 
-    namespace: str = field(metadata=_argument(checks.namespace, 'the CloudWatch namespace'))
+    namespace: str = field(metadata=_argument(checks.namespace, 'the CloudWatch namespace', texts.as_it_is))
     extra_dimensions: Mapping[str, object] | None = field(
         default=None,
-        metadata=_argument(checks.dimensions, 'dimensions for every metric; they override labels of the same name'),
+        metadata=_argument(
+            checks.dimensions, 'dimensions for every metric; they override labels of the same name', texts.pairs
+        ),
     )
     interval: float | str = field(
         default='300s',
-        metadata=_argument(checks.interval, "seconds between two exports, as a number or a text such as '30m'"),
+        metadata=_argument(
+            checks.interval, "seconds between two exports, as a number or a text such as '30m'", texts.as_it_is
+        ),
     )
     max_send_at_once: int = field(
         default=limits.DEFAULT_DATA_PER_REQUEST,
@@ -64,12 +72,15 @@ class Arguments:
             'metric data in one request, 1 to 1000; with the default of 20, a request takes up to 1000 when time is '
             'short: in the last export, in flush() and export_once(), after an outage, and where an export would '
             'outlast half the interval',
+            texts.whole_number,
         ),
     )
     add_pid: str | None = field(
         default=None,
         metadata=_argument(
-            checks.dimension_name, 'the name of a dimension whose value is the process id; it overrides all others'
+            checks.dimension_name,
+            'the name of a dimension whose value is the process id; it overrides all others',
+            texts.as_it_is,
         ),
     )
     call_on_metric_upload_fails: OnFailure = field(
@@ -92,6 +103,7 @@ class Arguments:
             receivers.destination,
             "'cloudwatch' for PutMetricData, 'otlp' for the OTLP endpoint of CloudWatch, or the URL of any OTLP "
             "receiver, such as 'http://localhost:4318/v1/metrics'",
+            texts.as_it_is,
         ),
     )
     max_dimensions: int = field(
@@ -99,6 +111,7 @@ class Arguments:
         metadata=_argument(
             checks.whole_number(1, limits.MAX_DIMENSIONS),
             'a metric with more dimensions, the extra ones and the pid included, is discarded; 1 to 30',
+            texts.whole_number,
         ),
     )
     temporality: str = field(
@@ -107,26 +120,33 @@ class Arguments:
             checks.temporality,
             "'cumulative' exports values as satella keeps them; 'delta' exports counters as increases, and histograms "
             'and summaries as distributions, from which CloudWatch computes percentiles',
+            texts.as_it_is,
         ),
     )
     units: Units = field(
         default=None,
         metadata=_argument(
-            checks.units, 'a mapping from metric names or shell patterns to units, or a callable from a name to a unit'
+            checks.units,
+            'a mapping from metric names or shell patterns to units, or a callable from a name to a unit',
+            texts.pairs,
         ),
     )
     storage_resolution: int = field(
         default=60,
-        metadata=_argument(checks.one_of(*limits.STORAGE_RESOLUTIONS), 'seconds; 60, or 1 for high resolution'),
+        metadata=_argument(
+            checks.one_of(*limits.STORAGE_RESOLUTIONS), 'seconds; 60, or 1 for high resolution', texts.whole_number
+        ),
     )
     max_series: int | None = field(
         default=None,
         metadata=_argument(
-            checks.optional(checks.whole_number(0)), 'how many series are sent at most; the others are discarded'
+            checks.optional(checks.whole_number(0)),
+            'how many series are sent at most; the others are discarded',
+            texts.whole_number,
         ),
     )
     exclude: Iterable[str] = field(
-        default=(), metadata=_argument(checks.patterns, 'shell patterns of names that are not exported')
+        default=(), metadata=_argument(checks.patterns, 'shell patterns of names that are not exported', texts.several)
     )
     max_buffered: int = field(
         default=20_000,
@@ -134,6 +154,7 @@ class Arguments:
             checks.whole_number(0),
             'how many unsent metric data are kept while CloudWatch does not answer; beyond, increases stay in the '
             'metrics, and other data are dropped, the oldest first',
+            texts.whole_number,
         ),
     )
     spool: str | PathLike[str] | None = field(
@@ -142,12 +163,15 @@ class Arguments:
             checks.optional(checks.path),
             'a directory for metric data that were not taken, where they outlive the process; any process with the '
             'same spool, namespace and destination sends them',
+            texts.as_it_is,
         ),
     )
     max_spooled_bytes: int = field(
         default=100_000_000,
         metadata=_argument(
-            checks.whole_number(1), 'the most bytes of the files in the spool; beyond, the oldest are dropped'
+            checks.whole_number(1),
+            'the most bytes of the files in the spool; beyond, the oldest are dropped',
+            texts.whole_number,
         ),
     )
     service: str | None = field(
@@ -155,6 +179,7 @@ class Arguments:
         metadata=_argument(
             checks.optional(checks.label),
             'the name of the service that the data belong to: its entity in CloudWatch, and ``service.name`` in OTLP',
+            texts.as_it_is,
         ),
     )
     environment: str | None = field(
@@ -162,10 +187,14 @@ class Arguments:
         metadata=_argument(
             checks.optional(checks.label),
             "where the service is deployed; in the classic form, 'generic:default' unless it is given",
+            texts.as_it_is,
         ),
     )
     exit_timeout: float = field(
-        default=2.0, metadata=_argument(checks.seconds, 'seconds that the end of the process waits for the last export')
+        default=2.0,
+        metadata=_argument(
+            checks.seconds, 'seconds that the end of the process waits for the last export', texts.number
+        ),
     )
     in_forks: bool | None = field(
         default=None,
@@ -173,6 +202,7 @@ class Arguments:
             checks.optional(checks.yes_or_no),
             'whether processes that are forked from this one go on exporting by themselves; None: where the numbers of '
             "processes add up, by ``temporality='delta'`` or ``add_pid``",
+            texts.yes_or_no,
         ),
     )
     handle_sigterm: bool = field(
@@ -181,6 +211,16 @@ class Arguments:
             checks.yes_or_no,
             'whether SIGTERM ends the process as ``sys.exit(143)`` does, with the last export; only where the program '
             'does not handle it, and where the exporter is started in the main thread',
+            texts.yes_or_no,
+        ),
+    )
+    self_metrics: bool = field(
+        default=False,
+        metadata=_argument(
+            checks.yes_or_no,
+            'whether metrics of the exporter itself are sent too: ``aws_satella.up``, which is always 1, what was '
+            'sent, discarded and dropped, what is buffered, and how long an export takes',
+            texts.yes_or_no,
         ),
     )
     client_factory: ClientFactory | None = field(
@@ -229,59 +269,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {name: parameter.default for name, paramete
 POSITIONAL: Final = tuple(
     name for name, parameter in SIGNATURE.parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY
 )
-_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    each.name: each.metadata['check'] for each in fields(Arguments)
-}
 
 
-def check(name: str, value: object) -> None:
-    """Check one argument by itself.
-
-    :raises ArgumentError: the value is not allowed
-    :raises ArgumentTypeError: the value is of the wrong type, or there is no argument of this name
-    """
-    _known(name, value, _CHECKS)
-    _CHECKS[name](name, value)
-
-
-def _known(name: str, value: object, known: Iterable[str]) -> None:
-    if name not in known:
-        allowed = f'{", ".join(known)}. {suggestion(name, known)}'.rstrip()
-        raise ArgumentTypeError(name, value, allowed, 'is given for an unknown argument')
-
-
-def bind(*args: Any, **kwargs: Any) -> Arguments:
-    """Check what a function was called with.
-
-    :raises ArgumentError: an argument has a value that is not allowed
-    :raises ArgumentTypeError: an argument is missing, unknown, given twice, or of the wrong type
-    """
-    return bind_as(Arguments, args, kwargs)
-
-
-def bind_as(kind: type[A], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> A:
-    """The same for a function with more arguments."""
-    if len(args) > len(POSITIONAL):
-        allowed = f'at most {len(POSITIONAL)} arguments by position; name the others'
-        raise ArgumentTypeError('args', args[len(POSITIONAL)], allowed, 'is one argument by position too many')
-    given = dict(zip(POSITIONAL, args, strict=False))
-    for name, value in kwargs.items():
-        if name in given:
-            raise ArgumentTypeError(name, value, 'to give it once', 'is given by name and by position')
-        _known(name, value, [each.name for each in fields(kind)])
-    given.update(kwargs)
-    if 'namespace' not in given:
-        raise ArgumentTypeError('namespace', None, 'a CloudWatch namespace', 'is missing')
-    return kind(**given)
-
-
-__all__ = [
-    'DEFAULTS',
-    'ArgumentError',
-    'ArgumentTypeError',
-    'Arguments',
-    'bind',
-    'bind_as',
-    'check',
-    'ignore',
-]
+__all__ = ['DEFAULTS', 'ArgumentError', 'ArgumentTypeError', 'Arguments', 'ignore']

@@ -20,6 +20,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from aws_satella.pure.batches import Envelope
 from aws_satella.pure.chunks import chunk
 from aws_satella.pure.comparison import Comparison, Rates, cheaper_from
 from aws_satella.pure.forms import CLOUDWATCH, OTLP, max_items
@@ -73,8 +74,20 @@ def preview_of(
     :param since: when what grows began to grow, in UNIX seconds; for OTLP
     :param resource: what the data of a process belong to; for OTLP
     """
-    prices = prices or Prices()
     cycle = _cycle(plan, readings, plan.encoding(now, pid, since=since, resource=resource))
+    return _reckoned(plan, cycle, interval, processes, prices or Prices())
+
+
+def preview_of_items(plan: Plan, envelope: Envelope, items: Sequence[Any], *, interval: float) -> Preview:
+    """The same for what one process has sent in a cycle.
+
+    :param envelope: what it was sent in
+    :param items: the items of the cycle
+    """
+    return _reckoned(plan, _cycle_of(plan, envelope, items, {}), interval, 1, Prices())
+
+
+def _reckoned(plan: Plan, cycle: _Cycle, interval: float, processes: int, prices: Prices) -> Preview:
     requests = len(cycle.bodies)
     sent = Preview(
         series=len(set(cycle.identities)),
@@ -122,10 +135,14 @@ def compared(plan: Plan, readings: Readings, *, interval: float, processes: int 
 
 
 def _cycle(plan: Plan, readings: Readings, encoding: Encoding) -> _Cycle:
-    form, envelope = plan.form, encoding.envelope
     made = list(encoding.items(plan.rebase(readings, {})))
     discards = Counter(item.reason for item in made if isinstance(item, Discarded))
     items = encoding.together([item for item in made if not isinstance(item, Discarded)])
+    return _cycle_of(plan, encoding.envelope, items, discards)
+
+
+def _cycle_of(plan: Plan, envelope: Envelope, items: Sequence[Any], discards: Mapping[Reason, int]) -> _Cycle:
+    form = plan.form
     metrics = list(map(form.metric, items))
     names = {metric: form.metric_data(item).name for metric, item in dict(zip(metrics, items, strict=True)).items()}
     most = max_items(plan.destination, plan.max_send_at_once)

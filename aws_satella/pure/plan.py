@@ -57,6 +57,7 @@ class Plan:
     storage_resolution: int
     max_series: int | None
     exclude: tuple[str, ...]
+    self_metrics: bool = False
 
     @property
     def identity(self) -> Hashable:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.binding import Settings
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -53,23 +54,23 @@ def function_like(constructor: Callable[P, Arguments]) -> Callable[[Callable[...
 
 
 def _method_like(
-    _constructor: Callable[P, object],
+    constructor: Callable[P, object],
 ) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
     """Give a method the parameters of :class:`Arguments`."""
-    return _with_first('self')
+    return _with_first(constructor, 'self')
 
 
 def _wrapper_like(
-    _constructor: Callable[P, object],
+    constructor: Callable[P, object],
 ) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, Any, P], R]]:
     """Give the constructor of what wraps an application the parameters of :class:`Arguments` after that."""
-    return _with_first('self', 'app')
+    return _with_first(constructor, 'self', 'app')
 
 
-def _with_first(*names: str) -> Callable[[Callable[..., R]], Any]:
+def _with_first(constructor: Callable[..., object], *names: str) -> Callable[[Callable[..., R]], Any]:
     def decorate(function: Callable[..., R]) -> Any:
         first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-        signature = _parameters(function)
+        signature = _parameters(function, constructor)
         function.__signature__ = signature.replace(  # type: ignore[attr-defined]  # inspect looks for it
             parameters=[*first, *signature.parameters.values()]
         )
@@ -81,8 +82,11 @@ def _with_first(*names: str) -> Callable[[Callable[..., R]], Any]:
 takes_arguments = function_like(Arguments)
 """Decorator: the function takes the arguments of an exporter."""
 
+takes_settings = function_like(Settings)
+"""Decorator: the function takes the arguments of an exporter, and from the environment what it is not given."""
+
 method_takes_arguments = _method_like(Arguments)
 """Decorator: the method takes the arguments of an exporter."""
 
-wrapper_takes_arguments = _wrapper_like(Arguments)
-"""Decorator: the method takes an application, and the arguments of an exporter."""
+wrapper_takes_settings = _wrapper_like(Settings)
+"""Decorator: the method takes an application, and the arguments of an exporter, as :data:`takes_settings` does."""

@@ -24,9 +24,15 @@ from sybil import Document
 from sybil.parsers.markdown import CodeBlockParser
 
 import aws_satella
+from aws_satella.pure.environment import VARIABLES
+from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, SERVICE_NAME
+from aws_satella.pure.receivers import CERTIFICATES, ENDPOINT, HEADERS, TIMEOUTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / 'docs'
+OTLP_PAGE = DOCS / 'otlp.md'
+OTLP_VARIABLES = '### Variables of the environment'
+
 PAGES = sorted(
     [
         *(page for page in DOCS.glob('**/*.md') if '_build' not in page.parts),
@@ -175,6 +181,21 @@ def test_every_argument_has_its_section() -> None:
     headings = ' '.join(re.findall(r'^### (.*)$', (DOCS / 'configuration.md').read_text(), re.MULTILINE))
 
     assert re.findall(r'`(\w+)`', headings) == list(arguments())[1:]
+
+
+def test_the_table_of_variables_is_the_list() -> None:
+    """The page on the environment has every variable, in order, with a link to its argument, and every variable of
+    OpenTelemetry that is read."""
+    rows = table(DOCS / 'environment.md', '## All variables')
+    documented = {re.sub(r'\W', '', argument.split(']')[0]): name.strip('`') for name, argument, _ in rows}
+
+    assert list(documented.items()) == list(VARIABLES.items())
+    for keyword, argument in ((re.sub(r'\W', '', cell.split(']')[0]), cell) for _, cell, _ in rows):
+        assert keyword == 'namespace' or keyword in argument.split('#')[1]
+    others = ' '.join(row[0] for row in table(DOCS / 'environment.md', '## Variables of OpenTelemetry'))
+    read = {ENDPOINT, *HEADERS, *CERTIFICATES, *TIMEOUTS, SERVICE_NAME, RESOURCE_ATTRIBUTES}
+    assert set(re.findall(r'`(\w+)`', others)) == read
+    assert set(re.findall(r'`(OTEL_\w+)`', ' '.join(row[0] for row in table(OTLP_PAGE, OTLP_VARIABLES)))) == read
 
 
 def arguments() -> Mapping[str, inspect.Parameter]:

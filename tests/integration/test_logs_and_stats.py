@@ -55,13 +55,14 @@ def test_stats_tell_what_became_of_everything(endpoint: Endpoint) -> None:
 
 
 def test_a_healthy_run_is_silent(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
-    """Each request is told at DEBUG, and nothing at all above."""
+    """Each request is told at DEBUG, the start and the first success at INFO, and nothing at all above."""
     caplog.set_level(logging.DEBUG, 'aws_satella')
     getMetric('counter', 'counter').runtime(1)
     with exporting(endpoint) as exporter:
         wait_for(lambda: exporter.stats.cycles >= 5, 'five cycles', DEADLINE)
-    assert _records(caplog, logging.INFO) == []
-    assert len(_records(caplog)) == len(endpoint.received) == exporter.stats.cycles
+    assert _records(caplog, logging.WARNING) == []
+    assert [line.getMessage()[:9] for line in _records(caplog, logging.INFO)] == ['Exporting', 'The first']
+    assert len(_records(caplog)) - 2 == len(endpoint.received) == exporter.stats.cycles
 
 
 def test_an_outage_is_told_at_its_beginning_and_at_its_end(
@@ -71,15 +72,18 @@ def test_an_outage_is_told_at_its_beginning_and_at_its_end(
     caplog.set_level(logging.DEBUG, 'aws_satella')
     getMetric('counter', 'counter').runtime(1)
     with exporting(endpoint, 0.05) as exporter:
+        wait_for(lambda: len(_records(caplog, logging.INFO)) == 2, 'the start and the first success', DEADLINE)
         for outage in (1, 2):
             wait_for(lambda: not exporter.stats.buffered and exporter.stats.sent, 'health', DEADLINE)
             endpoint.behave = lambda _request: RESET
             failed = exporter.stats.failed_requests
             wait_for(lambda before=failed: exporter.stats.failed_requests >= before + 4, 'the fourth failure', DEADLINE)
-            assert len(_records(caplog, logging.INFO)) == 2 * outage - 1
+            assert len(_records(caplog, logging.INFO)) == 2 + 2 * outage - 1
             assert _records(caplog, logging.INFO)[-1].levelno == logging.WARNING
             endpoint.behave = lambda _request: OK
-            wait_for(lambda before=2 * outage: len(_records(caplog, logging.INFO)) == before, 'the last line', DEADLINE)
+            wait_for(
+                lambda before=2 + 2 * outage: len(_records(caplog, logging.INFO)) == before, 'the last line', DEADLINE
+            )
             failed = exporter.stats.failed_requests - failed
             line = _records(caplog, logging.INFO)[-1]
             assert line.levelno == logging.INFO
@@ -145,7 +149,8 @@ def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.L
         wait_for(lambda: exporter.stats.cycles >= cycles + 3, 'three more', DEADLINE)
     lines = Counter(record.getMessage() for record in _records(caplog))
     assert set(lines.values()) == {1}
-    assert len(lines) == 4 + 2 + 1 + 1  # four metrics, two callbacks, the outage, and what is unsent at the end
+    # The start, the first success, four metrics, two callbacks, the outage, and what is unsent at the end.
+    assert len(lines) == 2 + 4 + 2 + 1 + 1
 
 
 def test_metrics_beyond_max_series_are_one_line(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:

@@ -24,7 +24,8 @@ import aws_satella
 from aws_satella import AWSSatellaExporterThread, export_once, preview, start_if_not_started
 from aws_satella.contrib import asgi, wsgi
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits, signatures
-from aws_satella.pure.arguments import DEFAULTS, bind, check, ignore
+from aws_satella.pure.arguments import DEFAULTS, ignore
+from aws_satella.pure.binding import bind, check
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.signatures import document, method_takes_arguments, takes_arguments
 
@@ -53,6 +54,7 @@ EXPECTED: dict[str, Any] = {
     'exit_timeout': 2.0,
     'in_forks': None,
     'handle_sigterm': False,
+    'self_metrics': False,
     'client_factory': None,
     'root': None,
 }
@@ -83,6 +85,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     'exit_timeout': st.floats(0, 1e6),
     'in_forks': st.none() | st.booleans(),
     'handle_sigterm': st.booleans(),
+    'self_metrics': st.booleans(),
     'client_factory': st.sampled_from((None, dict)),
     'root': st.none(),
 }
@@ -172,7 +175,9 @@ def test_a_property_names_every_argument(argument: str) -> None:
 )
 def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
     """Everything that takes the arguments of an exporter has exactly these keywords, kinds and defaults. What wraps an
-    application takes that first, and ``export_once`` a timeout last."""
+    application takes that first, and ``export_once`` a timeout last. The environment may have the namespace for all but
+    the class."""
+    expected = EXPECTED if function is AWSSatellaExporterThread else {**EXPECTED, 'namespace': None}
     parameters = dict(inspect.signature(function).parameters)
     if function in (asgi.Exporter, wsgi.Exporter):
         assert next(iter(parameters)) == 'app'
@@ -180,7 +185,7 @@ def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
     if function is export_once:
         timeout = parameters.pop('timeout')
         assert (timeout.default, timeout.kind) == (None, inspect.Parameter.KEYWORD_ONLY)
-    assert {name: parameter.default for name, parameter in parameters.items()} == EXPECTED
+    assert {name: parameter.default for name, parameter in parameters.items()} == expected
     assert list(parameters) == list(EXPECTED)
     kinds = {name: parameter.kind for name, parameter in parameters.items()}
     assert kinds == {
@@ -362,7 +367,9 @@ def test_a_wrong_call_says_what_is_wrong(
     """A missing, doubled, unknown or surplus argument is a ``TypeError`` that names it, as of any function."""
     with pytest.raises(ArgumentTypeError) as raised:
         function(*args, **kwargs)
-    assert str(raised.value).replace(', timeout.' if function is export_once else '.', '.') == said
+    written = str(raised.value).replace(', timeout.' if function is export_once else '.', '.')
+    assert written.removesuffix(', or the variable AWS_SATELLA_NAMESPACE') == said
+    assert (written == said) == (function in (bind, AWSSatellaExporterThread) or 'is missing' not in said)
     assert raised.value.argument == said.split(':')[0]
     assert isinstance(raised.value, TypeError)
 
@@ -461,6 +468,7 @@ WRONG: list[tuple[str, Any]] = [
     ('exit_timeout', -1),
     ('in_forks', 'no'),
     ('handle_sigterm', 1),
+    ('self_metrics', 'yes'),
     ('client_factory', 7),
     ('root', 7),
 ]

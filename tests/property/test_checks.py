@@ -17,7 +17,8 @@ from property.texts import blank, escaped, texts
 from satella.instrumentation.metrics import MetricData, getMetric
 
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, Merger, build_payloads, checks, limits
-from aws_satella.pure.arguments import DEFAULTS, check
+from aws_satella.pure.arguments import DEFAULTS
+from aws_satella.pure.binding import check
 
 anything = st.one_of(
     st.none(),
@@ -163,6 +164,7 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('service', 7, f'service: 7 is of type int; allowed: {LABELS}'),
     ('service', ' ', f"service: ' ' is not allowed; allowed: {LABELS}"),
     ('environment', 'a\n', f"environment: 'a\\n' is not allowed; allowed: {LABELS}"),
+    ('self_metrics', 'yes', "self_metrics: 'yes' is of type str; allowed: True or False"),
     ('client_factory', 7, 'client_factory: 7 is of type int; allowed: a callable'),
     ('root', 'web', f"root: 'web' is of type str; allowed: {METRICS}"),
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aws_satella.pure.arguments import Arguments
+from aws_satella.pure.binding import Settings
 from aws_satella.pure.once import OnceArguments
 
 BY_DEFAULT = Path(__file__).parent / 'otlp_by_default'
@@ -18,6 +19,6 @@ each_destination = pytest.mark.parametrize('destination', ['cloudwatch', 'otlp']
 def make_default(destination: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make OTLP the default destination, in this process and in programs that it starts."""
     if destination == 'otlp':
-        for kind in (Arguments, OnceArguments):
+        for kind in (Arguments, Settings, OnceArguments):
             monkeypatch.setitem(kind.__init__.__kwdefaults__, 'destination', destination)
         monkeypatch.setenv('PYTHONPATH', str(BY_DEFAULT))

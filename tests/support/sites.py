@@ -23,8 +23,11 @@ from support.waiting import wait_for
 
 SITES = Path(__file__).parents[1] / 'integration' / 'sites'
 BIN = Path(sys.executable).parent
-ADDRESS = re.compile(r'127\.0\.0\.1:([1-9]\d*)')
-"""Every server says where it listens, when it was told to take any port."""
+ADDRESS = re.compile(r'(?<!endpoint http://)127\.0\.0\.1:([1-9]\d*)')
+"""Every server says where it listens, when it was told to take any port. An exporter says where it sends to."""
+
+OF_HEALTH = ('Exporting metrics: ', 'The first export was taken: ')
+"""Lines of an exporter that works."""
 
 
 def site_environment(url: str, path: str = '', **more: str) -> dict[str, str]:
@@ -62,6 +65,11 @@ class Server:
     def log(self) -> str:
         """What it has said so far."""
         return self._log.read_text(errors='replace')
+
+    @property
+    def complaints(self) -> str:
+        """The same, but for the lines of exporters that work."""
+        return '\n'.join(line for line in self.log.splitlines() if not any(said in line for said in OF_HEALTH))
 
     @cached_property
     def port(self) -> int:

@@ -26,6 +26,7 @@ from aws_satella import (
     flush,
     preview,
     start_if_not_started,
+    stats,
 )
 from aws_satella.pure import (
     Arguments,
@@ -79,11 +80,15 @@ def service() -> None:
     start_if_not_started(namespace='Shop', interval=1.5, temporality='delta', units=unit, exclude=['a.*'])
     assert_type(flush(), bool)
     assert_type(flush(timeout=1), bool)
+    start_if_not_started()  # the namespace may be in the environment
+    start_if_not_started(self_metrics=True)
+    assert_type(stats(), ExportStats | None)
 
 
 def mistakes() -> None:
     """What a type checker has to refuse; strictness complains where it does not."""
-    start_if_not_started()  # type: ignore[call-arg]  # no namespace
+    AWSSatellaExporterThread()  # type: ignore[call-arg]  # no namespace
+    start_if_not_started(self_metrics='yes')  # type: ignore[arg-type]  # no text
     start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
     start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
     export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client

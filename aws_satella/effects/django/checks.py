@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -11,13 +12,17 @@ from django.conf import settings
 from django.core import checks
 from django.http import HttpRequest
 
-from aws_satella.pure.arguments import DEFAULTS, bind, check
+from aws_satella.effects.environment import bind_here, is_silenced
+from aws_satella.pure import environment
+from aws_satella.pure.arguments import DEFAULTS
+from aws_satella.pure.binding import check
 from aws_satella.pure.errors import ArgumentError, ArgumentTypeError, suggestion
 
 SETTING: Final = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE: Final = 'aws_satella.contrib.django.AWSSatellaMiddleware'
 ALLOWED: Final = (
-    "a mapping with the arguments of start_if_not_started, at least 'namespace'; or None, which exports nothing"
+    "a mapping with the arguments of start_if_not_started, at least 'namespace', unless the environment has it; or "
+    'None, which exports nothing'
 )
 
 
@@ -34,14 +39,24 @@ def faults(value: object) -> Iterator[Fault]:
 
     :param value: the value of the setting, ... where it is missing
     """
-    if value is ...:
+    if value is ... and not _is_in_environment('namespace'):
         near = suggestion(SETTING, dir(settings))
         yield Fault('E001', f'The setting {SETTING} is missing.', near or f'Allowed: {ALLOWED}.')
-    elif value is not None and not isinstance(value, Mapping):
+    elif value is not None and value is not ... and not isinstance(value, Mapping):
         yield Fault('E002', f'The setting {SETTING} is of type {type(value).__name__}.', f'Allowed: {ALLOWED}.')
     elif value is not None:
-        found = [*_name_faults(value), *_value_faults(value)]
-        yield from found or _combination_faults(value)
+        arguments = given(value)
+        found = [*_name_faults(arguments), *_value_faults(arguments), *_variable_faults(arguments)]
+        yield from found or _combination_faults(arguments)
+
+
+def given(value: Any) -> Mapping[Any, Any]:
+    """The arguments in the setting. Where there is no setting, all of them are taken from the environment."""
+    return {} if value is ... else value
+
+
+def _is_in_environment(keyword: str) -> bool:
+    return bool(os.environ.get(environment.VARIABLES[keyword], '').strip())
 
 
 def _name_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
@@ -49,8 +64,9 @@ def _name_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
         if name not in DEFAULTS:
             hint = suggestion(str(name), DEFAULTS) or f'Allowed: {", ".join(DEFAULTS)}.'
             yield Fault('E003', f'The setting {SETTING} has an unknown argument {name!r}.', hint)
-    if 'namespace' not in arguments:
-        yield Fault('E004', f"The setting {SETTING} has no 'namespace'.", "Add 'namespace': that of CloudWatch.")
+    if 'namespace' not in arguments and not _is_in_environment('namespace'):
+        hint = f"Add 'namespace': that of CloudWatch; or set the variable {environment.VARIABLES['namespace']}."
+        yield Fault('E004', f"The setting {SETTING} has no 'namespace'.", hint)
 
 
 def _value_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
@@ -62,20 +78,30 @@ def _value_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
                 yield _fault_of(error, name)
 
 
+def _variable_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
+    """The faults of variables of the environment, of those that are used."""
+    for error in environment.faults(os.environ, arguments):
+        what = f'The environment, for what the setting {SETTING} does not have: {error.problem}.'
+        yield Fault('E007', what, _hint(error))
+
+
 def _combination_faults(arguments: Mapping[str, Any]) -> Iterator[Fault]:
     """The faults of arguments that are allowed by themselves."""
     try:
-        bind(**arguments)
+        bind_here(**arguments)
     except (ArgumentError, ArgumentTypeError) as error:
         yield _fault_of(error, error.argument)
 
 
 def _fault_of(error: Exception, name: str) -> Fault:
     if isinstance(error, (ArgumentError, ArgumentTypeError)):
-        hint = f'Allowed: {error.allowed}{"" if error.allowed.endswith("?") else "."}'
         fault_id = 'E006' if isinstance(error, TypeError) else 'E005'
-        return Fault(fault_id, f'The setting {SETTING}: {error.problem}.', hint)
+        return Fault(fault_id, f'The setting {SETTING}: {error.problem}.', _hint(error))
     return Fault('E005', f'The setting {SETTING}: {name}: {error!r}.', '')  # user code in a value raised
+
+
+def _hint(error: ArgumentError | ArgumentTypeError) -> str:
+    return f'Allowed: {error.allowed}{"" if error.allowed.endswith("?") else "."}'
 
 
 def is_test_run() -> bool:
@@ -91,8 +117,11 @@ def is_test_request(request: HttpRequest) -> bool:
 
 @checks.register('aws_satella')
 def check_setting(**_kwargs: Any) -> list[checks.CheckMessage]:
-    """What ``manage.py check`` reports where ``'aws_satella'`` is in ``INSTALLED_APPS``; nothing in test runs."""
-    if is_test_run():
+    """What ``manage.py check`` reports where ``'aws_satella'`` is in ``INSTALLED_APPS``.
+
+    Nothing in test runs, and where the environment turns the export off.
+    """
+    if is_test_run() or is_silenced():
         return []
     value, used = getattr(settings, SETTING, ...), MIDDLEWARE in (settings.MIDDLEWARE or ())
     if value is ... and not used:

@@ -15,8 +15,10 @@ from django.http import HttpRequest, HttpResponseBase
 
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.complaints import say
-from aws_satella.effects.django.checks import SETTING, faults, is_test_request, is_test_run
+from aws_satella.effects.django.checks import SETTING, faults, given, is_test_request, is_test_run
+from aws_satella.effects.environment import is_disabled, is_silenced
 from aws_satella.effects.process import exports_at_stop, is_running
+from aws_satella.pure.environment import DISABLED
 
 Response = HttpResponseBase | Awaitable[HttpResponseBase]
 
@@ -25,7 +27,8 @@ class AWSSatellaMiddleware:
     """Starts the exporter of each process with its first request, and beside it; sync and async.
 
     The setting ``AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR`` has the arguments of
-    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the export off. Test runs never export.
+    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the export off. What it does not have is taken from the
+    variables of the environment; with the namespace there, no setting is needed. Test runs never export.
 
     :raises ImproperlyConfigured: the setting is missing or wrong; the message says what is allowed
     """
@@ -39,10 +42,12 @@ class AWSSatellaMiddleware:
         arguments: Any = getattr(settings, SETTING, ...)
         if arguments is None:
             raise MiddlewareNotUsed(f'{SETTING} is None.')
+        if is_silenced() and is_disabled():
+            raise MiddlewareNotUsed(f'{DISABLED} is set.')
         if found := list(faults(arguments)):
             raise ImproperlyConfigured(' '.join(f'{fault.what} {fault.hint}' for fault in found))
         self._get_response = get_response
-        self._background = BackgroundStart(arguments)
+        self._background = BackgroundStart.of(**given(arguments))
         self._is_asynchronous = iscoroutinefunction(get_response)
         if self._is_asynchronous:
             markcoroutinefunction(self)

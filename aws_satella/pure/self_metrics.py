@@ -1,0 +1,44 @@
+"""The metrics of an exporter itself: what became of its data, as readings that go the way of all others.
+
+What may live here: which metrics there are. What may not: ways of their own through the stages.
+
+They tell of the time before the cycle that reads them, so that they are true when they are sent.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.points import CounterReading, DataPoint
+
+PREFIX: Final = 'aws_satella.'
+
+
+class SelfReadings(NamedTuple):
+    """What an exporter tells of itself."""
+
+    levels: tuple[DataPoint, ...] = ()
+    counters: tuple[CounterReading, ...] = ()
+
+
+NO_SELF_READINGS: Final = SelfReadings()
+
+
+def self_readings(ledger: Ledger) -> SelfReadings:
+    """What an exporter tells of itself: the heartbeat first, which must be there in every cycle.
+
+    Numbers that grow have a source that belongs to the ledger: a ledger that begins anew, in a forked child for
+    example, begins at zero, though its baseline may come from another one.
+    """
+    outbox, drained, seconds = ledger.outbox, ledger.drained, ledger.export_seconds
+    levels = {'up': 1, 'buffered': outbox.buffered, **({'export_seconds': seconds} if seconds is not None else {})}
+    counters = {
+        'sent': ledger.sent,
+        'discarded': outbox.discarded + drained.discarded,
+        'dropped': outbox.dropped + drained.dropped,
+    }
+    return SelfReadings(
+        tuple(DataPoint(PREFIX + name, number, {}) for name, number in levels.items()),
+        tuple(CounterReading(PREFIX + name, number, {}, (ledger.line, name)) for name, number in counters.items()),
+    )
