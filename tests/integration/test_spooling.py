@@ -175,6 +175,19 @@ def test_nothing_is_sent_before_what_is_older(endpoint: Endpoint, spool: Path, o
     assert seen == [3, 2, 1]
 
 
+def test_a_call_that_collects_nothing_delivers_the_spool(endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """With ``exclude=('*',)``, one call sends what is in the spool, and nothing of its own process."""
+    getMetric('work', 'counter').runtime(1)
+    behaving(endpoint, RESET)
+    once()
+    behaving(endpoint, OK)
+    getMetric('work', 'counter').runtime(1)
+    stats = once(exclude=('*',))
+    assert (stats.sent, stats.delivered) == (0, 1)
+    assert values(endpoint) == [1]
+    assert not files(spool)
+
+
 def test_a_flush_is_done_when_the_spool_is_empty(endpoint: Endpoint, spool: Path) -> None:
     """``flush()`` is False while something of the spool could not be sent, and True when all of it was."""
     work = getMetric('work', 'counter')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 
 from typing_extensions import assert_type
 
@@ -78,6 +79,7 @@ def service() -> None:
         assert_type(error.allowed, str)
     start_if_not_started('Shop', {'stage': 'test'}, '60s', 1000, 'pid', complain)
     start_if_not_started(namespace='Shop', interval=1.5, temporality='delta', units=unit, exclude=['a.*'])
+    start_if_not_started('Shop', spool='/var/lib/shop/metrics', max_spooled_bytes=10_000_000)
     assert_type(flush(), bool)
     assert_type(flush(timeout=1), bool)
     start_if_not_started()  # the namespace may be in the environment
@@ -92,6 +94,7 @@ def mistakes() -> None:
     start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
     start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
     export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client
+    export_once('Shop', spool=b'metrics')  # type: ignore[arg-type]  # no path
     AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 'otlp')  # type: ignore[call-arg]  # by name only
 
 
@@ -110,9 +113,10 @@ def own_thread() -> ExportStats:
 
 def job() -> bool:
     """Export once, and look at the result."""
-    stats = export_once('Jobs', temporality='delta', client_factory=Client)
+    stats = export_once('Jobs', temporality='delta', client_factory=Client, spool=Path('metrics'))
     assert_type(stats.sent, int)
     assert_type(stats.last_success, float | None)
+    assert_type(stats.spooled + stats.delivered, int)
     return stats.buffered == 0
 
 
