@@ -16,12 +16,13 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from satella.instrumentation.metrics import MetricData
 
-from aws_satella.pure import checks, limits, receivers
+from aws_satella.pure import checks, limits, receivers, views
 from aws_satella.pure.checks import ArgumentError, ArgumentTypeError, suggestion
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.forms import CLOUDWATCH, OTLP
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.values import Units
+from aws_satella.pure.views import View
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -108,6 +109,14 @@ class Arguments:
             'and summaries as distributions, from which CloudWatch computes percentiles',
         ),
     )
+    views: Mapping[str, View] | None = field(
+        default=None,
+        metadata=_argument(
+            views.views,
+            'metric names or shell patterns → :class:`~aws_satella.View`: which labels are kept, what is added up, how '
+            'many series there may be',
+        ),
+    )
     units: Units = field(
         default=None,
         metadata=_argument(
@@ -121,7 +130,16 @@ class Arguments:
     max_series: int | None = field(
         default=None,
         metadata=_argument(
-            checks.optional(checks.whole_number(0)), 'how many series are sent at most; the others are discarded'
+            checks.optional(checks.whole_number(0)),
+            'the room for series with labels; where it is too small, each metric gets a fair share, and the rest of '
+            'its series are added up in one, whose label values are ``(other)``',
+        ),
+    )
+    idle_after: float | str | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.interval),
+            "in delta, seconds, or a text such as '1h', after which a counter that does not change is no longer sent",
         ),
     )
     exclude: Iterable[str] = field(

@@ -4,8 +4,8 @@ What may live here: the order of the stages. What may not: what a stage does, ti
 that acts.
 
 The way of one data point: :func:`~aws_satella.pure.read` takes it from the tree, :meth:`Plan.rebase` makes it
-cumulative or delta, and :meth:`Plan.encoding` leads it through the rest: it is expanded into points, :class:`Selector`
-leaves out what is not wanted, and the encoder of the form makes it an item.
+cumulative or delta, and :meth:`Plan.encoding` leads it through the rest: :class:`Selector` leaves out what is not
+wanted, views add up what they make equal, it is expanded into points, and the encoder of the form makes it an item.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,10 +27,16 @@ from aws_satella.pure.formats import otlp, putmetricdata
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.encoding import BaseEncoder
 from aws_satella.pure.forms import Form, form_of
-from aws_satella.pure.points import STRICT, Discarded, Point, Reason, Tolerance
+from aws_satella.pure.outage import Saying
+from aws_satella.pure.places import Settings
+from aws_satella.pure.points import STRICT, CounterReading, DataPoint, Discarded, Point, Reason, Section, Tolerance
 from aws_satella.pure.reading import Readings
+from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline, Delta
+from aws_satella.pure.tree import names_of_leaves
 from aws_satella.pure.values import Units
+from aws_satella.pure.viewing import Viewing
+from aws_satella.pure.views import View
 
 DEFAULT_ENVIRONMENT: Final = 'generic:default'
 """The environment of a service that runs in none that AWS knows.
@@ -53,9 +60,11 @@ class Plan:
     max_send_at_once: int
     max_dimensions: int
     temporality: str
+    views: Mapping[str, View]
     units: Units
     storage_resolution: int
     max_series: int | None
+    idle_after: float | None
     exclude: tuple[str, ...]
 
     @property
@@ -79,6 +88,25 @@ class Plan:
         return Delta(readings, baseline, tolerance, root) if self.temporality == 'delta' else readings
 
     @property
+    def is_viewed(self) -> bool:
+        """Whether its readings need the view stage, and so have to be read with sections."""
+        return self._settings.are_needed
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(
+            self.views, self.max_series, self.idle_after, is_delta=self.temporality == 'delta', billed=self.billed
+        )
+
+    @property
+    def billed(self) -> Callable[[Any], int] | None:
+        """How many metrics CloudWatch bills of a reading; None over OTLP, which it bills by volume."""
+        if self.form is not putmetricdata:
+            return None
+        is_expanded = self.temporality == 'cumulative'
+        return lambda reading: len(reading.series()) if is_expanded and hasattr(reading, 'series') else 1
+
+    @property
     def form(self) -> Form:
         """The form in which it is sent."""
         return form_of(self.destination)
@@ -100,6 +128,8 @@ class Plan:
         *,
         since: float = 0.0,
         resource: Mapping[str, str] = NO_RESOURCE,
+        views: Views = NOTHING_KEPT,
+        root: Any = None,
     ) -> Encoding:
         """The stages between rebasing and sending, for one cycle.
 
@@ -108,26 +138,33 @@ class Plan:
         :param tolerance: what user code may raise at the cost of one metric alone
         :param since: when what grows began to grow, in UNIX seconds; for OTLP
         :param resource: what the data belong to; for OTLP
+        :param views: what the views of the cycle before have left
+        :param root: the tree that is read, in which to look for metrics that were not met in that cycle
         """
+        viewing = None
+        if self.is_viewed:
+            viewing = Viewing(self._settings, views, partial(names_of_leaves, root), timestamp or 0.0, tolerance)
         if self.form is putmetricdata:
             merger = Merger(self.common_dimensions(pid), self.max_dimensions, putmetricdata.dimension)
             classic = putmetricdata.Encoder(merger, timestamp, self.units, self.storage_resolution, tolerance)
-            return Encoding(self, classic, self.classic_envelope, tolerance)
+            return Encoding(self, classic, self.classic_envelope, tolerance, viewing)
         envelope = otlp.envelope(self.namespace, resource, resource.get(otlp.VERSION, ''))
         attributes, room = Attributes(resource), otlp.item_bytes(envelope, 1)
         times = since, timestamp or 0.0
         encoder = otlp.Encoder(attributes, *times, self.temporality, self.units, tolerance, room)
-        return Encoding(self, encoder, envelope, tolerance)
+        return Encoding(self, encoder, envelope, tolerance, viewing)
 
 
 def meaning(argument: object) -> Hashable:
     """A value that is equal for two arguments of the same meaning.
 
-    Mappings are compared by what they hold, and functions by their code and the variables around them, since a lambda
-    is a new object each time that its line runs.
+    Mappings and views are compared by what they hold, and functions by their code and the variables around them, since
+    a lambda is a new object each time that its line runs.
     """
     if isinstance(argument, Mapping):
-        return tuple(argument.items())
+        return tuple((_token(name), meaning(each)) for name, each in argument.items())
+    if isinstance(argument, View):
+        return tuple((each.name, meaning(getattr(argument, each.name))) for each in fields(argument))
     if inspect.isfunction(argument):
         around = map(_content, argument.__closure__ or ())
         return argument.__code__, (*around, *map(_token, argument.__defaults__ or ()))
@@ -151,28 +188,52 @@ def _token(value: Any) -> Hashable:
 
 
 class Encoding:
-    """The stages between rebasing and sending, for one cycle: expand, select, encode.
+    """The stages between rebasing and sending, for one cycle: select, view, expand, encode.
 
     The readings of a cycle may come in several parts. Bounds count all of them.
     """
 
-    def __init__(self, plan: Plan, encoder: BaseEncoder[Any, Any], envelope: Envelope, tolerance: Tolerance) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        encoder: BaseEncoder[Any, Any],
+        envelope: Envelope,
+        tolerance: Tolerance,
+        viewing: Viewing | None = None,
+    ) -> None:
         self.envelope = envelope
         """What the items are sent in."""
         self._encoder = encoder
         self._selector = Selector(plan.exclude, plan.max_series)
+        self._names = Selector(plan.exclude)
+        self._viewing = viewing
         self._expand = temporality.FORMS[plan.temporality] if plan.form is putmetricdata else temporality.whole
         self._tolerance = tolerance
 
     def items(self, readings: Readings) -> Iterator[Any]:
-        """Rebased readings → items, and what is discarded, in order."""
-        on_raised = readings.give_back if isinstance(readings, Delta) else None
-        return self.encode(self._expand(readings, self._tolerance), on_raised)
+        """Rebased readings → items, and what is discarded, in order. Those of a plan that is viewed have sections."""
+        give_back: Callable[..., object] | None = readings.give_back if isinstance(readings, Delta) else None
+        if self._viewing is not None:
+            viewed = self._viewing.view(self._names.select_readings(readings), give_back)
+            readings, give_back = viewed, viewed.give_back
+        return self._encoder.encode(self._names.select(self._expand(readings, self._tolerance)), give_back)
+
+    @property
+    def views(self) -> Views:
+        """What the views remember after the parts so far."""
+        return NOTHING_KEPT if self._viewing is None else self._viewing.views
+
+    def sayings(self) -> list[Saying]:
+        """What is to be said of bounds since the last call."""
+        if self._viewing is None:
+            return []
+        said, self._viewing.sayings = self._viewing.sayings, []
+        return said
 
     def encode(
         self, points: Iterable[Point | Discarded], on_raised: Callable[[], object] | None = None
     ) -> Iterator[Any]:
-        """Points → items, and what is discarded, in order."""
+        """Points that no view has seen → items, and what is discarded, in order. ``max_series`` bounds them."""
         return self._encoder.encode(self._selector.select(points), on_raised)
 
     def together(self, items: Sequence[Any]) -> Sequence[Any]:
@@ -216,6 +277,17 @@ class Selector:
             else:
                 yield Discarded(MetricData(point.name, point.value, point.labels), Reason.TOO_MANY_SERIES)
             self._room -= 1
+
+    def select_readings(self, readings: Readings) -> Readings:
+        """The readings of which anything passes. Sections pass, too."""
+        if not self._exclude:
+            return readings
+        return (reading for reading in readings if isinstance(reading, (Discarded, Section)) or self._takes(reading))
+
+    def _takes(self, reading: Any) -> bool:
+        """Whether any name passes that a reading may have."""
+        ends = ('',) if isinstance(reading, (CounterReading, DataPoint)) else ('', '.total', '.sum', '.count')
+        return not all(self._is_excluded(reading.name + end) for end in ends)
 
     def _is_excluded(self, name: Any) -> bool:
         if not isinstance(name, str):  # a name that is no text matches no pattern

@@ -14,19 +14,19 @@ from functools import partial
 from typing import Any, Final
 
 from aws_satella.pure.forks import Recorded
-from aws_satella.pure.points import STRICT, Discarded, Tolerance, raised
+from aws_satella.pure.points import STRICT, Discarded, Section, Tolerance, raised
 from aws_satella.pure.readers import FOLLOWED, GROWING, QUIET, READERS, Reader, Reading, ReadOne, foreign
 from aws_satella.pure.tree import Leaf, join, leaves, visible_children
 
 Readings = Iterable[Reading | Discarded]
-"""Readings on their way, with what is discarded in between."""
+"""Readings on their way, with what is discarded in between. Those that are viewed also have sections."""
 
 MAX_REREADS: Final = 20
 """How often a metric is read again while another thread records into it: a busy one is met so again and again."""
 
 
 def read(
-    root: Any, tolerance: Tolerance = STRICT, only: Container[type] | None = None
+    root: Any, tolerance: Tolerance = STRICT, only: Container[type] | None = None, *, sections: bool = False
 ) -> Iterator[Reading | Discarded]:
     """Read a tree of satella metrics, in tree order, lazily.
 
@@ -37,10 +37,12 @@ def read(
     :param root: a satella metric: a container, or a single leaf; names start with its own
     :param tolerance: what user code may raise at the cost of one metric alone, and how to wait for a recording
     :param only: read the metrics of these classes, and pass over the others
+    :param sections: whether a :class:`~aws_satella.pure.points.Section` comes before the readings of each metric
     :return: readings, and a :class:`~aws_satella.pure.Discarded` in place of what could not be read
     """
     found = leaves(root)
-    return _read(found if only is None else (leaf for leaf in found if type(leaf[0]) in only), tolerance)
+    wanted = found if only is None else (leaf for leaf in found if type(leaf[0]) in only)
+    return _read(wanted, tolerance, sections=sections)
 
 
 class Walk:
@@ -50,6 +52,7 @@ class Walk:
     :param tolerance: as for :func:`read`
     :param levels_apart: whether :meth:`kept` leaves levels to :meth:`levels`, and gives only numbers that grow
     :param recorded: which metrics to read; None for all. Of a class that is not followed there are none otherwise.
+    :param sections: as for :func:`read`
     """
 
     def __init__(
@@ -59,10 +62,12 @@ class Walk:
         *,
         levels_apart: bool = False,
         recorded: Recorded | None = None,
+        sections: bool = False,
     ) -> None:
         self._root = root
         self._tolerance = tolerance
         self._recorded = recorded
+        self._sections = sections
         self._first = GROWING if levels_apart else QUIET
         self._levels: list[Leaf] = []
         self._computed: list[Leaf] = []
@@ -71,11 +76,11 @@ class Walk:
 
     def kept(self) -> Iterator[Reading | Discarded]:
         """Read the metrics whose numbers satella keeps."""
-        return _read(self._kept_first(), self._tolerance, self._recorded)
+        return _read(self._kept_first(), self._tolerance, self._recorded, sections=self._sections)
 
     def levels(self) -> Iterator[Reading | Discarded]:
         """Read the levels that :meth:`kept` left out."""
-        return _read(self._levels, self._tolerance, self._recorded)
+        return _read(self._levels, self._tolerance, self._recorded, sections=self._sections)
 
     def computed(self, but: Collection[Any] = ()) -> Iterator[Reading | Discarded]:
         """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes.
@@ -85,7 +90,7 @@ class Walk:
         for leaf in self._computed:
             if not any(leaf[0] is each for each in but):
                 self.asked = leaf
-                yield from _read((leaf,), self._tolerance)
+                yield from _read((leaf,), self._tolerance, sections=self._sections)
 
     @property
     def computes(self) -> bool:
@@ -104,8 +109,8 @@ class Walk:
 
 
 def _read(
-    found: Iterable[Leaf], tolerance: Tolerance, recorded: Recorded | None = None
-) -> Iterator[Reading | Discarded]:
+    found: Iterable[Leaf], tolerance: Tolerance, recorded: Recorded | None = None, *, sections: bool = False
+) -> Iterator[Any]:
     for leaf, prefix in found:
         reader = READERS.get(type(leaf)) or Reader(partial(foreign, prefix))
         name = type(leaf).__name__
@@ -118,6 +123,8 @@ def _read(
         except tolerance.errors as error:
             yield raised(name, None, error, _source(leaf))
             continue
+        if sections:
+            yield Section(name, leaf, reader.inherent)
         own = reader.own
         if tolerance.wait is not None and reader.settled is not None:
             settle = partial(_settled, tolerance.wait, reader.settled)
@@ -129,6 +136,8 @@ def _read(
                 readings = (_failed(part, name, error, tolerance),)
             yield from readings
         if total is not None:
+            if sections:
+                yield Section(name, leaf, reader.inherent, is_total=True)
             yield from _attempt(total, leaf, name, tolerance)
 
 

@@ -1,0 +1,58 @@
+"""What is said of a metric that has very many series.
+
+What may live here: the words, and how often they are said. What may not: logs, and how series are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from aws_satella.pure.outage import Saying
+from aws_satella.pure.prices import Prices
+from aws_satella.pure.relabeling import Key, Names
+
+MANY_SERIES: Final = 1_000
+"""A metric with more series than that is said to have many, where no view bounds it."""
+
+
+def digits(number: int) -> int:
+    """How often it is said, up to this number: once, and once more at each tenfold."""
+    return len(str(number)) if number else 0
+
+
+def label_with_most_values(names: Names, keys: Iterable[Key]) -> tuple[str, int]:
+    """The label of some series that has the most values, and how many these are."""
+    columns = {name: len(set(column)) for name, column in zip(names, zip(*keys, strict=True), strict=True)}
+    name = max(columns, key=lambda each: columns[each])
+    return name, columns[name]
+
+
+def beyond(name: str, number: int, bound: str, label: tuple[str, int], billed: int | None) -> Saying:
+    """Say that a metric has more series than it may have.
+
+    :param name: the name of the metric
+    :param number: how many of its series are beyond the bound
+    :param bound: the argument that bounds them
+    :param label: the label with the most values, and their number
+    :param billed: how many metrics CloudWatch bills of it; None over OTLP
+    """
+    message = (
+        'Metric %s has %d series beyond %s: its label %r has %d values. Those series are no longer sent one by one'
+    )
+    values: tuple[object, ...] = (name, number, bound, *label)
+    if billed is None:
+        return Saying('WARNING', message, values)
+    return Saying('WARNING', message + '; the others cost %.2f USD a month', (*values, Prices().metrics(billed)))
+
+
+def many(name: str, number: int, label: tuple[str, int], billed: int | None) -> Saying:
+    """Say that a metric without a bound has very many series.
+
+    :param number: how many sets of labels it has
+    """
+    message = 'Metric %s has %d series: its label %r has %d values. views= can add them up, or bound them'
+    values: tuple[object, ...] = (name, number, *label)
+    if billed is None:
+        return Saying('WARNING', message, values)
+    return Saying('WARNING', message + '; they cost %.2f USD a month', (*values, Prices().metrics(billed)))
