@@ -132,14 +132,16 @@ class Delivery(Attempts):
             self.complaints,
             self.recorded,
             since=self.ledger.since,
+            views=self.ledger.views,
             is_halted=lambda: self.halted,
         )
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:
-            (batch, discarded), baseline = kept
+            part, baseline = kept
             returnable = self._used.temporality == 'delta'
-            self.ledger = self.ledger.recorded(batch, len(discarded), baseline, returnable=returnable)
-            self._report(discarded)
+            recorded = self.ledger.recorded(part.batch, len(part.discarded), baseline, returnable=returnable)
+            self._apply((recorded.viewed(part.views), list(part.sayings)))
+            self._report(part.discarded)
         self._add(snapshot.levels())
         answered = not snapshot.computes or self._add_computed(snapshot)
         self.complete = answered and snapshot.complete
@@ -147,7 +149,8 @@ class Delivery(Attempts):
     def _add(self, part: Part | None) -> None:
         """Take more of the same cycle."""
         if part is not None:
-            self.ledger = self.ledger.added(part.batch, len(part.discarded))
+            added = self.ledger.added(part.batch, len(part.discarded))
+            self._apply((added.viewed(part.views), list(part.sayings)))
             self._report(part.discarded)
 
     def _add_computed(self, snapshot: Snapshot) -> bool:

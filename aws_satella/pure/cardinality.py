@@ -5,15 +5,13 @@ What may live here: the words, and how often they are said. What may not: logs, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.prices import Prices
+from aws_satella.pure.readers import READERS
 from aws_satella.pure.relabeling import Key, Names
-
-MANY_SERIES: Final = 1_000
-"""A metric with more series than that is said to have many, where no view bounds it."""
 
 
 def digits(number: int) -> int:
@@ -46,13 +44,21 @@ def beyond(name: str, number: int, bound: str, label: tuple[str, int], billed: i
     return Saying('WARNING', message + '; the others cost %.2f USD a month', (*values, Prices().metrics(billed)))
 
 
-def many(name: str, number: int, label: tuple[str, int], billed: int | None) -> Saying:
-    """Say that a metric without a bound has very many series.
+def many(metric: Any, name: str, billed: Callable[[Any], int] | None) -> Saying:
+    """Say that a metric without a bound has very many series. Its labels may raise.
 
-    :param number: how many sets of labels it has
+    :param metric: the metric object, which has labelled children
+    :param billed: how many metrics CloudWatch bills of a reading; None over OTLP
     """
+    children = list(metric.children)
+    values: dict[str, set[str]] = {}
+    for child in children:
+        for label, value in child.labels.items():
+            values.setdefault(str(label), set()).add(str(value))
+    guilty = max(values, key=lambda label: len(values[label]))
     message = 'Metric %s has %d series: its label %r has %d values. views= can add them up, or bound them'
-    values: tuple[object, ...] = (name, number, *label)
+    said: tuple[object, ...] = (name, len(children), guilty, len(values[guilty]))
     if billed is None:
-        return Saying('WARNING', message, values)
-    return Saying('WARNING', message + '; they cost %.2f USD a month', (*values, Prices().metrics(billed)))
+        return Saying('WARNING', message, said)
+    number = sum(map(billed, READERS[type(metric)].own(children[0], name))) * len(children)
+    return Saying('WARNING', message + '; they cost %.2f USD a month', (*said, Prices().metrics(number)))

@@ -22,6 +22,7 @@ from aws_satella.pure.flight import InFlight
 from aws_satella.pure.outage import NO_OUTAGE, Outage, Saying
 from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.replies import UNKNOWN, Failure
+from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline
 
 MAX_BUFFERED_BYTES: Final = 64_000_000
@@ -73,6 +74,8 @@ class Ledger:
     in_flight: InFlight | None = None
     last_cycle: Cycle | None = None
     """The last cycle in delta, for as long as nothing of it has been sent, discarded or dropped."""
+    views: Views = NOTHING_KEPT
+    """The series that are kept where they are bounded."""
 
     @property
     def is_refused(self) -> bool:
@@ -102,6 +105,10 @@ class Ledger:
         if cycle is not None:
             cycle = cycle._replace(levels=(*cycle.levels, *batch.items))
         return replace(self, outbox=self.outbox.put(batch, discarded), last_cycle=cycle)
+
+    def viewed(self, views: Views) -> Ledger:
+        """Take what the views of a cycle remember, with its items."""
+        return self if views is self.views else replace(self, views=views)
 
     def cycle_ended(self) -> Ledger:
         """Count a cycle. What it took from the tree can no longer be given back."""

@@ -18,8 +18,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from satella.instrumentation.metrics import MetricData
-
 from aws_satella.pure import temporality
 from aws_satella.pure.batches import Envelope
 from aws_satella.pure.dimensions import Merger
@@ -29,14 +27,15 @@ from aws_satella.pure.formats.encoding import BaseEncoder
 from aws_satella.pure.forms import Form, form_of
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.places import Settings
-from aws_satella.pure.points import STRICT, CounterReading, DataPoint, Discarded, Point, Reason, Section, Tolerance
+from aws_satella.pure.points import STRICT, Discarded, Point, Tolerance
 from aws_satella.pure.reading import Readings
+from aws_satella.pure.selection import Selector
 from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline, Delta
 from aws_satella.pure.tree import names_of_leaves
 from aws_satella.pure.values import Units
 from aws_satella.pure.viewing import Viewing
-from aws_satella.pure.views import View
+from aws_satella.pure.views import View, view_of
 
 DEFAULT_ENVIRONMENT: Final = 'generic:default'
 """The environment of a service that runs in none that AWS knows.
@@ -97,6 +96,11 @@ class Plan:
         return Settings(
             self.views, self.max_series, self.idle_after, is_delta=self.temporality == 'delta', billed=self.billed
         )
+
+    def is_unbounded(self, name: str) -> bool:
+        """Whether a metric of this name is sent, and has as many series as it likes."""
+        is_excluded = any(fnmatchcase(name, pattern) for pattern in self.exclude)
+        return self.max_series is None and view_of(self.views, name) is None and not is_excluded
 
     @property
     def billed(self) -> Callable[[Any], int] | None:
@@ -239,59 +243,3 @@ class Encoding:
     def together(self, items: Sequence[Any]) -> Sequence[Any]:
         """Items that this gave, where those of one series are one, if the form asks for that."""
         return self._encoder.together(items)
-
-
-def select(
-    points: Iterable[Point | Discarded], exclude: tuple[str, ...] = (), max_series: int | None = None
-) -> Iterable[Point | Discarded]:
-    """Leave out the names that match a pattern, and discard what is more than ``max_series``, in order."""
-    return Selector(exclude, max_series).select(points)
-
-
-class Selector:
-    """Selects the points of one cycle.
-
-    :param exclude: shell patterns of names to leave out
-    :param max_series: how many points pass at most; None for all
-    """
-
-    def __init__(self, exclude: tuple[str, ...] = (), max_series: int | None = None) -> None:
-        self._exclude = exclude
-        self._room = float('inf') if max_series is None else max_series
-        self._bounded = max_series is not None
-        self._excluded: dict[str, bool] = {}
-
-    def select(self, points: Iterable[Point | Discarded]) -> Iterable[Point | Discarded]:
-        """The points that pass. Names that are excluded leave no discard."""
-        return self._selected(points) if self._exclude or self._bounded else points
-
-    def _selected(self, points: Iterable[Point | Discarded]) -> Iterator[Point | Discarded]:
-        for point in points:
-            if self._is_excluded(point.data.name if isinstance(point, Discarded) else point.name):
-                continue
-            if isinstance(point, Discarded):
-                yield point
-                continue
-            if self._room > 0:
-                yield point
-            else:
-                yield Discarded(MetricData(point.name, point.value, point.labels), Reason.TOO_MANY_SERIES)
-            self._room -= 1
-
-    def select_readings(self, readings: Readings) -> Readings:
-        """The readings of which anything passes. Sections pass, too."""
-        if not self._exclude:
-            return readings
-        return (reading for reading in readings if isinstance(reading, (Discarded, Section)) or self._takes(reading))
-
-    def _takes(self, reading: Any) -> bool:
-        """Whether any name passes that a reading may have."""
-        ends = ('',) if isinstance(reading, (CounterReading, DataPoint)) else ('', '.total', '.sum', '.count')
-        return not all(self._is_excluded(reading.name + end) for end in ends)
-
-    def _is_excluded(self, name: Any) -> bool:
-        if not isinstance(name, str):  # a name that is no text matches no pattern
-            return False
-        if name not in self._excluded:
-            self._excluded[name] = any(fnmatchcase(name, pattern) for pattern in self._exclude)
-        return self._excluded[name]

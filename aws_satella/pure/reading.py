@@ -21,6 +21,9 @@ from aws_satella.pure.tree import Leaf, join, leaves, visible_children
 Readings = Iterable[Reading | Discarded]
 """Readings on their way, with what is discarded in between. Those that are viewed also have sections."""
 
+MANY_SERIES: Final = 1_000
+"""A metric with more series has very many."""
+
 MAX_REREADS: Final = 20
 """How often a metric is read again while another thread records into it: a busy one is met so again and again."""
 
@@ -71,16 +74,22 @@ class Walk:
         self._first = GROWING if levels_apart else QUIET
         self._levels: list[Leaf] = []
         self._computed: list[Leaf] = []
+        self.crowded: list[Leaf] = []
+        """Metrics with very many series, and their full names."""
         self.asked: Leaf = (None, '')
         """The metric whose user code was called last, and the names above it."""
 
     def kept(self) -> Iterator[Reading | Discarded]:
         """Read the metrics whose numbers satella keeps."""
-        return _read(self._kept_first(), self._tolerance, self._recorded, sections=self._sections)
+        return self._read(self._kept_first())
 
     def levels(self) -> Iterator[Reading | Discarded]:
         """Read the levels that :meth:`kept` left out."""
-        return _read(self._levels, self._tolerance, self._recorded, sections=self._sections)
+        return self._read(self._levels)
+
+    def _read(self, found: Iterable[Leaf]) -> Iterator[Reading | Discarded]:
+        self.crowded.clear()
+        return _read(found, self._tolerance, self._recorded, sections=self._sections, crowded=self.crowded)
 
     def computed(self, but: Collection[Any] = ()) -> Iterator[Reading | Discarded]:
         """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes.
@@ -109,14 +118,19 @@ class Walk:
 
 
 def _read(
-    found: Iterable[Leaf], tolerance: Tolerance, recorded: Recorded | None = None, *, sections: bool = False
+    found: Iterable[Leaf],
+    tolerance: Tolerance,
+    recorded: Recorded | None = None,
+    *,
+    sections: bool = False,
+    crowded: list[Leaf] | None = None,
 ) -> Iterator[Any]:
     for leaf, prefix in found:
         reader = READERS.get(type(leaf)) or Reader(partial(foreign, prefix))
         name = type(leaf).__name__
         try:
             name = join(prefix, getattr(leaf, 'name', name))
-            parts, total = _contents(leaf, reader)
+            parts, total = _contents(leaf, reader, name, crowded)
             if recorded is not None:
                 parts = list(filter(recorded, parts))
                 total = total if parts or recorded(leaf) else None
@@ -141,13 +155,18 @@ def _read(
             yield from _attempt(total, leaf, name, tolerance)
 
 
-def _contents(leaf: Any, reader: Reader) -> tuple[Iterable[Any], ReadOne | None]:
-    """What a metric consists of, and how to read its total: nothing of an internal metric, no total without labels."""
+def _contents(leaf: Any, reader: Reader, name: str, crowded: list[Leaf] | None) -> tuple[Iterable[Any], ReadOne | None]:
+    """What a metric consists of, and how to read its total: nothing of an internal metric, no total without labels.
+
+    :param crowded: takes the metric if it has very many series
+    """
     if type(leaf) in READERS and leaf.internal:
         return (), None
     # Asked once: between two questions another thread may record the first labels, and neither the metric itself nor
     # its total would be read.
     if reader.takes_labels and leaf.embedded_submetrics_enabled:
+        if crowded is not None and len(leaf.children) > MANY_SERIES:
+            crowded.append((leaf, name))
         return visible_children(leaf), reader.total
     return reader.parts(leaf), None
 

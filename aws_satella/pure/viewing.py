@@ -10,6 +10,7 @@ together passes as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from satella.instrumentation.metrics import MetricData
@@ -91,7 +92,7 @@ class Viewed:
     def __iter__(self) -> Iterator[Any]:
         group: Group | None = None
         in_total = False
-        for reading in self._readings:
+        for reading in with_sections(self._readings):
             if isinstance(reading, Section):
                 in_total = reading.is_total
                 if not in_total:
@@ -117,7 +118,7 @@ class Viewed:
         try:
             return group.add(reading)
         except self._viewing.errors as error:
-            self._members = None
+            self._members = (reading,)
             self.give_back()
             return raised(reading.name, reading.labels, error, getattr(reading, 'source', None))
 
@@ -216,3 +217,28 @@ class Viewed:
             self.give_back()
             made = [raised(members[0].name, labels, error, None)]
         return without_counts(made) if is_counted else iter(made)
+
+
+def with_sections(readings: Iterable[Any]) -> Iterable[Any]:
+    """The readings with a section for each metric. Where there are none, a name is taken for a metric."""
+    iterator = iter(readings)
+    first: list[Any] = []
+    for reading in iterator:
+        first.append(reading)
+        if not isinstance(reading, Discarded):
+            break
+    if first and not isinstance(first[-1], (Discarded, Section)):
+        return _by_name(chain(first, iterator))
+    return chain(first, iterator)
+
+
+def _by_name(readings: Iterable[Any]) -> Iterator[Any]:
+    by_name: dict[object, list[Any]] = {}
+    for reading in readings:
+        if isinstance(reading, Discarded):
+            yield reading
+        else:
+            by_name.setdefault(reading.name, []).append(reading)
+    for name, members in by_name.items():
+        yield Section(name if isinstance(name, str) else str(name), None)
+        yield from members

@@ -33,8 +33,8 @@ from aws_satella.pure import (
     select,
 )
 from aws_satella.pure.formats.putmetricdata import Item, decode
-from aws_satella.pure.plan import Selector
 from aws_satella.pure.points import STRICT
+from aws_satella.pure.selection import Selector
 
 
 def _plan(**arguments: Any) -> Plan:
