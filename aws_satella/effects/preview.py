@@ -26,7 +26,8 @@ def preview(
 ) -> Preview:
     """Tell what a cycle of this process would send, what it would discard and why, and the bill of a month.
 
-    It ends in a comparison of two bills: the same in the classic form, and over OTLP.
+    With ``views``, ``max_series`` or ``idle_after`` it also tells what the same would cost without them. It ends in a
+    comparison of two bills: the same in the classic form, and over OTLP.
 
     Nothing is sent, and no exporter is affected: with ``temporality='delta'`` it is as if none had run before.
 
@@ -45,7 +46,7 @@ def preview(
     metric = tree(root)
     return compared(
         arguments.plan,
-        read(metric) if metric is not None else (),
+        read(metric, sections=arguments.plan.is_viewed) if metric is not None else (),
         pid=os.getpid(),
         now=int(time.time()),
         interval=float(arguments.interval),

@@ -92,6 +92,11 @@ class Plan:
         return self._settings.are_needed
 
     @property
+    def has_bounds(self) -> bool:
+        """Whether the series of a metric are bounded, so that each process keeps its own first ones."""
+        return self.max_series is not None or any(view.max_series is not None for view in self.views.values())
+
+    @property
     def _settings(self) -> Settings:
         return Settings(
             self.views, self.max_series, self.idle_after, is_delta=self.temporality == 'delta', billed=self.billed
