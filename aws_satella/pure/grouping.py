@@ -6,18 +6,41 @@ What may live here: which series of one metric become equal. What may not: bound
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from aws_satella.pure.adding import Rule, checked, is_level, names_in_total
-from aws_satella.pure.points import Discarded, Section
+from aws_satella.pure.adding import SURE, Rule, checked, is_level, names_in_total
+from aws_satella.pure.points import CounterReading, Discarded, Section, raised
 from aws_satella.pure.readers import READERS
-from aws_satella.pure.relabeling import Key, Names, Relabeler
+from aws_satella.pure.relabeling import Key, Names, Relabeler, Shape
 from aws_satella.pure.sharing import FamilyName
 from aws_satella.pure.tree import children_of
 from aws_satella.pure.views import NO_VIEW, View
 
-Series = dict[Key, list[Any]]
-"""The values of labels → the readings of all series that have them."""
+NO_TEXTS: Final[tuple[Any, ...]] = (None,)
+"""In place of values that are to be mapped, or made a text."""
+
+
+class Series(dict[Key, Any]):
+    """The values of labels → the reading of the series that has them, or a list of those of several series."""
+
+    are_same = True
+    """Whether all readings have these labels already, so that one that is alone passes as it is."""
+
+    def put(self, key: Key, reading: Any) -> None:
+        """Add the reading of a series."""
+        before = self.get(key)
+        if before is None:
+            self[key] = reading
+        elif type(before) is list:
+            before.append(reading)
+        else:
+            self[key] = [before, reading]
+
+
+def members(entry: Any) -> list[Any]:
+    """The readings of all series that have become one."""
+    return entry if type(entry) is list else [entry]
+
 
 _Place = tuple[str, Names, tuple[tuple[str, object], ...]]
 """The name of readings, the names of their labels, and labels that no view changes."""
@@ -38,9 +61,11 @@ class Group:
 
     :param section: which metric it is
     :param view: its view; None for none
+    :param errors: what user code may raise at the cost of one series
     """
 
-    def __init__(self, section: Section, view: View | None) -> None:
+    def __init__(self, section: Section, view: View | None, errors: type[BaseException] = Exception) -> None:
+        self._errors = errors
         self.metric = section.name
         self.view = view or NO_VIEW
         self.rule = Rule(self.view.combine, keeps_levels=view is None)
@@ -49,26 +74,57 @@ class Group:
         self._leaf = section.metric
         self._inherent = section.inherent
         self._relabeler = Relabeler(self.view, section.inherent)
+        self._shapes = self._relabeler.shapes
+        self._takes_texts = not section.inherent
         self._families: dict[_Place, Series] = {}
         self._in_tree: set[tuple[Names, Key]] | None = None
 
     def add(self, reading: Any) -> Discarded | None:
-        """Take a reading, or say why it is discarded. User code may raise."""
-        reading = checked(reading)
-        if isinstance(reading, Discarded):
-            return reading
-        names, key = self._relabeler.place(reading.labels)
-        inherent = self._relabeler.inherent(reading.labels) if self._inherent else ()
-        place = (reading.name, names, inherent)
-        series = self._families.get(place)
-        if series is None:
-            series = self._families[place] = {}
-        readings = series.get(key)
-        if readings is None:
-            series[key] = [reading]
+        """Take a reading, or say why it is discarded."""
+        # Written for counters with labels that are texts, without further calls: there is one for each series.
+        try:
+            value = reading.value if type(reading) is CounterReading else None
+            if type(value) is not int or not -SURE <= value <= SURE:
+                reading = checked(reading)
+                if type(reading) is Discarded:
+                    return reading
+            labels = reading.labels
+            shape = self._shapes.get(tuple(labels)) or self._relabeler.shape(labels)
+            key = shape.take(labels) if self._takes_texts and shape.maps is None else NO_TEXTS
+            for text in key:
+                if type(text) is not str or not text or text.isspace():
+                    series, key = self._relabeled(reading)
+                    break
+            else:
+                series = shape.found.get(reading.name) or self._series_of(shape, reading.name)
+        except self._errors as error:
+            return raised(reading.name, reading.labels, error, getattr(reading, 'source', None))
+        before = series.get(key)
+        if before is None:
+            series[key] = reading
         else:
-            readings.append(reading)
+            series.put(key, reading)
         return None
+
+    def _relabeled(self, reading: Any) -> tuple[Series, Key]:
+        """Where a reading belongs whose labels are changed. User code may raise."""
+        names, key = self._relabeler.place(reading.labels)
+        series = self._series(reading.name, names, self._relabeler.inherent(reading.labels))
+        series.are_same = False
+        return series, key
+
+    def _series_of(self, shape: Shape, name: str) -> Series:
+        """Those of the family of a shape."""
+        series = shape.found[name] = self._series(name, shape.names)
+        series.are_same = series.are_same and shape.is_same
+        return series
+
+    def _series(self, name: str, names: Names, inherent: tuple[tuple[str, object], ...] = ()) -> Series:
+        """Those of one family."""
+        place = (name, names, inherent)
+        if place not in self._families:
+            self._families[place] = Series()
+        return self._families[place]
 
     def collected(self) -> Iterator[Collected]:
         """All families: those of the labels that are kept, then those of roll-ups.
@@ -100,9 +156,11 @@ class Group:
                 project = projection(names, wanted)
                 if project is None:
                     continue
-                rolled = found.setdefault((name, wanted, inherent), {})
-                for key, readings in series.items():
-                    rolled.setdefault(project(key), []).extend(readings)
+                rolled = found.setdefault((name, wanted, inherent), Series())
+                rolled.are_same = False
+                for key, entry in series.items():
+                    for reading in members(entry):
+                        rolled.put(project(key), reading)
             yield from found.items()
 
     def in_tree(self, collected: Collected, keys: Iterable[Key]) -> set[Key]:
@@ -130,13 +188,13 @@ class Group:
 
 def _adds_up(series: Series, rule: Rule) -> bool:
     """Whether series that have become equal are one. A level that is alone is better than none."""
-    first = next(iter(series.values()))[0]
+    first = members(next(iter(series.values())))[0]
     return not is_level(first) or rule.combine is not None
 
 
 def _is_summary(series: Series) -> bool:
     """Whether a total of the same name has only the counts and sums of these series."""
-    return hasattr(next(iter(series.values()))[0], 'window')
+    return hasattr(members(next(iter(series.values())))[0], 'window')
 
 
 def projection(names: Names, wanted: Names) -> Callable[[Key], Key] | None:

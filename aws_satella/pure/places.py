@@ -7,10 +7,10 @@ place.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aws_satella.pure import cardinality
-from aws_satella.pure.grouping import Collected, Group, Series
+from aws_satella.pure.grouping import Collected, Group, Series, members
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.relabeling import Key
 from aws_satella.pure.sharing import Family, FamilyName, Views, share
@@ -32,6 +32,9 @@ class Settings(NamedTuple):
     def are_needed(self) -> bool:
         """Whether there is anything to do."""
         return bool(self.views) or self.max_series is not None or self.idle_after is not None
+
+
+NO_SERIES: Final = Series()
 
 
 class Limit(NamedTuple):
@@ -106,18 +109,23 @@ class Places:
     def of(self, group: Group, collected: Collected, limit: Limit) -> tuple[Series, Series]:
         """The series of a family that have a place, and the others. One without labels always has one."""
         if limit.number is None:
-            return collected.series, {}
+            return collected.series, NO_SERIES
         self._met.add(group.metric)
         if not collected.family.names:
             self._families[collected.family] = Family(demand=limit.demand)
-            return collected.series, {}
+            return collected.series, NO_SERIES
         series = collected.series
         old = self._old.families.get(collected.family, Family())
+        if len(series) <= limit.number and old.kept.keys() == series.keys():
+            self._families[collected.family] = old._replace(demand=limit.demand)
+            return series, NO_SERIES
         present = {key: None for key in series if OTHER not in key}
         hidden = self._hidden(group, collected, old)
         new = old.after(present, hidden, limit.number, sticks=not self._settings.is_delta)
-        kept = {key: members for key, members in series.items() if key in new.kept}
-        others = {key: members for key, members in series.items() if key not in new.kept}
+        kept, others = Series(), Series()
+        kept.are_same = series.are_same
+        for key, entry in series.items():
+            (kept if key in new.kept else others)[key] = entry
         said = self._said(collected, kept, others, old.said, limit.bound)
         self._families[collected.family] = new._replace(demand=limit.demand, said=said)
         return kept, others
@@ -133,6 +141,6 @@ class Places:
             return said
         label = cardinality.label_with_most_values(collected.family.names or (), collected.series)
         billed = self._settings.billed
-        cost = None if billed is None else billed(next(iter(others.values()))[0]) * (len(kept) + 1)
+        cost = None if billed is None else billed(members(next(iter(others.values())))[0]) * (len(kept) + 1)
         self.sayings.append(cardinality.beyond(collected.family.name, number, bound, label, cost))
         return digits

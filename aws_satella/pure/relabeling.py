@@ -24,7 +24,7 @@ MAX_REMEMBERED: Final = 1_000
 """Values of a label whose mapped texts are remembered in one cycle."""
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """What to do with labels of some names."""
 
     names: Names
@@ -35,6 +35,10 @@ class _Shape(NamedTuple):
     """Their values."""
     maps: tuple[Callable[[Any], object] | None, ...] | None
     """What is made of each value; None where nothing is made of any."""
+    is_same: bool
+    """Whether these labels stay as they are, if their values are texts: their names are sorted, too."""
+    found: dict[str, Any]
+    """Room for whoever looks for the series of this shape by a name."""
 
 
 class Relabeler:
@@ -47,20 +51,18 @@ class Relabeler:
     def __init__(self, view: View, inherent: tuple[str, ...] = ()) -> None:
         self._view = view
         self._inherent = inherent
-        self._shapes: dict[tuple[object, ...], _Shape] = {}
+        self.shapes: dict[tuple[object, ...], Shape] = {}
+        """The given names of labels → what to do with them."""
         self._maps = {name: _mapper(each) for name, each in view.map.items()}
+
+    def shape(self, labels: Labels) -> Shape:
+        """What to do with labels of these names."""
+        return self.shapes.get(tuple(labels)) or self._new_shape(labels)
 
     def place(self, labels: Labels) -> tuple[Names, Key]:
         """The labels that a view makes of these, without the inherent ones. User code may raise."""
-        shape = self._shapes.get(tuple(labels)) or self._new_shape(labels)
-        values = shape.take(labels)
-        if shape.maps is None:
-            for value in values:
-                if type(value) is not str or not value or value.isspace():
-                    break
-            else:
-                return shape.names, values
-        texts = _texts(shape, values)
+        shape = self.shape(labels)
+        texts = _texts(shape, shape.take(labels))
         if '' not in texts:
             return shape.names, texts
         absent = [source for source, text in zip(shape.sources, texts, strict=True) if not text]
@@ -74,7 +76,7 @@ class Relabeler:
         """The names of labels as they are, which no view changes: those of a total."""
         return tuple(sorted(str(name) for name, value in labels.items() if name not in self._inherent and _text(value)))
 
-    def _new_shape(self, labels: Labels) -> _Shape:
+    def _new_shape(self, labels: Labels) -> Shape:
         found: dict[str, object] = {}
         for label in labels:
             name = str(label)
@@ -85,19 +87,23 @@ class Relabeler:
         names = tuple(sorted(found))
         sources = tuple(found[name] for name in names)
         maps = tuple(self._maps.get(str(source)) for source in sources)
-        shape = _Shape(names, sources, _taker(sources), maps if any(maps) else None)
-        if len(self._shapes) < MAX_REMEMBERED and all(type(label) is str for label in labels):
-            self._shapes[tuple(labels)] = shape
+        is_same = names == sources == tuple(labels) and not any(maps)
+        shape = Shape(names, sources, _taker(sources), maps if any(maps) else None, is_same, {})
+        if len(self.shapes) < MAX_REMEMBERED and all(type(label) is str for label in labels):
+            self.shapes[tuple(labels)] = shape
         return shape
 
 
 def _taker(sources: tuple[Any, ...]) -> Callable[[Labels], tuple[Any, ...]]:
     if len(sources) > 1:
         return itemgetter(*sources)
-    return lambda labels: tuple(labels[source] for source in sources)
+    if not sources:
+        return lambda _labels: ()
+    (source,) = sources
+    return lambda labels: (labels[source],)
 
 
-def _texts(shape: _Shape, values: tuple[Any, ...]) -> Key:
+def _texts(shape: Shape, values: tuple[Any, ...]) -> Key:
     """The new values as texts, where a value is no text yet, or may be blank. They are empty where it is."""
     return tuple(
         _text(value) if each is None else _mapped(value, each)

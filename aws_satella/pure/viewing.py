@@ -16,7 +16,7 @@ from typing import Any
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure.adding import Rule, add, is_level, relabeled, without_counts
-from aws_satella.pure.grouping import Collected, Group, Series
+from aws_satella.pure.grouping import Collected, Group, Series, members
 from aws_satella.pure.idle import Idle
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.places import Limit, Places, Settings
@@ -78,6 +78,7 @@ class Viewed:
         """The readings that the one was made of that was given last; None for itself."""
         self._groups: list[tuple[Group, list[Collected]]] = []
         """What waits for its share of the room."""
+        self._leaves_idle = viewing.settings.is_delta and viewing.settings.idle_after is not None
         self._places = Places(viewing.settings, viewing.views)
 
     def give_back(self) -> None:
@@ -91,43 +92,48 @@ class Viewed:
 
     def __iter__(self) -> Iterator[Any]:
         group: Group | None = None
-        in_total = False
+        in_total = passes = False
         for reading in with_sections(self._readings):
-            if isinstance(reading, Section):
+            if passes and type(reading) is CounterReading:  # what has no view, without a call for each series
+                yield reading
+            elif isinstance(reading, Section):
                 in_total = reading.is_total
                 if not in_total:
                     yield from self._ended(group)
                     group = self._begun(reading)
+                    self._members = None
+                passes = group is None and (in_total or not self._leaves_idle)
             elif isinstance(reading, Discarded):
                 yield reading
             elif group is None:
-                self._members = None
                 if in_total or self._is_sent(reading, getattr(reading, 'source', None), self._settings.idle_after):
                     yield reading
             elif in_total:
                 group.totals.append(reading)
-            elif (discarded := self._added(group, reading)) is not None:
-                yield discarded
+            elif (discarded := group.add(reading)) is not None:
+                yield self._discarded(reading, discarded)
         yield from self._ended(group)
         yield from self._shared()
         self._viewing.views = self._places.views(self._viewing.idle.changes)
         self._viewing.sayings += self._places.sayings
 
-    def _added(self, group: Group, reading: Any) -> Discarded | None:
-        """Add a reading to its metric, or say why not. The increase of one that raised is exported by a later cycle."""
-        try:
-            return group.add(reading)
-        except self._viewing.errors as error:
+    def _discarded(self, reading: Any, discarded: Discarded) -> Discarded:
+        """The discard of a reading. The increase of one that raised is exported by a later cycle."""
+        if discarded.error is not None:
             self._members = (reading,)
             self.give_back()
-            return raised(reading.name, reading.labels, error, getattr(reading, 'source', None))
+        return discarded
 
     def _begun(self, section: Section) -> Group | None:
         """The group of a metric; None where it passes as it is."""
         view = view_of(self._settings.views, section.name)
         if view is None and self._settings.max_series is None:
             return None
-        return Group(section, view)
+        return Group(section, view, self._viewing.errors)
+
+    def _leaves_out(self, group: Group) -> bool:
+        """Whether idle counters of a metric are left out."""
+        return self._settings.is_delta and self._idle_after(group) is not None
 
     def _idle_after(self, group: Group) -> float | None:
         own: Any = group.view.idle_after  # checked: a number
@@ -172,50 +178,53 @@ class Viewed:
         """The series of a family: those that have a place, then the others as one."""
         kept, others = self._places.of(group, collected, limit)
         names, inherent = collected.family.names or (), dict(collected.family.inherent)
-        plain = not inherent and not (self._settings.is_delta and self._idle_after(group) is not None)
-        for key, members in kept.items():
-            labels = dict(zip(names, key))  # noqa: B905  # once for each series; they are of one length
-            first = members[0]
-            if plain and len(members) == 1 and type(first) is CounterReading:  # nearly all, without a generator each
-                self._members = members
-                yield new_counter((first.name, first.value, labels, first.source))
+        leaves_out = self._leaves_out(group)
+        passes = kept.are_same and not collected.is_counted and not leaves_out
+        for key, entry in kept.items():
+            if passes and type(entry) is not list:  # both without a generator for each series
+                self._members = (entry,)
+                yield entry
+            elif type(entry) is CounterReading and not leaves_out:
+                self._members = (entry,)
+                yield new_counter((entry.name, entry.value, dict(zip(names, key)), entry.source))  # noqa: B905
             else:
-                yield from self._made(group, collected, members, {**inherent, **labels}, key)
+                labels = {**inherent, **dict(zip(names, key, strict=True))}
+                yield from self._made(group, collected, members(entry), labels, key)
         if others:
             yield from self._rest(group, collected, others, {**inherent, **dict.fromkeys(names, OTHER)})
 
     def _made(
-        self, group: Group, collected: Collected, members: list[Any], labels: dict[str, Any], key: Key
+        self, group: Group, collected: Collected, together: list[Any], labels: dict[str, Any], key: Key
     ) -> Iterator[Any]:
         """The reading of one series, from those that have become it."""
-        first = members[0]
-        self._members = members
-        if len(members) == 1:
+        first = together[0]
+        self._members = together
+        if len(together) == 1:
             alone = (relabeled(first, labels),)
             found: Iterable[Any] = without_counts(alone) if collected.is_counted else alone
         elif collected.is_rollup and is_level(first) and group.rule.combine is None:
             found = (Discarded(MetricData(first.name, None, labels), Reason.NOT_ADDITIVE),)
         else:
-            found = self._sum(members, labels, group.rule, is_counted=collected.is_counted)
+            found = self._sum(together, labels, group.rule, is_counted=collected.is_counted)
         for made in found:
             if self._is_sent(made, (collected.family, key), self._idle_after(group)):
                 yield made
 
     def _rest(self, group: Group, collected: Collected, others: Series, labels: dict[str, Any]) -> Iterator[Any]:
         """What is beyond a bound, as one series. Levels are discarded, unless the view says how to combine them."""
-        members = [each for readings in others.values() for each in readings]
-        self._members = members
+        together = [each for entry in others.values() for each in members(entry)]
+        self._members = together
         rule = Rule(group.rule.combine, Reason.TOO_MANY_SERIES)
-        for made in self._sum(members, labels, rule, is_counted=collected.is_counted):
+        for made in self._sum(together, labels, rule, is_counted=collected.is_counted):
             if self._is_sent(made, (collected.family, None), self._idle_after(group)):
                 yield made
 
-    def _sum(self, members: list[Any], labels: dict[str, Any], rule: Rule, *, is_counted: bool) -> Iterator[Any]:
+    def _sum(self, together: list[Any], labels: dict[str, Any], rule: Rule, *, is_counted: bool) -> Iterator[Any]:
         try:
-            made = list(add(members, labels, rule))
+            made = list(add(together, labels, rule))
         except self._viewing.errors as error:
             self.give_back()
-            made = [raised(members[0].name, labels, error, None)]
+            made = [raised(together[0].name, labels, error, None)]
         return without_counts(made) if is_counted else iter(made)
 
 
@@ -239,6 +248,6 @@ def _by_name(readings: Iterable[Any]) -> Iterator[Any]:
             yield reading
         else:
             by_name.setdefault(reading.name, []).append(reading)
-    for name, members in by_name.items():
+    for name, of_name in by_name.items():
         yield Section(name if isinstance(name, str) else str(name), None)
-        yield from members
+        yield from of_name
