@@ -83,12 +83,14 @@ class Group:
         """Take a reading, or say why it is discarded."""
         # Written for counters with labels that are texts, without further calls: there is one for each series.
         try:
-            value = reading.value if type(reading) is CounterReading else None
+            if type(reading) is CounterReading:
+                name, value, labels, _ = reading
+            else:
+                name, value, labels = reading.name, None, reading.labels
             if type(value) is not int or not -SURE <= value <= SURE:
                 reading = checked(reading)
                 if type(reading) is Discarded:
                     return reading
-            labels = reading.labels
             shape = self._shapes.get(tuple(labels)) or self._relabeler.shape(labels)
             key = shape.take(labels) if self._takes_texts and shape.maps is None else NO_TEXTS
             for text in key:
@@ -96,7 +98,7 @@ class Group:
                     series, key = self._relabeled(reading)
                     break
             else:
-                series = shape.found.get(reading.name) or self._series_of(shape, reading.name)
+                series = shape.found.get(name) or self._series_of(shape, name)
         except self._errors as error:
             return raised(reading.name, reading.labels, error, getattr(reading, 'source', None))
         before = series.get(key)

@@ -36,7 +36,7 @@ class Shape(NamedTuple):
     maps: tuple[Callable[[Any], object] | None, ...] | None
     """What is made of each value; None where nothing is made of any."""
     is_same: bool
-    """Whether these labels stay as they are, if their values are texts: their names are sorted, too."""
+    """Whether these labels stay as they are, if their values are texts."""
     found: dict[str, Any]
     """Room for whoever looks for the series of this shape by a name."""
 
@@ -87,7 +87,7 @@ class Relabeler:
         names = tuple(sorted(found))
         sources = tuple(found[name] for name in names)
         maps = tuple(self._maps.get(str(source)) for source in sources)
-        is_same = names == sources == tuple(labels) and not any(maps)
+        is_same = names == sources and len(names) == len(labels) and not any(maps)
         shape = Shape(names, sources, _taker(sources), maps if any(maps) else None, is_same, {})
         if len(self.shapes) < MAX_REMEMBERED and all(type(label) is str for label in labels):
             self.shapes[tuple(labels)] = shape

@@ -9,7 +9,7 @@ together passes as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -74,11 +74,11 @@ class Viewed:
         self._settings = viewing.settings
         self._readings = readings
         self._give_back = give_back
-        self._members: Collection[Any] | None = None
-        """The readings that the one was made of that was given last; None for itself."""
+        self._members: Any = None
+        """The reading, or the list of readings, that the one was made of that was given last; None for itself."""
         self._groups: list[tuple[Group, list[Collected]]] = []
         """What waits for its share of the room."""
-        self._leaves_idle = viewing.settings.is_delta and viewing.settings.idle_after is not None
+        self._idle = viewing.settings.idle_after if viewing.settings.is_delta else None
         self._places = Places(viewing.settings, viewing.views)
 
     def give_back(self) -> None:
@@ -88,30 +88,28 @@ class Viewed:
         if self._members is None:
             self._give_back()
         else:
-            self._give_back([source for each in self._members if (source := getattr(each, 'source', None)) is not None])
+            self._give_back([each for each in map(_source, members(self._members)) if each is not None])
 
     def __iter__(self) -> Iterator[Any]:
         group: Group | None = None
         in_total = passes = False
+        take: Callable[[Any], Discarded | None] | None = None
         for reading in with_sections(self._readings):
-            if passes and type(reading) is CounterReading:  # what has no view, without a call for each series
+            # The first two are nearly all readings. There is no call for one that has no view, and one for another.
+            if passes and type(reading) is CounterReading:
                 yield reading
+            elif take is not None and type(reading) is not Section and type(reading) is not Discarded:
+                if (discarded := take(reading)) is not None:
+                    yield self._discarded(reading, discarded)
             elif isinstance(reading, Section):
                 in_total = reading.is_total
                 if not in_total:
                     yield from self._ended(group)
-                    group = self._begun(reading)
-                    self._members = None
-                passes = group is None and (in_total or not self._leaves_idle)
-            elif isinstance(reading, Discarded):
+                    group, self._members = self._begun(reading), None
+                take = None if group is None else group.totals.append if in_total else group.add
+                passes = group is None and (in_total or self._idle is None)
+            elif isinstance(reading, Discarded) or passes or self._is_sent(reading, _source(reading), self._idle):
                 yield reading
-            elif group is None:
-                if in_total or self._is_sent(reading, getattr(reading, 'source', None), self._settings.idle_after):
-                    yield reading
-            elif in_total:
-                group.totals.append(reading)
-            elif (discarded := group.add(reading)) is not None:
-                yield self._discarded(reading, discarded)
         yield from self._ended(group)
         yield from self._shared()
         self._viewing.views = self._places.views(self._viewing.idle.changes)
@@ -120,7 +118,7 @@ class Viewed:
     def _discarded(self, reading: Any, discarded: Discarded) -> Discarded:
         """The discard of a reading. The increase of one that raised is exported by a later cycle."""
         if discarded.error is not None:
-            self._members = (reading,)
+            self._members = reading
             self.give_back()
         return discarded
 
@@ -163,7 +161,7 @@ class Viewed:
 
     def _totals(self, group: Group) -> Iterator[Any]:
         for total in group.totals:
-            self._members = (total,)
+            self._members = total
             yield total
 
     def _shared(self) -> Iterator[Any]:
@@ -179,14 +177,18 @@ class Viewed:
         kept, others = self._places.of(group, collected, limit)
         names, inherent = collected.family.names or (), dict(collected.family.inherent)
         leaves_out = self._leaves_out(group)
+        only = names[0] if len(names) == 1 else None
+        labels: dict[str, Any]
         passes = kept.are_same and not collected.is_counted and not leaves_out
         for key, entry in kept.items():
             if passes and type(entry) is not list:  # both without a generator for each series
-                self._members = (entry,)
+                self._members = entry
                 yield entry
             elif type(entry) is CounterReading and not leaves_out:
-                self._members = (entry,)
-                yield new_counter((entry.name, entry.value, dict(zip(names, key)), entry.source))  # noqa: B905
+                self._members = entry
+                name, value, _, source = entry
+                labels = dict(zip(names, key, strict=True)) if only is None else {only: key[0]}
+                yield new_counter((name, value, labels, source))
             else:
                 labels = {**inherent, **dict(zip(names, key, strict=True))}
                 yield from self._made(group, collected, members(entry), labels, key)
@@ -226,6 +228,11 @@ class Viewed:
             self.give_back()
             made = [raised(together[0].name, labels, error, None)]
         return without_counts(made) if is_counted else iter(made)
+
+
+def _source(reading: Any) -> Hashable:
+    """Who keeps the number of a reading; None for a level."""
+    return getattr(reading, 'source', None)
 
 
 def with_sections(readings: Iterable[Any]) -> Iterable[Any]:

@@ -52,7 +52,7 @@ def test_views_group_and_add(tree: Tree, views: dict[str, View]) -> None:
     for destination, temporality in PLANS:
         plan = plan_of(views, destination=destination, temporality=temporality)
         with frozen():
-            assert comparable(sent(plan, root)) == comparable(expected(plan, root))
+            assert comparable(plan, sent(plan, root)) == comparable(plan, expected(plan, root))
 
 
 @half
@@ -71,8 +71,8 @@ def test_views_add_up_what_delta_gives(tree: Tree, view: View, value: float) -> 
     for destination in DESTINATIONS:
         plan = plan_of({'*': view}, destination=destination, temporality='delta')
         with frozen():
-            found = comparable(sent(plan, root, first.baseline))
-            assert found == comparable(expected(plan, root, first.baseline))
+            found = comparable(plan, sent(plan, root, first.baseline))
+            assert found == comparable(plan, expected(plan, root, first.baseline))
 
 
 @settings(deadline=None)

@@ -6,12 +6,14 @@ stages after it are the package's own, so that a comparison of items covers all 
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from satella.instrumentation.metrics import MetricData
 
 from aws_satella import View
@@ -22,6 +24,7 @@ from aws_satella.pure import (
     HistogramReading,
     Kind,
     NewSamples,
+    Plan,
     Reason,
     SummaryReading,
     SummaryTotalReading,
@@ -208,14 +211,34 @@ def _not_additive(reading: Any, value: object) -> Discarded:
     return Discarded(MetricData(reading.name, value, reading.labels), Reason.NOT_ADDITIVE)
 
 
-def comparable(items: Iterable[Any]) -> Counter[Any]:
-    """Items and discards as a multiset. Of a discard, the error and the source are left out."""
-    return Counter(
-        (each.data.name, repr(each.data.value), frozenset((each.data.labels or {}).items()), each.reason)
-        if isinstance(each, Discarded)
-        else each
-        for each in items
-    )
+def points_in(request: Any) -> Iterator[Any]:
+    """The lists of data points of a request of OTLP."""
+    for resource_metrics in request.resource_metrics:
+        for scope_metrics in resource_metrics.scope_metrics:
+            for metric in scope_metrics.metrics:
+                yield getattr(metric, metric.WhichOneof('data')).data_points
+
+
+def comparable(plan: Plan, items: Iterable[Any]) -> Counter[Any]:
+    """Items and discards as a multiset. The order of labels does not matter, and of a discard, the error and the
+    source do not."""
+    envelope = plan.encoding(1e9).envelope
+    found: Counter[Any] = Counter()
+    for each in items:
+        if isinstance(each, Discarded):
+            labels = frozenset((each.data.labels or {}).items())
+            found[each.data.name, repr(each.data.value), labels, each.reason] += 1
+        elif isinstance(each, str):
+            datum = json.loads(each)
+            datum['Dimensions'].sort(key=lambda dimension: dimension['Name'])
+            found[json.dumps(datum, sort_keys=True)] += 1
+        else:
+            request = ExportMetricsServiceRequest.FromString(plan.form.body(envelope, [each]))
+            for point in points_in(request):
+                for attributes in (one.attributes for one in point):
+                    attributes.sort(key=lambda attribute: attribute.key)
+            found[request.SerializeToString(deterministic=True)] += 1
+    return found
 
 
 # --- strategies
