@@ -35,30 +35,37 @@ def beyond(name: str, number: int, bound: str, label: tuple[str, int], billed: i
     :param label: the label with the most values, and their number
     :param billed: how many metrics CloudWatch bills of it; None over OTLP
     """
-    message = (
-        'Metric %s has %d series beyond %s: its label %r has %d values. Those series are no longer sent one by one'
-    )
     values: tuple[object, ...] = (name, number, bound, *label)
-    if billed is None:
-        return Saying('WARNING', message, values)
-    return Saying('WARNING', message + '; the others cost %.2f USD a month', (*values, Prices().metrics(billed)))
+    message = 'Metric %s has %d series beyond %s: its label %r has %d values. Those series are not sent one by one'
+    if billed is not None:
+        values = (*values, Prices().metrics(billed))
+        message = (
+            'Metric %s has %d series beyond %s: its label %r has %d values. Those series are not sent one by one; what '
+            'is sent of it costs %.2f USD a month'
+        )
+    return Saying('WARNING', message, values)
 
 
 def many(metric: Any, name: str, billed: Callable[[Any], int] | None) -> Saying:
     """Say that a metric without a bound has very many series. Its labels may raise.
 
     :param metric: the metric object, which has labelled children
+    :param name: its full name
     :param billed: how many metrics CloudWatch bills of a reading; None over OTLP
     """
     children = list(metric.children)
-    values: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for child in children:
         for label, value in child.labels.items():
-            values.setdefault(str(label), set()).add(str(value))
-    guilty = max(values, key=lambda label: len(values[label]))
-    message = 'Metric %s has %d series: its label %r has %d values. views= can add them up, or bound them'
-    said: tuple[object, ...] = (name, len(children), guilty, len(values[guilty]))
-    if billed is None:
-        return Saying('WARNING', message, said)
-    number = sum(map(billed, READERS[type(metric)].own(children[0], name))) * len(children)
-    return Saying('WARNING', message + '; they cost %.2f USD a month', (*said, Prices().metrics(number)))
+            found.setdefault(str(label), set()).add(str(value))
+    guilty = max(found, key=lambda label: len(found[label]))
+    values: tuple[object, ...] = (name, len(children), guilty, len(found[guilty]))
+    message = 'Metric %s has %d series: its label %r has %d values. A view can add them up, or bound them'
+    if billed is not None:
+        number = sum(map(billed, READERS[type(metric)].own(children[0], name))) * len(children)
+        values = (*values, Prices().metrics(number))
+        message = (
+            'Metric %s has %d series: its label %r has %d values. A view can add them up, or bound them; they cost '
+            '%.2f USD a month'
+        )
+    return Saying('WARNING', message, values)

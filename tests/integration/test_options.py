@@ -255,7 +255,7 @@ def test_a_label_that_explodes_is_bounded(endpoint: Endpoint, caplog: pytest.Log
     assert [record.getMessage() for record in caplog.records] == [
         (
             "Metric logins has 41 series beyond its share of max_series: its label 'user' has 50 values. "
-            'Those series are no longer sent one by one; the others cost 3.00 USD a month'
+            'Those series are not sent one by one; what is sent of it costs 3.00 USD a month'
         )
     ]
 

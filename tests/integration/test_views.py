@@ -201,7 +201,7 @@ def test_a_metric_with_very_many_series_is_warned_of(
         viewed.runtime(1, user=index)
         wild.runtime(1, user=index, shop='north')
         exporter.loop()
-    message = "Metric wild has {} series: its label 'user' has {} values. views= can add them up, or bound them; "
+    message = "Metric wild has {} series: its label 'user' has {} values. A view can add them up, or bound them; "
     assert [record.getMessage() for record in caplog.records] == [
         (message + 'they cost {:.2f} USD a month').format(number, number, Prices().metrics(number * 4))
         for number in (4, 10)

@@ -446,12 +446,12 @@ def test_a_bound_is_said_once_and_at_each_tenfold() -> None:
         cycles.cycle()
         said += [saying.message % saying.values for saying in cycles.said]
     start = "Metric m has {} series beyond max_series of its view: its label 'user' has {} values. "
-    end = 'Those series are no longer sent one by one; the others cost 0.90 USD a month'
+    end = 'Those series are not sent one by one; what is sent of it costs 0.90 USD a month'
     assert said == [(start + end).format(number, number + 2) for number in (1, 10, 100)]
     (over_otlp,) = (Cycles(views={'m': View(max_series=2)}, destination='otlp'),)
     over_otlp.items()
     assert [saying.message % saying.values for saying in over_otlp.said] == [
-        start.format(128, 130) + 'Those series are no longer sent one by one'
+        start.format(128, 130) + 'Those series are not sent one by one'
     ]
 
 
