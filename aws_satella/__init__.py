@@ -10,6 +10,7 @@ from aws_satella.effects.once import export_once
 from aws_satella.effects.process import flush, start_if_not_started, stats
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
+from aws_satella.pure.views import View
 
 if TYPE_CHECKING:
     from aws_satella.effects.preview import preview
@@ -24,6 +25,7 @@ __all__ = [
     'InitializationError',
     'Preview',
     'Prices',
+    'View',
     'Volume',
     'export_once',
     'flush',

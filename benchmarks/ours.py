@@ -10,7 +10,7 @@ import resource
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from prometheus_client import Counter as PrometheusCounter
 from satella.instrumentation.metrics import getMetric
 from worker import order, work
 
+from aws_satella import View
 from aws_satella.pure import Arguments, build_payloads, collect, read
 from aws_satella.pure.formats import putmetricdata
 
@@ -136,12 +137,22 @@ def time_payloads(max_send_at_once: int) -> tuple[float, float]:
 
 
 @order
-def export(name: str, *, botocore: bool = True, validation: bool = True, **arguments: Any) -> None:
+def export(
+    name: str,
+    *,
+    botocore: bool = True,
+    validation: bool = True,
+    views: Mapping[str, Mapping[str, Any]] | None = None,
+    **arguments: Any,
+) -> None:
     """Make an exporter, by a name that tells it from the others of the same tree.
 
     :param botocore: whether a request goes through botocore (up to the socket), or costs nothing
     :param validation: whether botocore validates its parameters
+    :param views: patterns to the arguments of views
     """
+    if views is not None:
+        arguments['views'] = {pattern: View(**each) for pattern, each in views.items()}
     client = _client(validation=validation) if botocore else _Swallower()
     keep(name, workload.exporter(client_factory=lambda: client, **arguments))
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from benchmarks.lines import Bound, Line, Samples, best, quartiles, summary
 
 EXPLANATION = (
-    'CPU time (rows 1-3, 6-10), bytes (4, 10), wall time (5): least / median / greatest. The result compares the least '
-    'samples, in row 5 the medians; below it are the quartiles of the results of single rounds.'
+    'CPU time (rows 1-3, 6-11), bytes (4, 10, 11), wall time (5): least / median / greatest. The result compares the '
+    'least samples, in row 5 the medians; below it are the quartiles of the results of single rounds.'
 )
 
 

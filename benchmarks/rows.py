@@ -473,6 +473,43 @@ def spooling(bench: Bench) -> Iterator[Line]:
 NAMES = 'with', 'without'
 
 
+# --- 12: views
+
+
+VIEWS: dict[str, dict[str, Any]] = {
+    'nothing': {'views': {'other.*': {'keep': []}}},
+    'drop': {'views': {'*': {'drop': ['label1']}}},
+    'rollup': {'views': {'*': {'rollups': [['label1']]}}},
+    'route': {'views': {'*': {'keep': ['label1']}}},
+    'bound': {'max_series': 500},
+}
+"""Arguments of exporters, those of a view as JSON has them."""
+
+
+def views(bench: Bench) -> Iterator[Line]:
+    """A cycle with views against one without, the transport cut off at the socket."""
+    series = bench.series(20_000)
+    with bench.worker() as worker:
+        worker('grow', kind='counters', series=series, labels=2)
+        worker('export', name='plain', max_send_at_once=1_000)
+        for name, arguments in VIEWS.items():
+            worker('export', name=name, max_send_at_once=1_000, **arguments)
+        measures = [partial(worker, 'cycle_of', name=name) for name in ('plain', *VIEWS)]
+        plain, *viewed = alternate(bench.rounds(15), *measures)
+    bounds = Bound('≤', 1.05), Bound('≤', 1.6), None, None, None
+    what = (
+        'views that fit no metric',
+        'a view that drops a label, and leaves all series',
+        'a view with a roll-up beside all series',
+        'a view that leaves one series',
+        'max_series=500',
+    )
+    for each, samples, bound in zip(what, viewed, bounds, strict=True):
+        yield ratio(12, f'a cycle of 20,000 counters with two labels, {each}', samples, 'without views', plain, bound)
+    most = Bound('≤', 64e6, '≤ 64 MB')
+    yield _memory(bench, 'a cycle of 100,000, a view that leaves all series', 100_000, most, VIEWS['drop'], row=11)
+
+
 ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     1: collect,
     2: payloads,
@@ -485,6 +522,7 @@ ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
     9: forks,
     10: otlp,
     11: spooling,
+    12: views,
 }
 
 

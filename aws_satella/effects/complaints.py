@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Final
 
 from aws_satella.effects import handlers
-from aws_satella.pure.points import Discarded, Reason
+from aws_satella.pure.points import Discarded
 from aws_satella.pure.redaction import cleaned, masked
 
 logger = logging.getLogger('aws_satella')
@@ -163,6 +163,10 @@ class Complaints:
         if self._is_new(topic):
             self.say(level, message, *values, exc_info=exc_info)
 
+    def has_said(self, topic: Hashable) -> bool:
+        """Whether :meth:`say_once` would say nothing of this topic."""
+        return topic in self._said or len(self._said) >= MAX_REMEMBERED
+
     def forget(self, topic: Hashable) -> None:
         """Say it again the next time: it is over."""
         self._said.discard(topic)
@@ -180,8 +184,7 @@ class Complaints:
         for data, reason, error, _ in discarded:
             name = data.name if isinstance(data.name, str) else self.shown(data.name)
             why = f'{reason.value} ({self.shown(error)})' if error is not None else reason.value
-            topic = (reason, None if reason is Reason.TOO_MANY_SERIES else name)
-            self.say_once(topic, 'WARNING', 'Metric %s is discarded: %s', name, why)
+            self.say_once((reason, name), 'WARNING', 'Metric %s is discarded: %s', name, why)
             self.call(callback, data)
 
     def shown(self, subject: object) -> str:
@@ -189,7 +192,7 @@ class Complaints:
         return shown(subject, self.tolerate)
 
     def _is_new(self, topic: Hashable) -> bool:
-        if topic in self._said or len(self._said) >= MAX_REMEMBERED:
+        if self.has_said(topic):
             return False
         self._said.add(topic)
         return True

@@ -159,17 +159,17 @@ class Delivery(Leftovers):
             self.recorded,
             own=self_readings(self.ledger) if self._tells_of_itself() else NO_SELF_READINGS,
             since=self.ledger.since,
+            views=self.ledger.views,
             is_halted=lambda: self.halted,
         )
-        own = snapshot.own_levels()  # first, so that max_series leaves room for the heartbeat
         kept = snapshot.kept(self.ledger.baseline)
         if kept is not None:
-            (batch, discarded), baseline = kept
+            part, baseline = kept
             returnable = self._used.temporality == 'delta'
-            self.ledger = self.ledger.recorded(batch, len(discarded), baseline, returnable=returnable)
-            self._note(batch)
-            self._report(discarded)
-            self._add(own)
+            recorded = self.ledger.recorded(part.batch, len(part.discarded), baseline, returnable=returnable)
+            self._apply((recorded.viewed(part.views), list(part.sayings)))
+            self._note(part.batch)
+            self._report(part.discarded)
         self._add(snapshot.levels())
         answered = not snapshot.computes or self._add_computed(snapshot)
         self.complete = answered and snapshot.complete
@@ -189,7 +189,8 @@ class Delivery(Leftovers):
     def _add(self, part: Part | None) -> None:
         """Take more of the same cycle."""
         if part is not None:
-            self.ledger = self.ledger.added(part.batch, len(part.discarded))
+            added = self.ledger.added(part.batch, len(part.discarded))
+            self._apply((added.viewed(part.views), list(part.sayings)))
             self._note(part.batch)
             self._report(part.discarded)
 

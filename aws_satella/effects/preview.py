@@ -17,7 +17,7 @@ from aws_satella.pure.bill import Preview, Prices, compared
 from aws_satella.pure.environment import VARIABLES
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.reading import read
-from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
+from aws_satella.pure.self_metrics import self_readings
 from aws_satella.pure.signatures import document
 
 NAMESPACE: Final = str(b'Preview', 'ascii')
@@ -34,7 +34,8 @@ def preview(
 ) -> Preview:
     """Tell what a cycle of this process would send, what it would discard and why, and the bill of a month.
 
-    It ends in a comparison of two bills: the same in the classic form, and over OTLP.
+    With ``views``, ``max_series`` or ``idle_after`` it also tells what the same would cost without them. It ends in a
+    comparison of two bills: the same in the classic form, and over OTLP.
 
     Nothing is sent, and no exporter is affected: with ``temporality='delta'`` it is as if none had run before.
 
@@ -59,7 +60,10 @@ def preview(
     own = self_readings(Ledger(export_seconds=0.0)) if arguments.self_metrics else NO_SELF_READINGS
     return compared(
         arguments.plan,
-        chain(*own, read(metric) if metric is not None else ()),
+        chain(
+            own.all(sections=arguments.plan.is_viewed),
+            read(metric, sections=arguments.plan.is_viewed) if metric is not None else (),
+        ),
         pid=os.getpid(),
         now=int(time.time()),
         interval=float(arguments.interval),

@@ -16,13 +16,16 @@ from satella.instrumentation import metrics as satella_metrics
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.pacing import Pace
 from aws_satella.effects.resource import RECORDING_BEGAN, resource_of
+from aws_satella.pure import cardinality
 from aws_satella.pure.batches import Batch, Item
 from aws_satella.pure.forks import Recorded
 from aws_satella.pure.forms import CLOUDWATCH
+from aws_satella.pure.outage import Saying
 from aws_satella.pure.plan import Encoding, Plan
 from aws_satella.pure.points import Discarded, Tolerance
 from aws_satella.pure.reading import Readings, Walk
 from aws_satella.pure.self_metrics import NO_SELF_READINGS, SelfReadings
+from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline, Delta
 from aws_satella.pure.tree import join
 
@@ -40,6 +43,10 @@ class Part(NamedTuple):
 
     batch: Batch
     discarded: list[Discarded]
+    views: Views = NOTHING_KEPT
+    """What the views remember after it."""
+    sayings: tuple[Saying, ...] = ()
+    """What is to be said of bounds."""
 
 
 class Snapshot:
@@ -52,6 +59,7 @@ class Snapshot:
     :param recorded: which metrics to read; None for all
     :param own: what the exporter tells of itself
     :param since: when the baseline was taken, in UNIX seconds
+    :param views: what the views of the cycle before have left
     :param is_halted: whether somebody has ended the reading by force, of which there is nothing to say
     """
 
@@ -65,6 +73,7 @@ class Snapshot:
         *,
         own: SelfReadings = NO_SELF_READINGS,
         since: float = 0.0,
+        views: Views = NOTHING_KEPT,
         is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan = plan
@@ -75,36 +84,44 @@ class Snapshot:
         self._is_halted = is_halted
         self._now = time.time()
         self._tolerance = Tolerance(complaints.tolerate, pace.give_way)
-        self._encoding = self._encoding_since(since)
-        self._walk = Walk(root, self._tolerance, levels_apart=plan.temporality == 'delta', recorded=recorded)
+        self._encoding = self._encoding_since(since, views)
+        self._walk = Walk(
+            root,
+            self._tolerance,
+            levels_apart=plan.temporality == 'delta',
+            recorded=recorded,
+            sections=plan.is_viewed,
+        )
         self.complete = True
         """Whether everything was seen; False where an unforeseen error broke off the reading."""
 
-    def _encoding_since(self, since: float) -> Encoding:
+    def _encoding_since(self, since: float, views: Views) -> Encoding:
+        kept: dict[str, Any] = {'views': views, 'root': self._root}
         if self._plan.destination == CLOUDWATCH:
-            return self._plan.encoding(int(self._now), os.getpid(), self._tolerance)
+            return self._plan.encoding(int(self._now), os.getpid(), self._tolerance, **kept)
         since = since if self._plan.temporality == 'delta' else RECORDING_BEGAN
         return self._plan.encoding(
-            self._now, os.getpid(), self._tolerance, since=since, resource=resource_of(self._plan)
+            self._now, os.getpid(), self._tolerance, since=since, resource=resource_of(self._plan), **kept
         )
-
-    def own_levels(self) -> Part | None:
-        """The levels that the exporter tells of itself."""
-        return self._part(self._own.levels)
 
     def kept(self, baseline: Baseline) -> tuple[Part, Baseline] | None:
         """Read what satella keeps; in delta what came since a baseline, without levels.
 
         :return: it, and the next baseline; None where an error broke off the reading
         """
-        readings = chain(self._own.counters, self._walk.kept())
+        own = self._own.grown(sections=self._plan.is_viewed)
+        readings = chain(own, self._paced(self._walk.kept()))
         rebased = self._plan.rebase(readings, baseline, self._tolerance, self._root)
         part = self._part(rebased)
+        self._warn_of_crowds()
         return part and (part, rebased.baseline if isinstance(rebased, Delta) else baseline)
 
     def levels(self) -> Part | None:
-        """Read the levels that :meth:`kept` has left out."""
-        return self._part(self._walk.levels())
+        """Read the levels that :meth:`kept` has left out, those of the exporter itself first."""
+        own = self._own.now(sections=self._plan.is_viewed)
+        part = self._part(chain(own, self._paced(self._walk.levels())))
+        self._warn_of_crowds()
+        return part
 
     @property
     def computes(self) -> bool:
@@ -125,6 +142,22 @@ class Snapshot:
         name = getattr(metric, 'name', None)
         return metric, join(prefix, name if isinstance(name, str) else self._complaints.shown(metric))
 
+    def _warn_of_crowds(self) -> None:
+        """Say once, and at each tenfold, which metrics have very many series that nothing bounds."""
+        for leaf, name in self._walk.crowded:
+            number = len(leaf.children)
+            topic = ('many series', name, cardinality.digits(number))
+            if self._plan.is_unbounded(name) and not self._complaints.has_said(topic):
+                try:
+                    saying = cardinality.many(leaf, name, self._plan.billed)
+                except self._complaints.tolerate:  # the labels, or their str()
+                    continue
+                self._complaints.say_once(topic, saying.level, saying.message, *saying.values)
+
+    def _paced(self, readings: Readings) -> Readings:
+        """The readings with rests between them, where a view takes many before it gives one."""
+        return chain.from_iterable(self._pace.slices(readings)) if self._plan.is_viewed else readings
+
     def _part(self, readings: Readings) -> Part | None:
         """None where an unforeseen error broke off the reading: the next cycle reads all again."""
         items: list[Item] = []
@@ -138,7 +171,8 @@ class Snapshot:
             message = 'Reading the metrics failed; the next cycle reads them again'
             self._complaints.say_once('reading failed', 'ERROR', message, exc_info=True)
             return None
-        return Part(Batch(self._encoding.envelope, self._now, self._encoding.together(items)), discarded)
+        batch = Batch(self._encoding.envelope, self._now, self._encoding.together(items))
+        return Part(batch, discarded, self._encoding.views, tuple(self._encoding.sayings()))
 
     def _gather(self, encoded: Iterable[Any], items: list[Item], discarded: list[Discarded]) -> None:
         for part in self._pace.slices(encoded):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Iterable
 
 from aws_satella.effects import greenlets
-from aws_satella.effects.delivery import place_of
+from aws_satella.effects.delivery import key_of, place_of
 from aws_satella.effects.destinations.clients import InitializationError
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.snapshot import tree
@@ -18,6 +18,7 @@ from aws_satella.effects.succession import Holders
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.forks import Marks, marks
 from aws_satella.pure.ledger import Ledger
+from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline, note
 
 
@@ -48,6 +49,8 @@ class Process:
         """Whether what calls of :func:`export_once` leave is put into the spool at the end."""
         self.noted: dict[Hashable, Baseline] = {}
         """The same where the parent exports without ``start_if_not_started``, by namespace and root."""
+        self.views: dict[Hashable, Views] = {}
+        """The series that the parent has kept within its bounds, by plan and root."""
         self.holders = Holders()
         """The exporters, and the calls of :func:`export_once`, that hold the ledger of a plan."""
 
@@ -75,7 +78,8 @@ class Process:
         :param made: when its exporter was made, in UNIX seconds
         """
         baseline = self.noted.get(place_of(arguments), self.baseline)
-        return Ledger(baseline, self.began if baseline else made)
+        views = self.views.get(key_of(arguments), NOTHING_KEPT)
+        return Ledger(baseline, self.began if baseline else made, views=views)
 
     def starts_nothing(self, seconds: float) -> bool:
         """Wait for a start in another thread to end. False where it has not."""
@@ -91,6 +95,7 @@ def child_of(ancestors: list[Process]) -> Process:
     for parent in ancestors:
         child.baseline = _exported_by(parent)
         child.noted = dict(parent.noted)
+        child.views = {**parent.views, **{each.delivery.key: each.delivery.ledger.views for each in parent.holders}}
         exporter = parent.exporter or parent.abandoned
         child.noted.update(parent.holders.noted(exporter))
         if exporter is not None:  # its counts are the baseline

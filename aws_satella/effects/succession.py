@@ -208,7 +208,7 @@ def _take_over(delivery: Delivery, other: Delivery, *, is_first: bool) -> None:
             delivery.complaints.tolerate = tolerate
             return
         if is_first and other.recorded is not None:  # it went on in a forked child by itself: what it has sent is sent
-            delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline, since=ledger.since)
+            delivery.ledger = replace(delivery.ledger, baseline=ledger.baseline, since=ledger.since, views=ledger.views)
         if not waits and _has_client_for(delivery, other):
             delivery.ledger, other.ledger = delivery.ledger.joined(ledger), ledger.without_unsent()
 

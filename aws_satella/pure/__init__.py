@@ -18,7 +18,7 @@ from aws_satella.pure.dimensions import Merger
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient, Dimension, Encoder, MetricDatum, Payload
 from aws_satella.pure.histograms import HistogramReading
 from aws_satella.pure.payloads import build_payloads
-from aws_satella.pure.plan import Plan, select
+from aws_satella.pure.plan import Plan
 from aws_satella.pure.points import (
     CounterReading,
     DataPoint,
@@ -31,6 +31,7 @@ from aws_satella.pure.points import (
     Tolerance,
 )
 from aws_satella.pure.reading import read
+from aws_satella.pure.selection import select
 from aws_satella.pure.summaries import NewSamples, SummaryReading, SummaryTotalReading
 from aws_satella.pure.temporality import Baseline, Delta, collect, cumulative, distributions, note, whole
 

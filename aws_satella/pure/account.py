@@ -17,6 +17,7 @@ from aws_satella.pure.batches import Batch, Item
 from aws_satella.pure.flight import InFlight
 from aws_satella.pure.outage import NO_OUTAGE, Outage, Saying, Unsaid
 from aws_satella.pure.outbox import Outbox
+from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Account:
     in_flight: InFlight | None = None
     last_cycle: Cycle | None = None
     """The last cycle in delta, for as long as nothing of it has been sent, discarded or dropped."""
+    views: Views = NOTHING_KEPT
+    """The series that are kept where they are bounded."""
 
     @property
     def unsaid(self) -> Unsaid:
@@ -110,6 +113,10 @@ class Account:
         if cycle is not None:
             cycle = cycle._replace(levels=(*cycle.levels, *batch.items))
         return replace(self, outbox=self.outbox.put(batch, discarded), last_cycle=cycle)
+
+    def viewed(self, views: Views) -> Self:
+        """Take what the views of a cycle remember, with its items."""
+        return self if views is self.views else replace(self, views=views)
 
     def cycle_ended(self, seconds: float | None = None) -> Self:
         """Count a cycle. What it took from the tree can no longer be given back.

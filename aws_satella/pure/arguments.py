@@ -18,13 +18,14 @@ from typing import Any, Final
 
 from satella.instrumentation.metrics import MetricData
 
-from aws_satella.pure import checks, limits, receivers, texts
+from aws_satella.pure import checks, limits, receivers, texts, views
 from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
 from aws_satella.pure.forms import CLOUDWATCH, OTLP
 from aws_satella.pure.plan import Plan
 from aws_satella.pure.texts import Read
 from aws_satella.pure.values import Units
+from aws_satella.pure.views import View
 
 OnFailure = Callable[[Exception], object]
 OnDiscard = Callable[[MetricData], object]
@@ -123,6 +124,14 @@ class Arguments:
             texts.as_it_is,
         ),
     )
+    views: Mapping[str, View] | None = field(
+        default=None,
+        metadata=_argument(
+            views.views,
+            'metric names or shell patterns → :class:`~aws_satella.View`: which labels are kept, what is added up, how '
+            'many series there may be',
+        ),
+    )
     units: Units = field(
         default=None,
         metadata=_argument(
@@ -141,8 +150,17 @@ class Arguments:
         default=None,
         metadata=_argument(
             checks.optional(checks.whole_number(0)),
-            'how many series are sent at most; the others are discarded',
+            'the room for series with labels; where it is too small, each metric gets a fair share, and the rest of '
+            'its series are added up in one, whose label values are ``(other)``',
             texts.whole_number,
+        ),
+    )
+    idle_after: float | str | None = field(
+        default=None,
+        metadata=_argument(
+            checks.optional(checks.interval),
+            "in delta, seconds, or a text such as '1h', after which a counter that does not change is no longer sent",
+            texts.as_it_is,
         ),
     )
     exclude: Iterable[str] = field(

@@ -25,7 +25,7 @@ from aws_satella.pure.chunks import chunk
 from aws_satella.pure.comparison import Comparison, Rates, cheaper_from
 from aws_satella.pure.forms import CLOUDWATCH, OTLP, max_items
 from aws_satella.pure.plan import NO_RESOURCE, Encoding, Plan
-from aws_satella.pure.points import Discarded, Reason
+from aws_satella.pure.points import Discarded, Reason, Section
 from aws_satella.pure.preview import Preview, Volume
 from aws_satella.pure.prices import BYTES_A_GIGABYTE, HOURS_A_MONTH, Prices, cycles_a_month, exact
 from aws_satella.pure.reading import Readings
@@ -114,8 +114,13 @@ def compared(plan: Plan, readings: Readings, *, interval: float, processes: int 
 
     The arguments are those of :func:`preview_of`. Readings are iterated once: to read a tree may run user code.
     """
-    reckon = partial(preview_of, readings=list(readings), interval=interval, processes=processes, **others)
+    listed = list(readings)
+    reckon = partial(preview_of, readings=listed, interval=interval, processes=processes, **others)
     preview = reckon(plan=plan)
+    if plan.is_viewed:
+        plain = replace(plan, views={}, max_series=None, idle_after=None)
+        unviewed = reckon(plan=plain, readings=[each for each in listed if not isinstance(each, Section)])
+        preview = replace(preview, unviewed=unviewed, keeps_first=plan.has_bounds)
     other = reckon(plan=replace(plan, destination=CLOUDWATCH if preview.is_otlp else OTLP))
     classic, otlp = (other, preview) if preview.is_otlp else (preview, other)
     classic_rates = _classic_rates(classic, interval, by_process=bool(plan.add_pid))

@@ -4,8 +4,8 @@ What may live here: the order of the stages. What may not: what a stage does, ti
 that acts.
 
 The way of one data point: :func:`~aws_satella.pure.read` takes it from the tree, :meth:`Plan.rebase` makes it
-cumulative or delta, and :meth:`Plan.encoding` leads it through the rest: it is expanded into points, :class:`Selector`
-leaves out what is not wanted, and the encoder of the form makes it an item.
+cumulative or delta, and :meth:`Plan.encoding` leads it through the rest: :class:`Selector` leaves out what is not
+wanted, views add up what they make equal, it is expanded into points, and the encoder of the form makes it an item.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
-
-from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import temporality
 from aws_satella.pure.batches import Envelope
@@ -26,10 +25,17 @@ from aws_satella.pure.formats import otlp, putmetricdata
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.encoding import BaseEncoder
 from aws_satella.pure.forms import Form, form_of
-from aws_satella.pure.points import STRICT, Discarded, Point, Reason, Tolerance
+from aws_satella.pure.outage import Saying
+from aws_satella.pure.places import Settings
+from aws_satella.pure.points import STRICT, Discarded, Point, Tolerance
 from aws_satella.pure.reading import Readings
+from aws_satella.pure.selection import Selector
+from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline, Delta
+from aws_satella.pure.tree import names_of_leaves
 from aws_satella.pure.values import Units
+from aws_satella.pure.viewing import Viewing
+from aws_satella.pure.views import View, view_of
 
 DEFAULT_ENVIRONMENT: Final = 'generic:default'
 """The environment of a service that runs in none that AWS knows.
@@ -53,9 +59,11 @@ class Plan:
     max_send_at_once: int
     max_dimensions: int
     temporality: str
+    views: Mapping[str, View]
     units: Units
     storage_resolution: int
     max_series: int | None
+    idle_after: float | None
     exclude: tuple[str, ...]
     self_metrics: bool = False
 
@@ -80,6 +88,35 @@ class Plan:
         return Delta(readings, baseline, tolerance, root) if self.temporality == 'delta' else readings
 
     @property
+    def is_viewed(self) -> bool:
+        """Whether its readings need the view stage, and so have to be read with sections."""
+        return self._settings.are_needed
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether the series of a metric are bounded, so that each process keeps its own first ones."""
+        return self.max_series is not None or any(view.max_series is not None for view in self.views.values())
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(
+            self.views, self.max_series, self.idle_after, is_delta=self.temporality == 'delta', billed=self.billed
+        )
+
+    def is_unbounded(self, name: str) -> bool:
+        """Whether a metric of this name is sent, and has as many series as it likes."""
+        is_excluded = any(fnmatchcase(name, pattern) for pattern in self.exclude)
+        return self.max_series is None and view_of(self.views, name) is None and not is_excluded
+
+    @property
+    def billed(self) -> Callable[[Any], int] | None:
+        """How many metrics CloudWatch bills of a reading; None over OTLP, which it bills by volume."""
+        if self.form is not putmetricdata:
+            return None
+        is_expanded = self.temporality == 'cumulative'
+        return lambda reading: len(reading.series()) if is_expanded and hasattr(reading, 'series') else 1
+
+    @property
     def form(self) -> Form:
         """The form in which it is sent."""
         return form_of(self.destination)
@@ -101,6 +138,8 @@ class Plan:
         *,
         since: float = 0.0,
         resource: Mapping[str, str] = NO_RESOURCE,
+        views: Views = NOTHING_KEPT,
+        root: Any = None,
     ) -> Encoding:
         """The stages between rebasing and sending, for one cycle.
 
@@ -109,26 +148,33 @@ class Plan:
         :param tolerance: what user code may raise at the cost of one metric alone
         :param since: when what grows began to grow, in UNIX seconds; for OTLP
         :param resource: what the data belong to; for OTLP
+        :param views: what the views of the cycle before have left
+        :param root: the tree that is read, in which to look for metrics that were not met in that cycle
         """
+        viewing = None
+        if self.is_viewed:
+            viewing = Viewing(self._settings, views, partial(names_of_leaves, root), timestamp or 0.0, tolerance)
         if self.form is putmetricdata:
             merger = Merger(self.common_dimensions(pid), self.max_dimensions, putmetricdata.dimension)
             classic = putmetricdata.Encoder(merger, timestamp, self.units, self.storage_resolution, tolerance)
-            return Encoding(self, classic, self.classic_envelope, tolerance)
+            return Encoding(self, classic, self.classic_envelope, tolerance, viewing)
         envelope = otlp.envelope(self.namespace, resource, resource.get(otlp.VERSION, ''))
         attributes, room = Attributes(resource), otlp.item_bytes(envelope, 1)
         times = since, timestamp or 0.0
         encoder = otlp.Encoder(attributes, *times, self.temporality, self.units, tolerance, room)
-        return Encoding(self, encoder, envelope, tolerance)
+        return Encoding(self, encoder, envelope, tolerance, viewing)
 
 
 def meaning(argument: object) -> Hashable:
     """A value that is equal for two arguments of the same meaning.
 
-    Mappings are compared by what they hold, and functions by their code and the variables around them, since a lambda
-    is a new object each time that its line runs.
+    Mappings and views are compared by what they hold, and functions by their code and the variables around them, since
+    a lambda is a new object each time that its line runs.
     """
     if isinstance(argument, Mapping):
-        return tuple(argument.items())
+        return tuple((_token(name), meaning(each)) for name, each in argument.items())
+    if isinstance(argument, View):
+        return tuple((each.name, meaning(getattr(argument, each.name))) for each in fields(argument))
     if inspect.isfunction(argument):
         around = map(_content, argument.__closure__ or ())
         return argument.__code__, (*around, *map(_token, argument.__defaults__ or ()))
@@ -152,75 +198,54 @@ def _token(value: Any) -> Hashable:
 
 
 class Encoding:
-    """The stages between rebasing and sending, for one cycle: expand, select, encode.
+    """The stages between rebasing and sending, for one cycle: select, view, expand, encode.
 
     The readings of a cycle may come in several parts. Bounds count all of them.
     """
 
-    def __init__(self, plan: Plan, encoder: BaseEncoder[Any, Any], envelope: Envelope, tolerance: Tolerance) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        encoder: BaseEncoder[Any, Any],
+        envelope: Envelope,
+        tolerance: Tolerance,
+        viewing: Viewing | None = None,
+    ) -> None:
         self.envelope = envelope
         """What the items are sent in."""
         self._encoder = encoder
         self._selector = Selector(plan.exclude, plan.max_series)
+        self._names = Selector(plan.exclude)
+        self._viewing = viewing
         self._expand = temporality.FORMS[plan.temporality] if plan.form is putmetricdata else temporality.whole
         self._tolerance = tolerance
 
     def items(self, readings: Readings) -> Iterator[Any]:
-        """Rebased readings → items, and what is discarded, in order."""
-        on_raised = readings.give_back if isinstance(readings, Delta) else None
-        return self.encode(self._expand(readings, self._tolerance), on_raised)
+        """Rebased readings → items, and what is discarded, in order. Those of a plan that is viewed have sections."""
+        give_back: Callable[..., object] | None = readings.give_back if isinstance(readings, Delta) else None
+        if self._viewing is not None:
+            viewed = self._viewing.view(self._names.select_readings(readings), give_back)
+            readings, give_back = viewed, viewed.give_back
+        return self._encoder.encode(self._names.select(self._expand(readings, self._tolerance)), give_back)
+
+    @property
+    def views(self) -> Views:
+        """What the views remember after the parts so far."""
+        return NOTHING_KEPT if self._viewing is None else self._viewing.views
+
+    def sayings(self) -> list[Saying]:
+        """What is to be said of bounds since the last call."""
+        if self._viewing is None:
+            return []
+        said, self._viewing.sayings = self._viewing.sayings, []
+        return said
 
     def encode(
         self, points: Iterable[Point | Discarded], on_raised: Callable[[], object] | None = None
     ) -> Iterator[Any]:
-        """Points → items, and what is discarded, in order."""
+        """Points that no view has seen → items, and what is discarded, in order. ``max_series`` bounds them."""
         return self._encoder.encode(self._selector.select(points), on_raised)
 
     def together(self, items: Sequence[Any]) -> Sequence[Any]:
         """Items that this gave, where those of one series are one, if the form asks for that."""
         return self._encoder.together(items)
-
-
-def select(
-    points: Iterable[Point | Discarded], exclude: tuple[str, ...] = (), max_series: int | None = None
-) -> Iterable[Point | Discarded]:
-    """Leave out the names that match a pattern, and discard what is more than ``max_series``, in order."""
-    return Selector(exclude, max_series).select(points)
-
-
-class Selector:
-    """Selects the points of one cycle.
-
-    :param exclude: shell patterns of names to leave out
-    :param max_series: how many points pass at most; None for all
-    """
-
-    def __init__(self, exclude: tuple[str, ...] = (), max_series: int | None = None) -> None:
-        self._exclude = exclude
-        self._room = float('inf') if max_series is None else max_series
-        self._bounded = max_series is not None
-        self._excluded: dict[str, bool] = {}
-
-    def select(self, points: Iterable[Point | Discarded]) -> Iterable[Point | Discarded]:
-        """The points that pass. Names that are excluded leave no discard."""
-        return self._selected(points) if self._exclude or self._bounded else points
-
-    def _selected(self, points: Iterable[Point | Discarded]) -> Iterator[Point | Discarded]:
-        for point in points:
-            if self._is_excluded(point.data.name if isinstance(point, Discarded) else point.name):
-                continue
-            if isinstance(point, Discarded):
-                yield point
-                continue
-            if self._room > 0:
-                yield point
-            else:
-                yield Discarded(MetricData(point.name, point.value, point.labels), Reason.TOO_MANY_SERIES)
-            self._room -= 1
-
-    def _is_excluded(self, name: Any) -> bool:
-        if not isinstance(name, str):  # a name that is no text matches no pattern
-            return False
-        if name not in self._excluded:
-            self._excluded[name] = any(fnmatchcase(name, pattern) for pattern in self._exclude)
-        return self._excluded[name]

@@ -60,6 +60,7 @@ class Reason(enum.Enum):
     OUT_OF_RANGE = 'the value lies beyond ±2^360'
     BAD_UNIT = 'the units callable gave no unit of CloudWatch, or raised'
     TOO_MANY_SERIES = 'more series than max_series'
+    NOT_ADDITIVE = 'it cannot be added up under the labels that its view keeps'
     REJECTED = 'CloudWatch refused it'
 
 
@@ -122,6 +123,22 @@ class Samples(NamedTuple):
     sum: float
     complete: bool
     """Whether every new sample was in the window, so that the least and the greatest are known."""
+
+
+class Section(NamedTuple):
+    """The beginning of the readings of one metric, or of what the metric says of all its labelled children together.
+
+    Only readings that are viewed have them in between.
+    """
+
+    name: str
+    """The metric's own name, which chooses its view."""
+    metric: Any
+    """The metric object."""
+    inherent: tuple[str, ...] = ()
+    """Labels that no program has given, and that a view leaves alone."""
+    is_total: bool = False
+    """Whether totals follow."""
 
 
 class DataPoint(NamedTuple):

@@ -68,6 +68,11 @@ class Preview:
     """The same if they count with every data point."""
     comparison: Comparison | None = None
     """The bill of the classic form beside that of OTLP. :func:`aws_satella.preview` always gives it."""
+    unviewed: Preview | None = None
+    """The same plan without ``views``, ``max_series`` and ``idle_after``; None where it has none of them."""
+    keeps_first: bool = False
+    """Whether it bounds the series of a metric, so that each process keeps its own first ones: up to processes *
+    ``max_series`` + 1 of them may be billed in all, and not ``billed_metrics``."""
 
     @property
     def volume_cost(self) -> float:
@@ -94,6 +99,7 @@ def _lines(preview: Preview) -> Iterator[str]:
     yield ''
     yield 'A month of all processes'
     yield from _volume(preview) if preview.is_otlp else _metrics(preview)
+    yield from _views(preview)
     if preview.top:
         yield ''
         yield 'Most bytes' if preview.is_otlp else 'Most billed metrics'
@@ -124,6 +130,15 @@ def _volume(preview: Preview) -> Iterator[str]:
 
 def _gigabytes(label: str, volume: Volume, note: str) -> str:
     return f'{label:<16}{volume.gigabytes:>14,.3f}  {_dollars(volume.cost)}  ({note})'
+
+
+def _views(preview: Preview) -> Iterator[str]:
+    """What views save, and what they do not."""
+    if preview.keeps_first:
+        yield '(each process keeps its own first series: up to processes * max_series + 1 of a metric are billed)'
+    if preview.unviewed is not None:
+        without = preview.unviewed
+        yield _row('without views', without.billed_metrics or without.data, _dollars(without.cost))
 
 
 def _dollars(cost: float) -> str:

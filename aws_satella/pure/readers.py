@@ -220,13 +220,15 @@ class Reader(NamedTuple):
     """Whether its numbers grow, so that it has a place in a baseline."""
     runs_user_code: bool = False
     """Whether reading it calls user code, which may take its time."""
+    inherent: tuple[str, ...] = ()
+    """Labels that its readings have beside those that were given."""
     mark: Callable[[Any], Any] | None = None
     """What every recording changes. None where it cannot be told, or where the metric records nothing itself."""
 
 
 READERS: Final[Mapping[type, Reader]] = {
     CallableMetric: Reader(_called, _callables, runs_user_code=True),
-    ClicksPerTimeUnitMetric: Reader(_clicks, takes_labels=True, total=_clicks_total),
+    ClicksPerTimeUnitMetric: Reader(_clicks, takes_labels=True, total=_clicks_total, inherent=('period',)),
     CounterMetric: Reader(_counter, takes_labels=True, total=_counter_total, grows=True, mark=_mark_of_counter),
     EmptyMetric: Reader(_nothing),
     FloatMetric: Reader(_level, takes_labels=True, mark=_mark_of_level),

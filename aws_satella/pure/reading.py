@@ -14,19 +14,22 @@ from functools import partial
 from typing import Any, Final
 
 from aws_satella.pure.forks import Recorded
-from aws_satella.pure.points import STRICT, Discarded, Tolerance, raised
+from aws_satella.pure.points import STRICT, Discarded, Section, Tolerance, raised
 from aws_satella.pure.readers import FOLLOWED, GROWING, QUIET, READERS, Reader, Reading, ReadOne, foreign
 from aws_satella.pure.tree import Leaf, join, leaves, visible_children
 
 Readings = Iterable[Reading | Discarded]
-"""Readings on their way, with what is discarded in between."""
+"""Readings on their way, with what is discarded in between. Those that are viewed also have sections."""
+
+MANY_SERIES: Final = 1_000
+"""A metric with more series has very many."""
 
 MAX_REREADS: Final = 20
 """How often a metric is read again while another thread records into it: a busy one is met so again and again."""
 
 
 def read(
-    root: Any, tolerance: Tolerance = STRICT, only: Container[type] | None = None
+    root: Any, tolerance: Tolerance = STRICT, only: Container[type] | None = None, *, sections: bool = False
 ) -> Iterator[Reading | Discarded]:
     """Read a tree of satella metrics, in tree order, lazily.
 
@@ -37,10 +40,12 @@ def read(
     :param root: a satella metric: a container, or a single leaf; names start with its own
     :param tolerance: what user code may raise at the cost of one metric alone, and how to wait for a recording
     :param only: read the metrics of these classes, and pass over the others
+    :param sections: whether a :class:`~aws_satella.pure.points.Section` comes before the readings of each metric
     :return: readings, and a :class:`~aws_satella.pure.Discarded` in place of what could not be read
     """
     found = leaves(root)
-    return _read(found if only is None else (leaf for leaf in found if type(leaf[0]) in only), tolerance)
+    wanted = found if only is None else (leaf for leaf in found if type(leaf[0]) in only)
+    return _read(wanted, tolerance, sections=sections)
 
 
 class Walk:
@@ -50,6 +55,7 @@ class Walk:
     :param tolerance: as for :func:`read`
     :param levels_apart: whether :meth:`kept` leaves levels to :meth:`levels`, and gives only numbers that grow
     :param recorded: which metrics to read; None for all. Of a class that is not followed there are none otherwise.
+    :param sections: as for :func:`read`
     """
 
     def __init__(
@@ -59,23 +65,31 @@ class Walk:
         *,
         levels_apart: bool = False,
         recorded: Recorded | None = None,
+        sections: bool = False,
     ) -> None:
         self._root = root
         self._tolerance = tolerance
         self._recorded = recorded
+        self._sections = sections
         self._first = GROWING if levels_apart else QUIET
         self._levels: list[Leaf] = []
         self._computed: list[Leaf] = []
+        self.crowded: list[Leaf] = []
+        """Metrics with very many series, and their full names."""
         self.asked: Leaf = (None, '')
         """The metric whose user code was called last, and the names above it."""
 
     def kept(self) -> Iterator[Reading | Discarded]:
         """Read the metrics whose numbers satella keeps."""
-        return _read(self._kept_first(), self._tolerance, self._recorded)
+        return self._read(self._kept_first())
 
     def levels(self) -> Iterator[Reading | Discarded]:
         """Read the levels that :meth:`kept` left out."""
-        return _read(self._levels, self._tolerance, self._recorded)
+        return self._read(self._levels)
+
+    def _read(self, found: Iterable[Leaf]) -> Iterator[Reading | Discarded]:
+        self.crowded.clear()
+        return _read(found, self._tolerance, self._recorded, sections=self._sections, crowded=self.crowded)
 
     def computed(self, but: Collection[Any] = ()) -> Iterator[Reading | Discarded]:
         """Read the metrics that :meth:`kept` left out: callables, and those of unknown classes.
@@ -85,7 +99,7 @@ class Walk:
         for leaf in self._computed:
             if not any(leaf[0] is each for each in but):
                 self.asked = leaf
-                yield from _read((leaf,), self._tolerance)
+                yield from _read((leaf,), self._tolerance, sections=self._sections)
 
     @property
     def computes(self) -> bool:
@@ -104,20 +118,27 @@ class Walk:
 
 
 def _read(
-    found: Iterable[Leaf], tolerance: Tolerance, recorded: Recorded | None = None
-) -> Iterator[Reading | Discarded]:
+    found: Iterable[Leaf],
+    tolerance: Tolerance,
+    recorded: Recorded | None = None,
+    *,
+    sections: bool = False,
+    crowded: list[Leaf] | None = None,
+) -> Iterator[Any]:
     for leaf, prefix in found:
         reader = READERS.get(type(leaf)) or Reader(partial(foreign, prefix))
         name = type(leaf).__name__
         try:
             name = join(prefix, getattr(leaf, 'name', name))
-            parts, total = _contents(leaf, reader)
+            parts, total = _contents(leaf, reader, name, crowded)
             if recorded is not None:
                 parts = list(filter(recorded, parts))
                 total = total if parts or recorded(leaf) else None
         except tolerance.errors as error:
             yield raised(name, None, error, _source(leaf))
             continue
+        if sections:
+            yield Section(name, leaf, reader.inherent)
         own = reader.own
         if tolerance.wait is not None and reader.settled is not None:
             settle = partial(_settled, tolerance.wait, reader.settled)
@@ -129,16 +150,23 @@ def _read(
                 readings = (_failed(part, name, error, tolerance),)
             yield from readings
         if total is not None:
+            if sections:
+                yield Section(name, leaf, reader.inherent, is_total=True)
             yield from _attempt(total, leaf, name, tolerance)
 
 
-def _contents(leaf: Any, reader: Reader) -> tuple[Iterable[Any], ReadOne | None]:
-    """What a metric consists of, and how to read its total: nothing of an internal metric, no total without labels."""
+def _contents(leaf: Any, reader: Reader, name: str, crowded: list[Leaf] | None) -> tuple[Iterable[Any], ReadOne | None]:
+    """What a metric consists of, and how to read its total: nothing of an internal metric, no total without labels.
+
+    :param crowded: takes the metric if it has very many series
+    """
     if type(leaf) in READERS and leaf.internal:
         return (), None
     # Asked once: between two questions another thread may record the first labels, and neither the metric itself nor
     # its total would be read.
     if reader.takes_labels and leaf.embedded_submetrics_enabled:
+        if crowded is not None and len(leaf.children) > MANY_SERIES:
+            crowded.append((leaf, name))
         return visible_children(leaf), reader.total
     return reader.parts(leaf), None
 

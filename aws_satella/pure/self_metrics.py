@@ -7,10 +7,13 @@ They tell of the time before the cycle that reads them, so that they are true wh
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.points import CounterReading, DataPoint
+from aws_satella.pure.viewing import with_sections
 
 PREFIX: Final = 'aws_satella.'
 
@@ -20,6 +23,18 @@ class SelfReadings(NamedTuple):
 
     levels: tuple[DataPoint, ...] = ()
     counters: tuple[CounterReading, ...] = ()
+
+    def now(self, *, sections: bool) -> Iterable[Any]:
+        """The levels, with a section before each if they are to be viewed."""
+        return with_sections(self.levels) if sections else self.levels
+
+    def grown(self, *, sections: bool) -> Iterable[Any]:
+        """The same for the counters."""
+        return with_sections(self.counters) if sections else self.counters
+
+    def all(self, *, sections: bool) -> Iterable[Any]:
+        """The same for all of them."""
+        return chain(self.now(sections=sections), self.grown(sections=sections))
 
 
 NO_SELF_READINGS: Final = SelfReadings()

@@ -30,6 +30,7 @@ from aws_satella.pure.points import (
     Discarded,
     Kind,
     Point,
+    Section,
     Tolerance,
     keeper,
     raised,
@@ -103,6 +104,7 @@ _POINTS: Final = (CounterReading, DataPoint, Discarded)
 def _expanded(
     readings: Readings, tolerance: Tolerance, form: Callable[[Any], Iterable[Point | Discarded]]
 ) -> Iterator[Point | Discarded]:
+    give_back: Callable[[], object] | None = getattr(readings, 'give_back', None)
     for reading in readings:
         if isinstance(reading, _POINTS):
             yield reading
@@ -111,8 +113,8 @@ def _expanded(
             points = form(reading)
         except tolerance.errors as error:
             points = (raised(reading.name, reading.labels, error, reading.source),)
-            if isinstance(readings, Delta):
-                readings.give_back()
+            if give_back is not None:
+                give_back()
         yield from points
 
 
@@ -155,7 +157,7 @@ class Delta:
             elif isinstance(reading, DataPoint):
                 self._last = None
                 yield reading
-            elif isinstance(reading, Discarded):
+            elif isinstance(reading, (Discarded, Section)):
                 yield reading
             elif (each := self._increase(reading)) is not None:
                 yield each
@@ -175,10 +177,17 @@ class Delta:
             self._parts.append(increase)
         return increase  # type: ignore[no-any-return]  # the union of what the readings' since() gives
 
-    def give_back(self) -> None:
-        """Leave the increase that was given last to a later cycle: it could not be expanded or encoded."""
-        if self._last is not None:
-            self._new.pop(self._last, None)
+    def give_back(self, sources: Iterable[Hashable] | None = None) -> None:
+        """Leave increases to a later cycle, since they could not be viewed, expanded or encoded.
+
+        :param sources: who keeps their numbers; by default the one whose increase was given last
+        """
+        for source in (self._last,) if sources is None else sources:
+            if source is None:
+                continue
+            self._new.pop(source, None)
+            if source in self._old:
+                self._new[source] = self._old[source]
 
     def _parts_of(self, reading: Any) -> list[NewSamples]:
         """The new samples of the children of a summary; nothing for other readings."""

@@ -27,6 +27,21 @@ def leaves(root: Any) -> Iterator[Leaf]:
             yield metric, prefix
 
 
+def names_of_leaves(root: Any) -> Iterator[str]:
+    """The name of every leaf, whatever the levels show. A leaf whose name is no text has none."""
+    stack = [] if root is None else [(root, '')]
+    while stack:
+        metric, prefix = stack.pop()
+        name = getattr(metric, 'name', None)
+        if not isinstance(name, str):
+            continue
+        full = join(prefix, name) if name else prefix
+        if type(metric) is Metric:
+            stack.extend((child, full) for child in list(metric.children))
+        else:
+            yield full
+
+
 def all_leaves(root: Any, only: Container[type]) -> Iterator[Any]:
     """Every leaf of these classes, whatever the levels show, in no order."""
     stack = [] if root is None else [root]

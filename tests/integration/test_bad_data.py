@@ -66,7 +66,7 @@ def test_every_kind_of_bad_is_here() -> None:
     """Whatever may be wrong with a datum is among them; the other reasons are what a setting, the server or the limits
     of OTLP say."""
     otlp = {Reason.TOO_MANY_LABELS, Reason.LABELS_TOO_LARGE, Reason.TOO_LARGE}
-    elsewhere = {Reason.BAD_UNIT, Reason.TOO_MANY_SERIES, Reason.REJECTED, *otlp}
+    elsewhere = {Reason.BAD_UNIT, Reason.TOO_MANY_SERIES, Reason.NOT_ADDITIVE, Reason.REJECTED, *otlp}
     assert {reason for _, reason in BAD.values()} == set(Reason) - elsewhere
 
 

@@ -235,35 +235,55 @@ def test_patterns_of_the_wrong_kind_are_refused(wrong: Any) -> None:
 
 
 def test_a_label_that_explodes_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
-    """Beyond ``max_series`` series are discarded in tree order: each reported every cycle, logged once."""
+    """Beyond ``max_series`` the series of the metric that has too many are one, so that its total stays true; other
+    metrics are left alone. One line says so."""
     caplog.set_level(logging.WARNING, 'aws_satella')
     getMetric('orders', 'counter').runtime(1)
     logins = getMetric('logins', 'counter', sum_children=False)
     for number in range(50):
         logins.runtime(1, user=str(number))
-    getMetric('last', 'counter').runtime(1)
+    getMetric('last', 'counter').runtime(1, shop='north')
     reported: list[MetricData] = []
-    exporter = export(endpoint, cycles=3, max_series=11, call_on_discarded_metric=reported.append)
+    exporter = export(endpoint, cycles=3, max_series=12, call_on_discarded_metric=reported.append)
 
-    kept = [('orders', {}), *(('logins', {'user': str(number)}) for number in range(10))]
-    assert [(datum['MetricName'], dimensions(datum)) for datum in endpoint.data] == kept * 3
-    beyond = [*(('logins', {'user': str(number)}) for number in range(10, 50)), ('last', {})]
-    assert [(data.name, data.labels) for data in reported] == beyond * 3
-    assert (exporter.stats.sent, exporter.stats.discarded) == (3 * 11, 3 * 41)
+    logged = [*(({'user': str(number)}, 1) for number in range(9)), ({'user': '(other)'}, 41)]
+    assert [(dimensions(datum), datum['Value']) for datum in endpoint.named('logins')] == logged * 3
+    assert [dimensions(datum) for datum in endpoint.named('last')] == [{'shop': 'north'}] * 3
+    assert len(endpoint.named('orders')) == len(endpoint.named('last.sum')) == 3
+    assert not reported
+    assert (exporter.stats.sent, exporter.stats.discarded) == (3 * 13, 0)
     assert [record.getMessage() for record in caplog.records] == [
-        'Metric logins is discarded: more series than max_series'
+        (
+            "Metric logins has 41 series beyond its share of max_series: its label 'user' has 50 values. "
+            'Those series are not sent one by one; what is sent of it costs 3.00 USD a month'
+        )
+    ]
+
+
+def test_levels_beyond_the_bound_are_reported(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    """Levels cannot be added up, so those beyond the bound are discarded: reported every cycle, said once."""
+    caplog.set_level(logging.WARNING, 'aws_satella')
+    for number in range(5):
+        getMetric('queue', 'int').runtime(1, queue=str(number))
+    reported: list[MetricData] = []
+    exporter = export(endpoint, cycles=3, max_series=2, call_on_discarded_metric=reported.append)
+    assert [data.labels['queue'] for data in reported] == ['2', '3', '4'] * 3
+    assert (exporter.stats.sent, exporter.stats.discarded) == (3 * 2, 3 * 3)
+    assert [record.getMessage() for record in caplog.records if 'discarded' in record.getMessage()] == [
+        'Metric queue is discarded: more series than max_series'
     ]
 
 
 def test_a_bounded_bill_stays_on_the_same_series(endpoint: Endpoint) -> None:
     """In delta mode an idle histogram keeps its place, so that the series that are sent do not change with traffic."""
     latency = getMetric('latency', 'histogram', aggregate_children=False)
-    for url in ('/a', '/b', '/c'):
+    for url in ('/a', '/b', '/c', '/d'):
         latency.runtime(0.1, url=url)
     exporter = export(endpoint, max_series=2, temporality='delta')
     latency.runtime(0.1, url='/c')
     exporter.loop()
-    assert [dimensions(datum)['url'] for datum in endpoint.data] == ['/a', '/b']
+    assert [dimensions(datum)['url'] for datum in endpoint.data] == ['/a', '/b', '(other)', '(other)']
+    assert [sum(datum['Counts']) for datum in endpoint.data] == [1, 1, 2, 1]
 
 
 @pytest.mark.parametrize('wrong', [-1, 1.5, '10', True])

@@ -120,8 +120,10 @@ def test_discards_are_counted_by_reason() -> None:
     varied_tree()
     getMetric('infinite', 'float').runtime(float('inf'))
     assert preview().discards == {Reason.NOT_FINITE: 2, Reason.RAISED: 1, Reason.TOO_MANY_DIMENSIONS: 1}
-    sent = preview().series
-    assert preview(max_series=sent).discards[Reason.TOO_MANY_SERIES] == 3  # what cannot be sent takes room too
+    queue = getMetric('queue', 'int')
+    for number in range(5):
+        queue.runtime(number, queue=str(number))
+    assert preview(queue, max_series=2).discards == {Reason.TOO_MANY_SERIES: 3}
 
 
 # --- nothing happens

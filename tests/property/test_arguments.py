@@ -21,7 +21,7 @@ from property.texts import plain
 from satella.instrumentation.metrics import getMetric
 
 import aws_satella
-from aws_satella import AWSSatellaExporterThread, export_once, preview, start_if_not_started
+from aws_satella import AWSSatellaExporterThread, View, export_once, preview, start_if_not_started
 from aws_satella.contrib import asgi, wsgi
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments, limits, signatures
 from aws_satella.pure.arguments import DEFAULTS, ignore
@@ -42,9 +42,11 @@ EXPECTED: dict[str, Any] = {
     'destination': 'cloudwatch',
     'max_dimensions': 10,
     'temporality': 'cumulative',
+    'views': None,
     'units': None,
     'storage_resolution': 60,
     'max_series': None,
+    'idle_after': None,
     'exclude': (),
     'max_buffered': 20_000,
     'spool': None,
@@ -73,9 +75,11 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     'destination': st.sampled_from(('cloudwatch', 'otlp')),
     'max_dimensions': st.integers(3, 30),
     'temporality': st.sampled_from(('cumulative', 'delta')),
+    'views': st.one_of(st.none(), st.dictionaries(plain, st.sampled_from((View(), View(keep=('a',), max_series=3))))),
     'units': st.one_of(st.none(), st.just(str.title), st.dictionaries(plain, st.sampled_from(sorted(UNITS)))),
     'storage_resolution': st.sampled_from((1, 60)),
     'max_series': st.one_of(st.none(), st.integers(0, 10**6)),
+    'idle_after': st.one_of(st.none(), st.integers(1, 10**6), st.just('1h')),
     'exclude': st.lists(plain, max_size=3),
     'max_buffered': st.integers(0, 10**6),
     'spool': st.none() | st.just('/var/lib/shop/metrics'),
@@ -288,7 +292,7 @@ def test_arguments_are_the_same_by_position_and_by_name(given: dict[str, Any], n
     bound = bind(*by_position, **by_name)
     assert bound == bind(**given)
     for name in EXPECTED:
-        if name not in given and name not in ('extra_dimensions', 'interval'):
+        if name not in given and name not in ('extra_dimensions', 'interval', 'views'):
             assert getattr(bound, name) == EXPECTED[name]
 
 
@@ -456,9 +460,11 @@ WRONG: list[tuple[str, Any]] = [
     ('destination', 'otpl'),
     ('max_dimensions', 0),
     ('temporality', 'Delta'),
+    ('views', 7),
     ('units', 7),
     ('storage_resolution', 30),
     ('max_series', -1),
+    ('idle_after', 0),
     ('exclude', 'a'),
     ('max_buffered', -1),
     ('spool', ''),

@@ -18,8 +18,8 @@ from aws_satella.pure.arguments import DEFAULTS
 from aws_satella.pure.binding import Settings, bind, bind_as, bind_settings
 from aws_satella.pure.environment import NO_ENVIRONMENT, VARIABLES, faults, is_disabled, keywords
 
-NOT_TEXTUAL = {'call_on_metric_upload_fails', 'call_on_discarded_metric', 'client_factory', 'root'}
-"""Keywords whose values cannot be written as text: functions and metrics. Every other one has a variable."""
+NOT_TEXTUAL = {'call_on_metric_upload_fails', 'call_on_discarded_metric', 'client_factory', 'root', 'views'}
+"""Keywords whose values cannot be written as text: functions, metrics and views. Every other one has a variable."""
 
 YES = ('1', 'true', 'TRUE', 'yes', 'Yes', 'on', 'ON')
 NO = ('0', 'false', 'False', 'no', 'NO', 'off', 'Off')
@@ -74,6 +74,7 @@ TEXTS: dict[str, Written] = {
     'units': pairs_of(st.sampled_from(('*', 'shop.orders*', '*.seconds', 'a')), st.sampled_from(sorted(UNITS))),
     'storage_resolution': written(st.sampled_from((1, 60))),
     'max_series': written(st.integers(0, 10**6)),
+    'idle_after': st.sampled_from((('90', 90), ('1h', '1h'))),
     'exclude': st.lists(escaped(inner), min_size=1, max_size=4).map(
         lambda several: (' , '.join(text for text, _ in several), [value for _, value in several])
     ),

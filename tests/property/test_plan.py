@@ -33,8 +33,8 @@ from aws_satella.pure import (
     select,
 )
 from aws_satella.pure.formats.putmetricdata import Item, decode
-from aws_satella.pure.plan import Selector
 from aws_satella.pure.points import STRICT
+from aws_satella.pure.selection import Selector
 
 
 def _plan(**arguments: Any) -> Plan:
@@ -87,15 +87,15 @@ def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int |
 def test_a_bound_counts_all_parts_of_a_cycle(
     names: list[str], first: int, exclude: tuple[str, ...], max_series: int | None
 ) -> None:
-    """The points of a cycle that come in two parts are selected as if they came in one, also after encoding."""
+    """The points of a cycle that come in two parts are selected as if they came in one, also by an encoding."""
     points = [DataPoint(name, index, {'index': index}) for index, name in enumerate(names)]
     selector = Selector(exclude, max_series)
     parts = [*selector.select(points[:first]), *selector.select(points[first:])]
     assert parts == list(select(points, exclude, max_series))
     plan = _plan(exclude=exclude, max_series=max_series)
     encoding = plan.encoding()
-    items = [*encoding.items(points[:first]), *encoding.items(points[first:])]
-    assert items == list(plan.encoding().items(points))
+    items = [*encoding.encode(points[:first]), *encoding.encode(points[first:])]
+    assert items == list(plan.encoding().encode(points))
 
 
 @pytest.mark.parametrize('name', [None, 7, ['a'], b'a'])

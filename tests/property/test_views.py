@@ -1,0 +1,316 @@
+"""Views: what becomes of the labels of series, and what is added up, against a model that groups and adds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from property.examples import half
+from property.trees import Tree, build, frozen, numbers, record, trees
+from property.view_model import comparable, labels_of, some_views, viewed, views_of_trees
+from satella.instrumentation.metrics import Metric, getMetric
+
+from aws_satella import ArgumentError, ArgumentTypeError, View
+from aws_satella.pure import Arguments, Baseline, Delta, Discarded, Plan, Reason, read
+from aws_satella.pure.formats.putmetricdata import decode
+from aws_satella.pure.relabeling import Relabeler
+
+DESTINATIONS = ('cloudwatch', 'otlp', 'http://localhost:4318/v1/metrics')
+TEMPORALITIES = ('cumulative', 'delta')
+
+PLANS = [(destination, temporality) for destination in DESTINATIONS for temporality in TEMPORALITIES]
+
+
+def plan_of(views: Mapping[str, View], **arguments: Any) -> Plan:
+    """A plan, as it is made of the arguments of an exporter."""
+    return Arguments('N', views=views, **arguments).plan
+
+
+def sent(plan: Plan, root: Metric, baseline: Baseline | None = None) -> list[Any]:
+    """The items of a cycle, and what is discarded."""
+    rebased = plan.rebase(read(root, sections=plan.is_viewed), baseline or {}, root=root)
+    return list(plan.encoding(1e9, since=9e8).items(rebased))
+
+
+def expected(plan: Plan, root: Metric, baseline: Baseline | None = None) -> list[Any]:
+    """The same by the model. The stages before and after the view are those of the package."""
+    rebased = plan.rebase(read(root, sections=True), baseline or {}, root=root)
+    return list(replace(plan, views={}).encoding(1e9, since=9e8).items(viewed(rebased, plan.views)))
+
+
+@half
+@given(tree=trees(), views=some_views)
+def test_views_group_and_add(tree: Tree, views: dict[str, View]) -> None:
+    """The first view that fits a metric's own name says which labels its series keep. Series that become equal are
+    added up, once more for each roll-up; what satella derives passes as it is."""
+    root = build(tree)
+    for destination, temporality in PLANS:
+        plan = plan_of(views, destination=destination, temporality=temporality)
+        with frozen():
+            assert comparable(plan, sent(plan, root)) == comparable(plan, expected(plan, root))
+
+
+@half
+@given(tree=trees(('counter', 'histogram', 'summary', 'quantile')), view=views_of_trees(), value=numbers)
+def test_views_add_up_what_delta_gives(tree: Tree, view: View, value: float) -> None:
+    """Views act on increases, after rebasing: what was exported before is not added up again."""
+    root = build(tree)
+    with frozen():
+        first = Delta(read(root), {})
+        list(first)
+    for spec in tree.specs:
+        if spec.kind != 'base':
+            metric = getMetric(spec.name, spec.kind)
+            record(metric, spec.recordings[::2])
+            metric.runtime(value, url='new', code=200)
+    for destination in DESTINATIONS:
+        plan = plan_of({'*': view}, destination=destination, temporality='delta')
+        with frozen():
+            found = comparable(plan, sent(plan, root, first.baseline))
+            assert found == comparable(plan, expected(plan, root, first.baseline))
+
+
+@settings(deadline=None)
+@given(view=views_of_trees(), labels=st.dictionaries(
+    st.sampled_from(('url', 'code', 'shop', 'host')),
+    st.one_of(st.sampled_from(('a', 'b', '', ' ', 0, 1, True, 1.0, None)), st.text(max_size=2)),
+))  # fmt: skip
+@example(View(rename={'url': 'code'}), {'url': '', 'code': 'a'})
+@example(View(rename={'url': 'code'}), {'code': 'a', 'url': 'b'})
+def test_labels_are_kept_then_mapped_then_renamed(view: View, labels: dict[str, object]) -> None:
+    """Labels are text; absent and blank ones are absent, before and after they are mapped."""
+    relabeler = Relabeler(view)
+    try:
+        wanted = labels_of(view, labels)
+    except ValueError:
+        with pytest.raises(ValueError, match='b'):
+            relabeler.place(labels)
+        return
+    for _ in range(2):  # the second time, the shape is known
+        names, key = relabeler.place(labels)
+        assert dict(zip(names, key, strict=True)) == wanted
+        assert list(names) == sorted(wanted)
+
+
+# --- one letter each
+
+
+def _values(plan: Plan, baseline: Baseline | None = None) -> dict[tuple[str, frozenset[tuple[str, str]]], Any]:
+    """What is sent of all metrics in the classic form: series → value."""
+    data = [each for each in sent(plan, getMetric(), baseline) if not isinstance(each, Discarded)]
+    found = {
+        (datum['MetricName'], frozenset((each['Name'], each['Value']) for each in datum['Dimensions'])): datum
+        for datum in decode(data)
+    }
+    assert len(found) == len(data)
+    return {series: datum.get('Value', datum.get('Values')) for series, datum in found.items()}
+
+
+def _series(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+def test_a_view_sees_no_buckets_quantiles_or_periods() -> None:
+    """``le``, ``ge``, ``quantile`` and the period of clicks are no labels to a view, so it cannot drop them."""
+    getMetric('h', 'histogram', buckets=[1.0]).runtime(0.5, url='a')
+    getMetric('s', 'summary', quantiles=[0.5]).runtime(3.0, url='a')
+    getMetric('c', 'cps', time_unit_vectors=[1, 60]).runtime(url='a')
+    found = _values(plan_of({'*': View(keep=())}))
+    assert found[_series('h', ge='1.0', le='0.0')] == 1
+    assert found[_series('s', quantile='0.5')] == 3
+    assert found[_series('c', period='60')] == 1
+    assert not any(label == 'url' for _, labels in found for label, _ in labels)
+
+
+@pytest.mark.parametrize('temporality', TEMPORALITIES)
+def test_what_satella_derives_follows_its_metric(temporality: str) -> None:
+    """The name of a metric chooses its view; totals are sent beside it, are never added up, and choose no view."""
+    metric = getMetric('orders', 'counter', count_calls=True)
+    for shop in ('north', 'south'):
+        metric.runtime(2, shop=shop)
+    views = {'orders.*': View(rename={'shop': 'never'}), 'orders': View(keep=())}
+    assert _values(plan_of(views, temporality=temporality)) == {
+        _series('orders'): 4,
+        _series('orders.sum'): 4,
+        _series('orders.count'): 2,
+    }
+
+
+def test_a_label_that_raises_costs_its_series_alone() -> None:
+    """A callable of ``map`` that raises costs one series; in delta its increase is exported once it raises no more."""
+    metric = getMetric('orders', 'counter', sum_children=False)
+    for shop in ('north', 'south', 'west'):
+        metric.runtime(1, shop=shop)
+    broken = ['south']
+
+    def shop_of(shop: str) -> str:
+        if shop in broken:
+            raise LookupError(shop)
+        return 'all'
+
+    plan = plan_of({'*': View(map={'shop': shop_of})}, temporality='delta')
+    rebased = plan.rebase(read(getMetric(), sections=True), {}, root=getMetric())
+    discarded, *data = plan.encoding().items(rebased)
+    assert isinstance(discarded, Discarded)
+    assert (discarded.reason, discarded.data.labels) == (Reason.RAISED, {'shop': 'south'})
+    assert decode(data)[0]['Value'] == 2
+    broken.clear()
+    assert isinstance(rebased, Delta)
+    assert _values(plan, rebased.baseline) == {_series('orders', shop='all'): 1}
+
+
+def test_one_number_that_is_none_spoils_no_sum() -> None:
+    """A value that CloudWatch does not take is discarded with its own labels, and the others are added up."""
+    metric = getMetric('orders', 'counter', sum_children=False)
+    for index, value in enumerate((1, float('nan'), 2)):
+        metric.runtime(value, index=index)
+    plan = plan_of({'*': View(keep=())})
+    assert _values(plan) == {_series('orders'): 3}
+    (discarded,) = [each for each in sent(plan, getMetric()) if isinstance(each, Discarded)]
+    assert (discarded.data.labels, discarded.reason) == ({'index': 1}, Reason.NOT_FINITE)
+
+
+def test_histograms_with_other_buckets_do_not_add_up() -> None:
+    """Histograms are added bucket by bucket; one with other bounds is discarded with its reason."""
+    metric = getMetric('time', 'histogram', buckets=[1.0, 2.0], aggregate_children=False)
+    for url in ('a', 'b', 'c'):
+        metric.runtime(0.5, url=url)
+    metric.children[1].bucket_limits = [1.0, 5.0]
+    plan = plan_of({'*': View(drop=('url',))}, destination='otlp', temporality='delta')
+    item, discarded = sent(plan, getMetric())
+    assert isinstance(item, bytes)
+    assert (discarded.reason, discarded.data.value, discarded.data.labels) == (Reason.NOT_ADDITIVE, 1, {'url': 'b'})
+
+
+@pytest.mark.parametrize(('combine', 'value'), [('sum', 6), ('min', 1), ('max', 3)])
+def test_levels_are_combined_as_the_view_says(combine: str, value: int) -> None:
+    """Levels that have become equal are combined, also in roll-ups."""
+    metric = getMetric('queue', 'int')
+    for index in (1, 2, 3):
+        metric.runtime(index, queue=str(index), host='a')
+    view = View(keep=('host',), combine=combine, rollups=[()])
+    assert _values(plan_of({'*': view})) == {_series('queue', host='a'): value, _series('queue'): value}
+
+
+def test_a_level_that_is_alone_passes() -> None:
+    """Without ``combine``, levels that have become equal are discarded, and one that is alone under its labels is
+    not. A roll-up of several is discarded once, with its own labels."""
+    metric = getMetric('queue', 'int')
+    for index in (1, 2, 3):
+        metric.runtime(index, queue=str(index), host='a' if index < 3 else 'b')
+    plan = plan_of({'*': View(drop=('queue',), rollups=[()])})
+    assert _values(plan) == {_series('queue', host='b'): 3}
+    reasons = Counter(
+        (tuple(each.data.labels.items()), each.reason)
+        for each in sent(plan, getMetric())
+        if isinstance(each, Discarded)
+    )
+    not_additive = Reason.NOT_ADDITIVE
+    assert reasons == {
+        ((('queue', '1'), ('host', 'a')), not_additive): 1,
+        ((('queue', '2'), ('host', 'a')), not_additive): 1,
+        ((), not_additive): 1,
+    }
+
+
+def test_a_rollup_that_exists_already_is_left_out() -> None:
+    """A set of labels has its series once: those that are kept, or that satella's total has, are no roll-up."""
+    with_total, without = getMetric('a', 'counter'), getMetric('b', 'counter', sum_children=False)
+    for metric in (with_total, without):
+        metric.runtime(1, shop='north')
+        metric.runtime(2, shop='south')
+    view = View(keep=('shop',), rollups=[('shop',), ()])
+    assert _values(plan_of({'*': view})) == {
+        _series('a', shop='north'): 1,
+        _series('a', shop='south'): 2,
+        _series('a.sum'): 3,
+        _series('b', shop='north'): 1,
+        _series('b', shop='south'): 2,
+        _series('b'): 3,
+    }
+
+
+def test_excluded_metrics_are_not_viewed() -> None:
+    """``exclude`` goes by the names of readings, before the views, and still by those of what they are expanded to."""
+    getMetric('a', 'counter').runtime(1, shop='north')
+    getMetric('b', 'histogram', buckets=[1.0]).runtime(1, shop='north')
+
+    def fail(_value: object) -> str:
+        raise AssertionError
+
+    views = {'a': View(map={'shop': fail}), '*': View(rename={'shop': 'place'})}
+    found = _values(plan_of(views, exclude=['a', '*.sum', 'b.total']))
+    assert {name for name, _ in found} == {'b', 'b.count', 'b.total.count'}
+
+
+# --- the value
+
+
+def test_a_view_is_frozen() -> None:
+    """A view does not change, and holds plain values."""
+    view = View(keep=iter(['a', 'b']), rollups=[['b', 'a'], ('a', 'b'), ()], idle_after='1h', max_series=3)
+    assert (view.keep, view.rollups, view.idle_after) == (('a', 'b'), (('a', 'b'), ()), 3600)
+    with pytest.raises(FrozenInstanceError):
+        view.keep = ()  # type: ignore[misc]  # what it is about
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'error', 'message'),
+    [
+        ({'keep': 'url'}, ArgumentTypeError, "keep: 'url' is of type str; allowed: a sequence of the names of labels"),
+        ({'keep': [1]}, ArgumentTypeError, 'keep: 1 is of type int; allowed: the name of a label'),
+        ({'drop': [' ']}, ArgumentError, "drop: ' ' is not allowed; allowed: the name of a label, not blank"),
+        ({'map': {'a': 1}}, ArgumentTypeError, "map['a']: 1 is of type int; allowed: a callable, or a mapping"),
+        ({'map': []}, ArgumentTypeError, 'map: [] is of type list; allowed: a mapping from labels to callables'),
+        ({'rename': {'a': 'c', 'b': 'c'}}, ArgumentError, 'allowed: a new name for each label'),
+        ({'rename': {'a': ''}}, ArgumentError, "rename['a']: '' is not allowed"),
+        ({'keep': ['ab'], 'map': {'abc': str}}, ArgumentError, "map: 'abc' is not allowed; allowed: labels that are"),
+        (
+            {'drop': ['a'], 'rename': {'a': 'b'}},
+            ArgumentError,
+            "rename: 'a' is not allowed; allowed: labels that are n",
+        ),
+        ({'keep': ['shop'], 'rollups': [('shopp',)]}, ArgumentError, "kept: shop. Did you mean 'shop'?"),
+        ({'rollups': ['shop']}, ArgumentTypeError, "rollups: 'shop' is of type str; allowed: a sequence of the names"),
+        ({'rollups': 3}, ArgumentTypeError, 'rollups: 3 is of type int; allowed: a sequence of sets of labels'),
+        ({'max_series': 0}, ArgumentError, 'max_series: 0 is not allowed; allowed: a whole number, at least 1'),
+        ({'combine': 'mean'}, ArgumentError, "combine: 'mean' is not allowed; allowed: 'sum' or 'min' or 'max'"),
+        ({'idle_after': 0}, ArgumentError, 'idle_after: 0 is not allowed'),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    """A view says at once which argument is wrong, and what is allowed."""
+    with pytest.raises(error) as caught:
+        View(**arguments)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('views', 'message'),
+    [
+        ([View()], 'views: [View('),
+        ({'a': 3}, "views['a']: 3 is of type int; allowed: a View"),
+        ({3: View()}, 'views: 3 is of type int; allowed: metric names or shell patterns as keys'),
+    ],
+)
+def test_wrong_views(views: Any, message: str) -> None:
+    """``views`` is a mapping from patterns to views."""
+    with pytest.raises(ArgumentTypeError) as caught:
+        plan_of(views)
+    assert message in str(caught.value)
+
+
+def test_the_plan_of_a_view_that_is_made_anew() -> None:
+    """Views decide which data are sent; a lambda in them is another object each time that its line runs."""
+
+    def made(digits: int) -> Plan:
+        return plan_of({'a': View(map={'code': lambda code: f'{code}'[:digits]}, max_series=5)})
+
+    assert made(1).identity == made(1).identity != made(2).identity
+    assert plan_of({'a': View(), 'b': View()}).identity != plan_of({'b': View(), 'a': View()}).identity
+    assert hash(made(1).identity) == hash(made(1).identity)
