@@ -21,6 +21,7 @@ from aws_satella import (
     InitializationError,
     Preview,
     Prices,
+    View,
     Volume,
     export_once,
     flush,
@@ -77,6 +78,8 @@ def service() -> None:
         assert_type(error.allowed, str)
     start_if_not_started('Shop', {'stage': 'test'}, '60s', 1000, 'pid', complain)
     start_if_not_started(namespace='Shop', interval=1.5, temporality='delta', units=unit, exclude=['a.*'])
+    per_route = View(keep=('route', 'code'), map={'code': len, 'route': {'/': 'home'}}, rollups=[('route',), ()])
+    start_if_not_started('Shop', views={'web.*': per_route, '*': View(max_series=1_000)}, idle_after='1h')
     assert_type(flush(), bool)
     assert_type(flush(timeout=1), bool)
 
@@ -86,6 +89,8 @@ def mistakes() -> None:
     start_if_not_started()  # type: ignore[call-arg]  # no namespace
     start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
     start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
+    start_if_not_started('Shop', views={'*': 'route'})  # type: ignore[dict-item]  # no view
+    View(combine=sum)  # type: ignore[arg-type]  # no text
     export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client
     AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 'otlp')  # type: ignore[call-arg]  # by name only
 
