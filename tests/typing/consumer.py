@@ -90,7 +90,7 @@ def mistakes() -> None:
     start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
     start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
     start_if_not_started('Shop', views={'*': 'route'})  # type: ignore[dict-item]  # no view
-    View(combine=sum)  # type: ignore[arg-type]  # no text
+    View(combine=3)  # type: ignore[arg-type]  # no text
     export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client
     AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 'otlp')  # type: ignore[call-arg]  # by name only
 
