@@ -17,7 +17,7 @@ from aws_satella.pure.bill import Preview, Prices, compared
 from aws_satella.pure.environment import VARIABLES
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.reading import read
-from aws_satella.pure.self_metrics import self_readings
+from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
 from aws_satella.pure.signatures import document
 
 NAMESPACE: Final = str(b'Preview', 'ascii')

@@ -2,8 +2,8 @@
 
 ::
 
-    read ──▶ rebase ──▶ expand ──▶ select ──▶ encode ──▶ chunk ──▶ outbox ◀── replies
-    (reading) (temporality)        (plan)     (formats)  (chunks)  (ledger)
+    read ──▶ rebase ──▶ select ──▶ view ──▶ expand ──▶ encode ──▶ chunk ──▶ outbox ◀── replies
+    (reading) (temporality) (selection) (viewing) (temporality) (formats) (chunks) (ledger)
 
 Everything here is a function of its arguments, lazy, and without I/O, clock, environment, thread, log or global. (Two
 kinds of metric read a clock of their own, or call user code, when they are read.) Time, the process id and the previous
@@ -28,6 +28,7 @@ from aws_satella.pure.points import (
     Kind,
     Reason,
     Samples,
+    Section,
     Tolerance,
 )
 from aws_satella.pure.reading import read
@@ -58,6 +59,7 @@ __all__ = [
     'Plan',
     'Reason',
     'Samples',
+    'Section',
     'SummaryReading',
     'SummaryTotalReading',
     'Tolerance',

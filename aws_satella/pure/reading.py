@@ -40,7 +40,7 @@ def read(
     :param root: a satella metric: a container, or a single leaf; names start with its own
     :param tolerance: what user code may raise at the cost of one metric alone, and how to wait for a recording
     :param only: read the metrics of these classes, and pass over the others
-    :param sections: whether a :class:`~aws_satella.pure.points.Section` comes before the readings of each metric
+    :param sections: whether a :class:`~aws_satella.pure.Section` comes before the readings of each metric
     :return: readings, and a :class:`~aws_satella.pure.Discarded` in place of what could not be read
     """
     found = leaves(root)

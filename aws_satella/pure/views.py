@@ -20,8 +20,8 @@ OTHER: Final = '(other)'
 COMBINE: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {'sum': sum, 'min': min, 'max': max}
 """How levels can be combined."""
 
-LabelMap = Callable[[Any], object] | Mapping[Any, object]
-"""What is made of the values of a label: a callable, or a mapping that leaves other values as they are."""
+LabelMap = Callable[[Any], object] | Mapping[str, object]
+"""What is made of the values of a label: a callable, or a mapping of their texts that leaves others as they are."""
 
 
 @dataclass(frozen=True)

@@ -122,13 +122,16 @@ def test_cloudwatch_takes_the_dashboard(moto: Moto) -> None:
 
 def watched(alarm: dict[str, Any]) -> set[Identity]:
     """The metrics that an alarm watches, by itself or in its expression."""
-    named = [each['MetricStat']['Metric'] for each in alarm.get('Metrics', ()) if 'MetricStat' in each] or [alarm]
+    named = [each['MetricStat']['Metric'] for each in alarm.get('Metrics', ()) if 'MetricStat' in each]
+    if 'MetricName' in alarm:
+        named = [alarm]
     return {(each['Namespace'], each['MetricName'], identify(each.get('Dimensions', []))) for each in named}
 
 
 def test_there_are_alarms() -> None:
-    """The page has an alarm on a percentile, one on a rate, and one on metrics that stop."""
-    assert list(map(name_of, ALARMS)) == ['Shop: checkout is slow', 'Shop: orders fail', 'Shop: no metrics']
+    """The page has an alarm on a percentile, one on a rate, one on a query, and one on metrics that stop."""
+    names = ['Shop: checkout is slow', 'Shop: orders fail', 'Shop: no orders', 'Shop: no metrics']
+    assert list(map(name_of, ALARMS)) == names
 
 
 @each_alarm
@@ -173,10 +176,27 @@ def test_a_quiet_program_raises_no_alarm(alarm: dict[str, Any], moto: Moto) -> N
     assert watched(alarm) <= export(moto)
 
 
+def is_insights(query: dict[str, Any]) -> bool:
+    """Whether it is a query of Metrics Insights."""
+    return str(query.get('Expression', '')).startswith('SELECT')
+
+
+def test_a_query_finds_metrics_that_are_there(exported: set[Identity]) -> None:
+    """The query of Metrics Insights names a metric, its namespace and all of its dimensions; its period is its own."""
+    (query,) = [query for alarm in ALARMS for query in alarm.get('Metrics', ()) if is_insights(query)]
+    (found,) = re.findall(r'^SELECT SUM\("([^"]+)"\) FROM SCHEMA\("([^"]+)", (\w+)\)$', query['Expression'])
+    name, namespace, dimension = found
+
+    assert (namespace, name, frozenset((dimension,))) in {
+        (each, its_name, frozenset(dict(pairs))) for each, its_name, pairs in exported
+    }
+    assert query['Period'] == 300
+
+
 @each_alarm
 def test_an_expression_can_be_alarmed_on(alarm: dict[str, Any]) -> None:
     """An alarm has one result, of an expression that uses each metric it names and that is no search."""
-    queries = {query['Id']: query for query in alarm.get('Metrics', ())}
+    queries = {query['Id']: query for query in alarm.get('Metrics', ()) if not is_insights(query)}
     results = [query for query in queries.values() if query['ReturnData']]
     expressions = [query['Expression'] for query in queries.values() if 'Expression' in query]
 

@@ -22,6 +22,7 @@ from aws_satella import (
     InitializationError,
     Preview,
     Prices,
+    View,
     Volume,
     export_once,
     flush,
@@ -80,6 +81,8 @@ def service() -> None:
     start_if_not_started('Shop', {'stage': 'test'}, '60s', 1000, 'pid', complain)
     start_if_not_started(namespace='Shop', interval=1.5, temporality='delta', units=unit, exclude=['a.*'])
     start_if_not_started('Shop', spool='/var/lib/shop/metrics', max_spooled_bytes=10_000_000)
+    per_route = View(keep=('route', 'code'), map={'code': len, 'route': {'/': 'home'}}, rollups=[('route',), ()])
+    start_if_not_started('Shop', views={'web.*': per_route, '*': View(max_series=1_000)}, idle_after='1h')
     assert_type(flush(), bool)
     assert_type(flush(timeout=1), bool)
     start_if_not_started()  # the namespace may be in the environment
@@ -93,6 +96,8 @@ def mistakes() -> None:
     start_if_not_started(self_metrics='yes')  # type: ignore[arg-type]  # no text
     start_if_not_started('Shop', intervall='60s')  # type: ignore[call-arg]  # misspelt
     start_if_not_started('Shop', max_series='many')  # type: ignore[arg-type]  # no number
+    start_if_not_started('Shop', views={'*': 'route'})  # type: ignore[dict-item]  # no view
+    View(combine=3)  # type: ignore[arg-type]  # no text
     export_once('Shop', client_factory=object)  # type: ignore[arg-type]  # no client
     export_once('Shop', spool=b'metrics')  # type: ignore[arg-type]  # no path
     AWSSatellaExporterThread('Shop', None, '60s', 20, None, print, print, 'otlp')  # type: ignore[call-arg]  # by name only
