@@ -46,7 +46,6 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         self._phase = Phase.NEW
         self._before_end = ExportStats()
         self.predecessors: Sequence[Holder] = ()
-        """Whose ledgers it takes over as soon as they have ended."""
         self.successor: Holder | None = None
         self._process_ends = False
         self._mask: signals.Mask | None = None
@@ -295,6 +294,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         self._delivery.complaints.at_exit(*{self.ident, *handlers.own_threads()})
         if self.is_alive():
             self._advance(Phase.GIVEN_UP)  # no further export, should the interpreter live long enough
-            if not self._delivery.stats.buffered:  # it is stuck before it has read anything
-                self._delivery.complaints.say('WARNING', 'The last export outlasted exit_timeout=%g s', timeout)
+            if not self._delivery.ledger.unsent:  # it is stuck before it has read anything
+                message = 'The last export did not end within exit_timeout=%g s'
+                self._delivery.complaints.say('WARNING', message, timeout)
             self._delivery.give_up(self._before_end)

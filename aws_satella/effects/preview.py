@@ -61,7 +61,7 @@ def preview(
     return compared(
         arguments.plan,
         chain(
-            own.all(sections=arguments.plan.is_viewed),
+            own.read_all(sections=arguments.plan.is_viewed),
             read(metric, sections=arguments.plan.is_viewed) if metric is not None else (),
         ),
         pid=os.getpid(),

@@ -109,7 +109,7 @@ class Snapshot:
 
         :return: it, and the next baseline; None where an error broke off the reading
         """
-        own = self._own.grown(sections=self._plan.is_viewed)
+        own = self._own.read_counters(sections=self._plan.is_viewed)
         readings = chain(own, self._paced(self._walk.kept()))
         rebased = self._plan.rebase(readings, baseline, self._tolerance, self._root)
         part = self._part(rebased)
@@ -118,7 +118,7 @@ class Snapshot:
 
     def levels(self) -> Part | None:
         """Read the levels that :meth:`kept` has left out, those of the exporter itself first."""
-        own = self._own.now(sections=self._plan.is_viewed)
+        own = self._own.read_levels(sections=self._plan.is_viewed)
         part = self._part(chain(own, self._paced(self._walk.levels())))
         self._warn_of_crowds()
         return part

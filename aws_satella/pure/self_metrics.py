@@ -24,17 +24,17 @@ class SelfReadings(NamedTuple):
     levels: tuple[DataPoint, ...] = ()
     counters: tuple[CounterReading, ...] = ()
 
-    def now(self, *, sections: bool) -> Iterable[Any]:
+    def read_levels(self, *, sections: bool) -> Iterable[Any]:
         """The levels, with a section before each if they are to be viewed."""
         return with_sections(self.levels) if sections else self.levels
 
-    def grown(self, *, sections: bool) -> Iterable[Any]:
+    def read_counters(self, *, sections: bool) -> Iterable[Any]:
         """The same for the counters."""
         return with_sections(self.counters) if sections else self.counters
 
-    def all(self, *, sections: bool) -> Iterable[Any]:
+    def read_all(self, *, sections: bool) -> Iterable[Any]:
         """The same for all of them."""
-        return chain(self.now(sections=sections), self.grown(sections=sections))
+        return chain(self.read_levels(sections=sections), self.read_counters(sections=sections))
 
 
 NO_SELF_READINGS: Final = SelfReadings()

@@ -99,6 +99,7 @@ DESTINATIONS = (
     'https for a host of AWS'
 )
 LABELS = 'a text of 1 to 1024 printable ASCII characters, not all blank'
+VIEWS = "a mapping from metric names or shell patterns to views, such as {'django.*': View(keep=('route',))}"
 PATHS = 'the path of a directory, as a text or a path-like object'
 METRICS = "a satella metric, such as getMetric('web'), or None"
 
@@ -144,6 +145,8 @@ REFUSALS: list[tuple[str, Any, str]] = [
         'Delta',
         "temporality: 'Delta' is not allowed; allowed: 'cumulative' or 'delta'. Did you mean 'delta'?",
     ),
+    ('views', ['a'], f"views: ['a'] is of type list; allowed: {VIEWS}"),
+    ('idle_after', 0, f'idle_after: 0 is not allowed; allowed: {INTERVALS}'),
     ('units', 'Bytes', f"units: 'Bytes' is of type str; allowed: {UNIT_MAPPINGS}"),
     ('units', {7: 'Bytes'}, 'units: 7 is of type int; allowed: metric names or shell patterns as keys'),
     ('units', {'a': '!'}, f"units['a']: '!' is not allowed; allowed: {', '.join(limits.UNITS)}"),
