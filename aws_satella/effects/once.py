@@ -30,13 +30,13 @@ from aws_satella.pure.once import OnceArguments, bind_once, takes_arguments_once
 def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     """Export all metrics once, here and now, without a thread: for cron, Celery and Lambda.
 
-    An error of CloudWatch raises nothing, since a job that has done its work has not failed because of metrics. Look at
-    the result, or give a ``call_on_metric_upload_fails`` that raises the alarm. What could not be sent stays buffered,
-    and the next call of this process for the same plan sends it first. With a ``spool`` it is on the disk when the call
-    returns, and the next process with the same spool, namespace and destination sends it. With ``temporality='delta'`` each call exports
-    what has come since the last. The plan is the root, the namespace, and all other arguments that decide which data
-    are sent; ``interval``, ``max_send_at_once``, ``max_buffered``, ``exit_timeout``, ``client_factory`` and both
-    callbacks do not belong to it.
+    An error of CloudWatch raises nothing, since a job that has done its work has not failed because of metrics.
+    Look at the result, or give a ``call_on_metric_upload_fails`` that raises the alarm. What could not be sent
+    stays buffered, and the next call of this process for the same plan sends it first. With a ``spool`` it is on
+    the disk when the call returns, and the next process with the same spool, namespace and destination sends it.
+    With ``temporality='delta'`` each call exports what has come since the last. The plan is the root, the
+    namespace, and all other arguments that decide which data are sent; ``interval``, ``max_send_at_once``,
+    ``max_buffered``, ``exit_timeout``, ``client_factory`` and both callbacks do not belong to it.
 
     Where an exporter of the same plan runs in this process, the call asks it to export, and waits for that. Its client,
     its bounds and its callbacks count then. ``interval`` and ``exit_timeout`` mean nothing here.
