@@ -436,13 +436,6 @@ def test_errors_have_their_public_names() -> None:
     assert ArgumentError.__module__ == ArgumentTypeError.__module__ == 'aws_satella'
 
 
-@pytest.mark.parametrize('path', ['', 'a\0b', '\ud800', b'x', 7])
-def test_a_spool_is_a_path_that_the_system_takes(path: Any) -> None:
-    """What can be no name of a directory is refused, rather than found out when there is something to keep."""
-    with pytest.raises((ArgumentError, ArgumentTypeError), match='^spool'):
-        bind('N', spool=path)
-
-
 # --- nothing else happens before
 
 WRONG: list[tuple[str, Any]] = [
