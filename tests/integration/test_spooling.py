@@ -18,7 +18,7 @@ from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
-from support.exporters import DEADLINE, exporting, kill
+from support.exporters import DEADLINE, end, exporting, kill
 from support.waiting import wait_for
 
 import aws_satella
@@ -543,6 +543,41 @@ def test_a_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> 
     finally:
         second.terminate()
         second.join(DEADLINE)
+
+
+@pytest.mark.parametrize('is_spooled', [False, True])
+def test_a_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """A call has left a request without a reply, and an exporter of another plan has ended. Who goes on with both
+    counts the reply, and sends nothing twice."""
+    arguments: dict[str, Any] = {'client_factory': endpoint.client, 'interval': 3600, 'spool': spool}
+    aws_satella.start_if_not_started('Other', **arguments)
+    other = aws_satella.effects.process.exporter_of_process()
+    assert other.flush()
+    kill(other)
+    endpoint.accepted.clear()
+    getMetric('work', 'int').runtime(1)
+    if is_spooled:
+        behaving(endpoint, RESET)
+        once()
+        getMetric().reset()
+    go_on = threading.Event()
+
+    def behave(_request: Request) -> Reply:
+        assert go_on.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = behave
+    once(timeout=0.2)
+    getMetric().reset()
+    aws_satella.start_if_not_started('Test', **arguments)
+    exporter = aws_satella.effects.process.exporter_of_process()
+    go_on.set()
+    try:
+        wait_for(lambda: not (exporter.stats.buffered or files(spool)), 'the reply', DEADLINE)
+        assert exporter.flush()
+        assert values(endpoint) == [1]
+    finally:
+        end(exporter)
 
 
 class _Wrench:
