@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from aws_satella.effects.drain import Drain
+from aws_satella.effects.drain import Drain, Spooled
 from aws_satella.effects.spool import Spool
 from aws_satella.pure.batches import Batch, length
 from aws_satella.pure.outbox import Outbox
@@ -46,17 +46,17 @@ class Drainage:
         """
         return self._drain.prune(now)
 
-    def next(self, until: float) -> Batch | None:
-        """The oldest batch that was not taken out yet. None where there is no more.
+    def next(self, until: float) -> Spooled | None:
+        """The oldest batch that was not asked for yet. None where there is no more.
 
         :param until: the latest time of data that the destination takes, in UNIX seconds. What a clock that was wrong
             has stamped with a later time stays where it is.
         """
-        for name, batch in self._rest:
-            if batch.timestamp <= until:
-                self._files[name] = batch
-                return batch
-        return None
+        return next((each for each in self._rest if each.batch.timestamp <= until), None)
+
+    def took_out(self, spooled: Spooled) -> None:
+        """Note that a batch is among the unsent ones now. From here on, what is missing there was sent."""
+        self._files[spooled.name] = spooled.batch
 
     def settle(self, unsent: Outbox) -> list[Batch]:
         """Remove what was sent.
@@ -72,9 +72,10 @@ class Drainage:
             rest = tuple(item for item in batch.items if id(item) in waiting) if waiting else ()
             if len(rest) == len(batch.items):
                 continue
-            del self._files[name]
             if rest and self._drain.replace(name, batch._replace(items=rest)):
                 self._files[name] = batch._replace(items=rest)
-            elif self._drain.remove(name) and rest:
+                continue
+            if self._drain.remove(name) and rest:
                 without_file.append(batch._replace(items=rest))
+            del self._files[name]  # last, so that after an exception it is tried again
         return without_file

@@ -98,10 +98,11 @@ class Leftovers(Attempts):
     def _drained(self, drainage: Drainage) -> bool:
         """Send what is in the spool, the oldest first. False where nothing more can be sent for now."""
         while self._send_all(self._being_drained, fill=True):
-            batch = drainage.next(time.time() + self.form.MAX_AHEAD_SECONDS)
-            if batch is None:
+            spooled = drainage.next(time.time() + self.form.MAX_AHEAD_SECONDS)
+            if spooled is None:
                 return True
-            self.ledger = self.ledger.loaded(batch)
+            self.ledger = self.ledger.loaded(spooled.batch)
+            drainage.took_out(spooled)  # not before that, so that an exception in between does not make it a sent one
         return False
 
     def _being_drained(self) -> Outbox:
@@ -183,10 +184,9 @@ class Leftovers(Attempts):
         is_refused = self.ledger.is_refused
         is_alone = self._disk.acquire(timeout=MAX_DISK_SECONDS)
         try:
-            dispatch = self.patience.dispatch
-            if dispatch is not None and dispatch.done.is_set():
-                self._await(dispatch)
-            self._settle()
+            if is_alone:
+                self._settle_late()
+            self.ledger = self.ledger.spooled()  # what the other thread has written by now
             unsent = self.outbox.unsent()
             self.ledger = self.ledger.given_up()
             rescued = self._rescued(unsent) if is_alone else 0
@@ -194,6 +194,13 @@ class Leftovers(Attempts):
             if is_alone:
                 self._disk.release()
         self._say_of_end(before, length(unsent) - rescued, is_refused=is_refused)
+
+    def _settle_late(self) -> None:
+        """Count a reply that came after its caller had stopped waiting for it."""
+        dispatch = self.patience.dispatch
+        if dispatch is not None and dispatch.done.is_set():
+            self._await(dispatch)
+        self._settle()
 
     def _rescued(self, batches: Sequence[Batch]) -> int:
         """Put into the spool what was given up, as far as there is room.

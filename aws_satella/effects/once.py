@@ -148,17 +148,16 @@ def _export_here(
             inherit(call)
             call.running = True
             process.holders.add(call)
-        stats = _since(before or delivery.stats, delivery.cycle_within(wait.timeout, wait.began))
-        if stats.buffered and arguments.spool is not None:
+        if arguments.spool is not None:  # before the export, which may end with an exception, or without a reply
             _spool_at_exit(process)
-        return stats
+        return _since(before or delivery.stats, delivery.cycle_within(wait.timeout, wait.began))
     finally:
         call.running = False
         process.exporting_once.release()
 
 
 def _spool_at_exit(process: Process) -> None:
-    """Have what is still buffered at the end of the process put into the spool."""
+    """Have late replies counted at the end of the process, and what is still buffered put into the spool."""
     if not process.spools_at_exit:
         process.spools_at_exit = True
         exits.at_exit(_spool_rest)

@@ -30,6 +30,9 @@ from aws_satella.pure.spooled import File, Seen
 
 A = TypeVar('A', bound=Arguments)
 
+_sent: dict[tuple[Path, str], set[str]] = {}
+"""Directory and key → :attr:`Spool.sent`, which outlasts an exporter or a call of ``export_once``."""
+
 
 def placed(arguments: A) -> A:
     """The same arguments, with the absolute path of the spool, since a program may change its directory.
@@ -57,7 +60,7 @@ class Spool:
         self.key = key
         self.max_bytes = max_bytes
         self._say = say
-        self.sent: set[str] = set()
+        self.sent = _sent.setdefault((self.path, key), set())
         """Names of files that are not sent again, and could not be removed."""
         self._passed_over: set[str] = set()
         """Names of files that cannot be read."""

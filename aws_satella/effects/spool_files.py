@@ -228,16 +228,19 @@ def _guarded(directory: int, name: str, byte: int) -> Iterator[bool]:
     locks that the process has on it."""
     found = os.fstat(directory)
     guard = _guards.setdefault((identity(), found.st_dev, found.st_ino, name), threading.Lock())
-    if not guard.acquire(blocking=False):
-        yield False
-        return
+    is_free: list[bool] = []
     try:
+        is_free.extend(map(guard.acquire, (False,)))  # one step, so that no exception comes before it is noted
+        if not is_free[0]:
+            yield False
+            return
         with _opened(name, os.O_RDWR | os.O_CREAT, directory) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SpoolError('its lock is no file')
             yield _locked(descriptor, byte)
     finally:
-        guard.release()
+        if True in is_free:
+            guard.release()
 
 
 def _locked(descriptor: int, byte: int) -> bool:

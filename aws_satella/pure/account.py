@@ -206,8 +206,17 @@ class Account:
         return replace(self, dropping=True), said
 
     def joined(self, other: Account) -> Self:
-        """Take what another ledger has not sent, each item in its own envelope. The baselines stay where they are."""
-        return replace(self, outbox=self.outbox.joined(other.outbox), in_flight=None, last_cycle=None)
+        """Take what another ledger has not sent, each item in its own envelope. The baselines stay where they are.
+
+        A request that has no reply yet stays in front, since its reply is counted only there.
+        """
+        outbox = self.outbox
+        if self.in_flight is None:
+            outbox = outbox.joined(other.outbox)
+        else:
+            for batch in other.outbox.unsent():
+                outbox = outbox.put(batch)
+        return replace(self, outbox=outbox, last_cycle=None)
 
     def without_unsent(self) -> Self:
         """What is left when another ledger was joined with this one."""

@@ -168,6 +168,10 @@ def path(argument: str, value: Any) -> str:
         raise ArgumentTypeError(argument, value, allowed) from None
     if not isinstance(given, str):
         raise ArgumentTypeError(argument, value, allowed)
+    try:
+        given.encode('utf-8', 'surrogateescape')  # as the operating system gets it
+    except UnicodeEncodeError:
+        raise ArgumentError(argument, value, allowed) from None
     if not given or '\0' in given:
         raise ArgumentError(argument, value, allowed)
     return given

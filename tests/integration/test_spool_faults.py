@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import resource
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from support.spools import KEY, NOW, Heard, Put, batch, contents, file_of
 
+from aws_satella.effects import spool_files
 from aws_satella.pure import spooled
 
 LOCK = f'.{KEY}.lock'
@@ -453,3 +457,36 @@ def test_an_exception_in_the_midst_gives_the_lock_back(path: Path) -> None:
     with pytest.raises(LookupError), spool.drain():
         raise LookupError
     assert spool.deliver() == [batch()]
+
+
+def test_an_exception_at_any_moment_gives_the_lock_back(path: Path) -> None:
+    """An exception from another thread, as of ``terminate(force=True)``, may come after any call on the way into the
+    lock and out of it. The next one may send all the same."""
+    spool = Heard(path)
+    spool.keep(batch())
+    way = spool_files._guarded.__wrapped__.__code__  # type: ignore[attr-defined]  # that of contextmanager
+    left = 0
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal left
+        if event == 'c_return' and frame.f_code is way:
+            left -= 1
+            if not left:
+                sys.setprofile(None)
+                raise SystemExit
+
+    for moment in itertools.count(1):
+        left = moment
+        sys.setprofile(profile)
+        try:
+            with spool.drain():
+                pass
+        except SystemExit:
+            pass
+        finally:
+            sys.setprofile(None)
+        with spool.drain() as drain:
+            assert drain is not None
+        if left > 0:
+            break
+    assert moment > 3

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import textwrap
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
-from support.exporters import DEADLINE, exporting, kill
+from support.exporters import DEADLINE, end, exporting, kill
 from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, ExportStats, export_once
 from aws_satella.effects import spool_files
+from aws_satella.effects.drain import Drain
+from aws_satella.effects.drainage import Drainage
+from aws_satella.pure.ledger import Ledger
 
 PRELUDE = """
-import logging, os, signal, sys, time
+import logging, os, signal, sys, threading, time
 import aws_satella
 from satella.instrumentation.metrics import getMetric
 
@@ -290,6 +294,112 @@ def test_what_a_call_left_in_flight_is_spooled_at_the_end(endpoint: Endpoint, sp
     assert values(endpoint)[0] == 1
 
 
+def test_what_a_signal_breaks_off_is_spooled_at_the_end(endpoint: Endpoint, spool: Path) -> None:
+    """A job that is asked to end while it waits for the reply leaves what it collected on the disk."""
+    behaving(endpoint, HANG)
+    script = """
+    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(3))
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    work.runtime(1)
+    aws_satella.export_once('Job', spool=spool)
+    """
+    ended = run(script, endpoint, spool)
+    assert ended.returncode == 3, ended.stderr
+    assert 'The last export sent 0 of 1 metric data; 1 are spooled, 0 are dropped' in ended.stderr
+    behaving(endpoint, OK)
+    run("getMetric().reset(); aws_satella.export_once('Job', spool=spool)", endpoint, spool)
+    assert values(endpoint) == [1]
+
+
+def test_a_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> None:
+    """The reply to a spooled batch comes after the ``timeout``, and no other call follows: the file goes at the end of
+    the process, and the next run does not send it again."""
+    behaving(endpoint, RESET)
+    run("work.runtime(1); aws_satella.export_once('Job', spool=spool)", endpoint, spool)
+    go_on = threading.Event()
+
+    def behave(_request: Request) -> Reply:
+        assert go_on.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = behave
+    script = """
+    getMetric().reset()
+    print(aws_satella.export_once('Job', spool=spool, timeout=0.5).delivered)
+    requests = [each for each in threading.enumerate() if each.name == 'aws-satella-request']
+    sys.stdin.readline()
+    for each in requests:
+        each.join()
+    """
+    program = PRELUDE + textwrap.dedent(script)
+    job = scripts.start(program, endpoint.url, str(spool), AWS_MAX_ATTEMPTS='1')
+    assert job.stdout is not None
+    assert job.stdout.readline() == '0\n'
+    go_on.set()
+    _, err = job.communicate('\n', timeout=60)
+    assert job.returncode == 0, err
+    assert values(endpoint) == [1]
+    assert not files(spool)
+
+
+def test_what_cannot_be_removed_is_not_sent_by_the_next_call(
+    endpoint: Endpoint, spool: Path, once: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a batch was sent and its file stays, neither the next call sends it again, nor an exporter of another plan
+    in the same process. It goes as soon as it can."""
+    behaving(endpoint, RESET)
+    getMetric('work', 'int').runtime(1)
+    once()
+    behaving(endpoint, OK)
+    real = os.unlink
+
+    def unlink(name: Any, **more: Any) -> None:
+        if str(name).endswith('.batch'):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        real(name, **more)
+
+    getMetric().reset()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'unlink', unlink)
+        once()
+        once()
+        once(max_dimensions=9)
+    assert values(endpoint) == [1]
+    assert len(files(spool)) == 1
+    getMetric('more', 'int').runtime(2)
+    behaving(endpoint, RESET)
+    once()
+    behaving(endpoint, OK)
+    once()
+    assert values(endpoint) == [1]
+    assert not files(spool)
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(endpoint: Endpoint, spool: Path) -> None:
+    """The thread that exports waits for a disk that does not answer. The process ends nevertheless, and counts what was
+    written before as spooled, and the rest as dropped."""
+    behaving(endpoint, RESET)
+    script = """
+    real, calls, hangs = os.fsync, [], threading.Event()
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 2:  # the first one is of the directory that the spool is in
+            hangs.set()
+            threading.Event().wait()
+        real(descriptor)
+    os.fsync = fsync
+    for number in range(3):
+        getMetric(f'm{number}', 'int').runtime(1)
+    aws_satella.start_if_not_started('Service', spool=spool, exit_timeout=0.1, max_send_at_once=2)
+    assert hangs.wait(30)
+    """
+    ended = run(script, endpoint, spool)
+    assert ended.returncode == 0, ended.stderr
+    assert 'The last export sent 0 of 4 metric data; 2 are spooled, 2 are dropped' in ended.stderr
+    assert len(files(spool)) == 1
+
+
 def test_bad_data_of_the_spool_cost_themselves_alone(endpoint: Endpoint, once: Any, spool: Path) -> None:
     """A datum in the spool that is refused alone is discarded once something else was taken, be it of the spool or not,
     and is reported."""
@@ -448,12 +558,50 @@ def test_a_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> 
         second.join(DEADLINE)
 
 
+@pytest.mark.parametrize('is_spooled', [False, True])
+def test_a_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """A call has left a request without a reply, and an exporter of another plan has ended. Who goes on with both
+    counts the reply, and sends nothing twice."""
+    arguments: dict[str, Any] = {'client_factory': endpoint.client, 'interval': 3600, 'spool': spool}
+    aws_satella.start_if_not_started('Other', **arguments)
+    other = aws_satella.effects.process.exporter_of_process()
+    assert other.flush()
+    kill(other)
+    endpoint.accepted.clear()
+    getMetric('work', 'int').runtime(1)
+    if is_spooled:
+        behaving(endpoint, RESET)
+        once()
+        getMetric().reset()
+    go_on = threading.Event()
+
+    def behave(_request: Request) -> Reply:
+        assert go_on.wait(DEADLINE)
+        return OK
+
+    endpoint.behave = behave
+    once(timeout=0.2)
+    getMetric().reset()
+    aws_satella.start_if_not_started('Test', **arguments)
+    exporter = aws_satella.effects.process.exporter_of_process()
+    go_on.set()
+    try:
+        wait_for(lambda: not (exporter.stats.buffered or files(spool)), 'the reply', DEADLINE)
+        assert exporter.flush()
+        assert values(endpoint) == [1]
+    finally:
+        end(exporter)
+
+
 class _Wrench:
     """Raises in the thread that exports at one point of the way, as ``terminate(force=True)`` may."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
         self._real, self._after, self.is_armed = getattr(owner, name), after, True
         monkeypatch.setattr(owner, name, self)
+
+    def __get__(self, instance: Any, _: type | None = None) -> Any:
+        return partial(self, instance)
 
     def __call__(self, *args: Any, **more: Any) -> Any:
         armed, self.is_armed = self.is_armed, False
@@ -489,9 +637,16 @@ def test_an_exception_while_writing_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize('after', [False, True])
-@pytest.mark.parametrize('name', ['read', 'remove', 'lock', 'names'])
+@pytest.mark.parametrize(
+    ('owner', 'name'),
+    [
+        *[(spool_files, name) for name in ('read', 'remove', 'lock', 'names')],
+        *[(Drainage, 'next'), (Ledger, 'loaded'), (Drainage, 'took_out'), (Drainage, 'settle'), (Drain, 'remove')],
+    ],
+    ids=lambda each: each if isinstance(each, str) else each.__name__,
+)
 def test_an_exception_while_sending_loses_and_doubles_nothing(
-    name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
+    owner: Any, name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At any moment of the way out of the spool, too."""
     getMetric('work', 'counter').runtime(1)
@@ -499,7 +654,7 @@ def test_an_exception_while_sending_loses_and_doubles_nothing(
     exporter = AWSSatellaExporterThread('Test', spool=spool, client_factory=endpoint.client, temporality='delta')
     exporter.loop()
     behaving(endpoint, OK)
-    _Wrench(monkeypatch, spool_files, name, after=after)
+    _Wrench(monkeypatch, owner, name, after=after)
     with pytest.raises(SystemExit):
         exporter.loop()
     exporter.loop()

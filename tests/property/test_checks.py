@@ -136,6 +136,7 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('max_buffered', -1, 'max_buffered: -1 is not allowed; allowed: a whole number, at least 0'),
     ('spool', b'a', f"spool: b'a' is of type bytes; allowed: {PATHS}"),
     ('spool', '', f"spool: '' is not allowed; allowed: {PATHS}"),
+    ('spool', '\ud800', f"spool: '\\ud800' is not allowed; allowed: {PATHS}"),
     ('spool', 'a\0', f"spool: 'a\\x00' is not allowed; allowed: {PATHS}"),
     ('max_spooled_bytes', 1.5, 'max_spooled_bytes: 1.5 is of type float; allowed: a whole number, at least 1'),
     ('max_spooled_bytes', 0, 'max_spooled_bytes: 0 is not allowed; allowed: a whole number, at least 1'),

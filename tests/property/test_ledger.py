@@ -553,6 +553,19 @@ def _sent(ledger: Ledger, most: int = 100) -> Ledger:
     return ledger.sending(_request(ledger, most), [{}]).settled(2.0)[0]
 
 
+@pytest.mark.parametrize('is_of_spool', [False, True])
+def test_a_reply_is_counted_after_another_ledger_was_joined(is_of_spool: bool) -> None:
+    """What another ledger has not sent goes behind a request that has no reply yet, even where it is older."""
+    replies: list[object] = []
+    batch = Batch('N', 1.0, ('a 1', 'a 2'))
+    ledger = Ledger().loaded(batch) if is_of_spool else _recorded(Ledger(), *batch.items)
+    ledger = ledger.sending(batch, replies).joined(Ledger().recorded(Batch('M', 0.0, ('b',)), 0, {}, returnable=False))
+    replies.append({})
+    ledger, _ = ledger.settled(2.0)
+    assert (ledger.sent, ledger.unsent) == (2, 1)
+    assert list(ledger.outbox.waiting()) == ['b']
+
+
 def test_a_reply_is_counted_once() -> None:
     """A reply that is noted in the list of a request is counted by the next settling, and by no other."""
     replies: list[object] = []
