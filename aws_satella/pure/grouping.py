@@ -165,16 +165,19 @@ class Group:
                         rolled.put(project(key), reading)
             yield from found.items()
 
-    def in_tree(self, collected: Collected, keys: Iterable[Key]) -> set[Key]:
-        """Those of some series of a family that are in the tree, whether they were read or not."""
+    def in_tree(self, wanted: Names, keys: Iterable[Key]) -> set[Key]:
+        """Those of some series of a family that are in the tree, whether they were read or not.
+
+        :param wanted: the names of their labels
+        :param keys: the series
+        """
         if self._in_tree is None:
             self._in_tree = set(self._places_in_tree())
-        wanted = collected.family.names or ()
         known: set[Key] = set()
         for names, key in self._in_tree:
             if names == wanted:
                 known.add(key)
-            elif collected.is_rollup and (project := projection(names, wanted)) is not None:
+            elif wanted in self.view.rollups and (project := projection(names, wanted)) is not None:
                 known.add(project(key))
         return known.intersection(keys)
 

@@ -6,7 +6,7 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aws_satella.pure import cardinality
@@ -60,6 +60,11 @@ class Places:
         self._old = old
         self._families: dict[FamilyName, Family] = {}
         self._met: set[str] = set()
+        self._gone: set[FamilyName] = set()
+        self._of_metric: dict[str, list[FamilyName]] = {}
+        for name in old.families:
+            if name.names is not None:
+                self._of_metric.setdefault(name.metric, []).append(name)
         self.sayings: list[Saying] = []
         """What is to be said of bounds."""
 
@@ -68,13 +73,22 @@ class Places:
 
         :param changes: when counters last changed
         """
-        return Views({**self._old.families, **self._families}, self._old.met | self._met, changes)
+        left = {name: family for name, family in self._old.families.items() if name not in self._gone}
+        return Views({**left, **self._families}, self._old.met | self._met, changes)
+
+    def missed(self, group: Group, collected: Iterable[Collected]) -> None:
+        """Forget the families of a metric that have no series any more, neither read nor hidden."""
+        read = {each.family for each in collected}
+        for name in self._of_metric.get(group.metric, ()):
+            family = self._old.families[name]
+            if name not in read and not group.in_tree(name.names or (), (*family.kept, *family.beyond)):
+                self._gone.add(name)
 
     def limits(self, groups: Sequence[tuple[Group, list[Collected]]]) -> Mapping[FamilyName, Limit]:
         """The share of each family. What was read in other parts of the cycle keeps what it had there."""
         if self._settings.max_series is None:
             return {}
-        demands = {name: family.demand for name, family in self._old.families.items()}
+        demands = {name: family.demand for name, family in self._old.families.items() if name not in self._gone}
         for group, collected in groups:
             total = FamilyName(group.metric, group.metric, None)
             demands[total] = len(group.totals)
@@ -104,7 +118,7 @@ class Places:
     def _hidden(self, group: Group, collected: Collected, old: Family) -> set[Key]:
         """The series of a family that are in the tree, and were not read."""
         missed = [key for key in (*old.kept, *old.beyond) if key not in collected.series]
-        return group.in_tree(collected, missed) if missed else set()
+        return group.in_tree(collected.family.names or (), missed) if missed else set()
 
     def of(self, group: Group, collected: Collected, limit: Limit) -> tuple[Series, Series]:
         """The series of a family that have a place, and the others. One without labels always has one."""

@@ -152,6 +152,7 @@ class Viewed:
         if group is None:
             return
         collected = list(group.collected())
+        self._places.missed(group, collected)
         if self._settings.max_series is not None:
             self._groups.append((group, collected))
             return

@@ -129,6 +129,8 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('max_dimensions', 31, 'max_dimensions: 31 is not allowed; allowed: a whole number from 1 to 30'),
     ('max_series', -1, 'max_series: -1 is not allowed; allowed: a whole number, at least 0'),
     ('max_series', '5', "max_series: '5' is of type str; allowed: a whole number, at least 0"),
+    ('idle_after', 0, f'idle_after: 0 is not allowed; allowed: {INTERVALS}'),
+    ('views', {'a': 3}, "views['a']: 3 is of type int; allowed: a View"),
     ('call_on_metric_upload_fails', None, 'call_on_metric_upload_fails: None is of type NoneType; allowed: a callable'),
     ('call_on_discarded_metric', 'f', "call_on_discarded_metric: 'f' is of type str; allowed: a callable"),
     ('processes', 0, 'processes: 0 is not allowed; allowed: a whole number, at least 1'),

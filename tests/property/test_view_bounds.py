@@ -286,6 +286,19 @@ def test_a_metric_that_is_made_again_starts_anew() -> None:
     assert {family.metric for family in cycles.views.families} == {'stays'}
 
 
+def test_labels_that_are_gone_make_room() -> None:
+    """Where no series with some labels is left in the tree, hidden or not, their places are free for others."""
+    cycles = Cycles(max_series=4, temporality='delta')
+    metric = counter()
+    for label in 'abcd':
+        metric.runtime(1, old=label)
+    assert len(cycles.of('m', 'old')) == 4
+    for label in 'abcd':
+        remove(metric, old=label)
+        metric.runtime(1, new=label)
+    assert set(cycles.of('m', 'new')) == {'a', 'b', 'c', 'd'}
+
+
 @pytest.mark.parametrize('temporality', TEMPORALITIES)
 def test_levels_beyond_a_bound_are_discarded(temporality: str) -> None:
     """Levels are no sum, so those that have no place are discarded, each with its own labels; with ``combine`` they
@@ -360,11 +373,13 @@ def _recorded(readings: Iterable[Any], views: Mapping[str, View]) -> dict[Any, A
     relabeled: list[Any] = []
     for section, own, totals in metrics(readings):
         view = view_of(views, section.name) or View()
-        relabeled += [
+        said = {(total.name, frozenset(total.labels)) for total in totals}
+        mine = [
             reading._replace(labels=labels_of(view, reading.labels, section.inherent))
             for reading in own
             if not isinstance(reading, (Discarded, DataPoint, SummaryReading)) and fault_of(reading) is None
         ]
+        relabeled += [each for each in mine if (each.name, frozenset(each.labels)) not in said]
         relabeled += totals
     return _amounts(relabeled)
 
