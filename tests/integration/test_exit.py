@@ -243,7 +243,7 @@ def test_a_hanging_endpoint_delays_a_multiprocessing_child_once(endpoint: Endpoi
 
 
 MANY = """
-start({more})
+start(max_series=10**6, {more})  # so many are intended
 assert aws_satella.flush()
 orders = getMetric('orders', 'counter', sum_children=False)
 for number in range(20_001):
