@@ -39,7 +39,7 @@ class Drain:
         self._directory = directory
         self._owner = identity()
         self._is_over = False
-        self._has_removed = False
+        self._has_changed = False
         self._in_hand: set[str] = set()
         """Names of batches that are being sent, and so are not dropped."""
 
@@ -50,7 +50,7 @@ class Drain:
 
     def end(self) -> None:
         """Let others send, after what was removed is gone from the disk as well."""
-        if self.is_held and self._has_removed:
+        if self.is_held and self._has_changed:
             spool_files.sync(self._directory)
         self._is_over = True
 
@@ -99,7 +99,7 @@ class Drain:
             return False
         self._spool.sent.discard(name)
         self._spool.last_read = None, None
-        self._has_removed = True
+        self._has_changed = True
         return True
 
     def replace(self, name: str, batch: Batch) -> bool:
@@ -109,8 +109,8 @@ class Drain:
         hidden = spooled.hidden(name)
         try:
             spool_files.remove(self._directory, hidden)  # a sender that was killed may have left it
-            with spool_files.synced(self._directory):
-                spool_files.write(self._directory, name, hidden, spooled.to_bytes(batch), [])
+            spool_files.write(self._directory, name, hidden, spooled.to_bytes(batch), [])
+            self._has_changed = True
         except OSError as error:
             self._spool.say(error)
             return False

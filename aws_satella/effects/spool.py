@@ -129,7 +129,10 @@ class Spool:
         return True
 
     def put(self, batches: Iterable[Batch], now: float, kept: list[object]) -> int:
-        """Keep batches, until one cannot be kept. When this returns, those that are kept are on the disk.
+        """Keep batches, until one cannot be kept.
+
+        When this returns, what is in the files is on the disk. Their names are there when the file system writes its
+        journal the next time, which is within seconds: to have it written for them costs more than all the rest.
 
         :param batches: each is what one request may hold, so that it is sent as a whole or not at all
         :param now: UNIX seconds
@@ -139,7 +142,7 @@ class Spool:
         """
         dropped = 0
         try:
-            with spool_files.directory_at(self.path, make=True) as directory, spool_files.synced(directory):
+            with spool_files.directory_at(self.path, make=True) as directory:
                 self._try_locks(directory)
                 taken = self._taken(directory)
                 for batch in batches:

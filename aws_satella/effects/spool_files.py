@@ -156,8 +156,7 @@ def read(directory: int, name: str) -> bytes:
 
 
 def write(directory: int, name: str, hidden: str, content: bytes, named: list[object]) -> None:
-    """Write a file under a dot name, and give it its name when it is on the disk as a whole. The name is there after a
-    power cut when the directory is :func:`synced`.
+    """Write a file under a dot name, and give it its name when it is on the disk as a whole.
 
     :param named: gets an element in the step that gives the name
     :raises OSError: it is not there
@@ -190,15 +189,6 @@ def sync(directory: int) -> None:
     """Have the names of a directory on the disk. Where that fails they are there nevertheless, until a power cut."""
     with suppress(OSError):
         os.fsync(directory)
-
-
-@contextmanager
-def synced(directory: int) -> Iterator[None]:
-    """Have the names of a directory on the disk after the block, however that ends."""
-    try:
-        yield
-    finally:
-        sync(directory)
 
 
 @contextmanager

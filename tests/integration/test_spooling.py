@@ -616,8 +616,8 @@ class _Wrench:
 @pytest.mark.parametrize('after', [False, True])
 @pytest.mark.parametrize(
     ('owner', 'name'),
-    [(spool_files, 'write'), (os, 'fsync'), (spool_files, 'sync'), (spool_files, 'directory_at')],
-    ids=['write', 'fsync', 'sync', 'directory'],
+    [(spool_files, 'write'), (os, 'fsync'), (os, 'close'), (spool_files, 'directory_at')],
+    ids=['write', 'fsync', 'close', 'directory'],
 )
 def test_an_exception_while_writing_loses_and_doubles_nothing(
     owner: Any, name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
