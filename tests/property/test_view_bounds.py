@@ -447,6 +447,40 @@ def test_what_was_added_up_is_given_back_together() -> None:
     assert cycles.cycle() == {('m', frozenset()): 4}
 
 
+@pytest.mark.parametrize(
+    'arguments', [{'views': {'m': View(rename={'label': 'name'})}}, {'views': {'m': View()}}, {'max_series': 9}]
+)
+def test_what_cannot_be_encoded_is_given_back_alone(arguments: dict[str, Any]) -> None:
+    """Where a series cannot be encoded because user code raised, its own increase since the last export is exported by
+    a later cycle, and nothing twice."""
+    metric = counter()
+    broken: list[bool] = []
+
+    def unit(_name: str) -> str:
+        if broken:
+            raise LookupError
+        return 'Count'
+
+    cycles = Cycles(**arguments, temporality='delta', units=unit)
+    for number in (1, 10, 100):
+        for label, value in (('a', 1), ('b', 2), ('c', 3)):
+            metric.runtime(value * number, label=label)
+        found = cycles.cycle()
+        assert sorted(found.values()) == {1: [1, 2, 3], 10: [], 100: [110, 220, 330]}[number]
+        broken[:] = [True] if number == 1 else []
+
+
+def test_samples_are_complete_if_all_of_them_are() -> None:
+    """Samples of which one summary has lost some are not complete together."""
+    metric = getMetric('m', 'summary', last_calls=1, aggregate_children=False)
+    for label, number in (('a', 1), ('b', 3)):
+        for value in range(number):
+            metric.runtime(value, label=label)
+    cycles = Cycles(views={'m': View(keep=())}, temporality='delta')
+    (found,) = Viewing(cycles.plan._settings).view(cycles.readings())
+    assert (found.observations, found.sum, found.complete) == (4, 3, False)
+
+
 # --- what is said
 
 
