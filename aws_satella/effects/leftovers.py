@@ -67,7 +67,8 @@ class Leftovers(Attempts):
         """Send what is in the spool, unless somebody else does, then what is in the outbox.
 
         Where the last request has failed, what is in the outbox goes to the disk before anything is sent: so that it is
-        there, should the next request hang until the process is killed.
+        there, should the next request hang until the process is killed. Where all that is in the spool is refused, what
+        is in the outbox may prove that not everything is, so that it is sent all the same.
         """
         if self._drainage is None:
             self._drainage = self._opened()
@@ -76,10 +77,10 @@ class Leftovers(Attempts):
             super()._deliver()
             return
         try:
-            if self.ledger.failures:
+            if self.ledger.failures and not self._is_spool_refused():
                 self.spool_unsent()
-            if self._drained(drainage) and self._send_all(lambda: self.outbox):
-                self._send_all(self._being_drained)  # suspects, of which something can be proven by now
+            if (self._drained(drainage) or self._is_spool_refused()) and self._send_all(lambda: self.outbox):
+                self._drained(drainage)  # suspects, of which something can be proven by now
         finally:
             self._end_drainage(drainage)
 
@@ -107,6 +108,9 @@ class Leftovers(Attempts):
 
     def _being_drained(self) -> Outbox:
         return self.ledger.drained
+
+    def _is_spool_refused(self) -> bool:
+        return self.ledger.drained.evidence.refuses_everything
 
     def _end_drainage(self, drainage: Drainage) -> None:
         """Let others send, unless a request has no reply yet: until there is one, it stays in these hands."""

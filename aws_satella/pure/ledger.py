@@ -123,7 +123,7 @@ class Ledger(Account):
         )
         if not box.evidence.refuses_everything:
             return after, rejected, []
-        is_new = not before.evidence.refuses_everything
+        is_new = not (before.evidence.refuses_everything or self._box(_OTHER[name]).evidence.refuses_everything)
         outage, said = self.outage.refused(now, why, after.unsaid, is_new=is_new)
         return replace(after, failures=self.failures + 1, outage=outage), rejected, said
 

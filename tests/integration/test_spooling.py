@@ -437,6 +437,47 @@ def test_a_lone_bad_datum_waits_for_evidence(endpoint: Endpoint, once: Any, spoo
     assert not files(spool)
 
 
+@pytest.mark.parametrize('is_exporter', [False, True])
+def test_bad_data_in_front_do_not_hold_up_the_spool(
+    is_exporter: bool, endpoint: Endpoint, once: Any, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest batches of a spool have nothing but bad data, so many that everything seems to be refused. The first
+    good datum proves the contrary, and all that is good arrives: in the next run, or in a cycle of an exporter. While
+    there is none, that everything is refused is said once."""
+    behaving(endpoint, RESET)
+    for number in range(4):
+        getMetric().reset()
+        for each in range(5):
+            getMetric(f'bad{number}{each}', 'int').runtime(1)
+        once()
+    getMetric().reset()
+    getMetric('behind', 'int').runtime(1)
+    once()
+    getMetric().reset()
+    refused = error('InvalidParameterValue', 400, 'The value is bad')
+    endpoint.behave = lambda request: refused if any('bad' in each['MetricName'] for each in request.data) else OK
+    discarded: list[Any] = []
+    arguments: dict[str, Any] = {'call_on_discarded_metric': discarded.append, 'client_factory': endpoint.client}
+    exporter = AWSSatellaExporterThread('Test', spool=spool, **arguments)
+    if is_exporter:
+        for each in range(5):
+            getMetric(f'bad{each}', 'int').runtime(1)
+        exporter.loop()
+        exporter.loop()
+        said = [each for each in caplog.records if 'refuses everything' in each.getMessage()]
+        assert (len(said), endpoint.data, discarded) == (1, [], [])
+        getMetric().reset()
+    getMetric('good', 'int').runtime(1)
+    for _ in range(2):
+        if is_exporter:
+            exporter.loop()
+        else:
+            once(**arguments)
+    assert {'good', 'behind'} == {each['MetricName'] for each in endpoint.data}
+    assert len(discarded) == (30 if is_exporter else 20)
+    assert not files(spool)
+
+
 def test_the_oldest_go_beyond_the_bound(
     endpoint: Endpoint, once: Any, spool: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
