@@ -11,12 +11,18 @@ from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, Endpoint, Reply, Request, dimensions, error
 
-PRELUDE = """
-import ctypes, os, signal, sys, threading, time, traceback
+PRELUDE = (
+    f"""
+import sys
+sys.path.append({str(Path(__file__).parents[1])!r})  # for what supports the tests
+"""
+    + """
+import os, signal, threading, time
 import aws_satella, boto3
 from botocore.config import Config
 from satella.instrumentation import metrics as satella_metrics
 from satella.instrumentation.metrics import getMetric
+from support.forking import FORKS, fork, wait
 
 signal.alarm(60)
 work = getMetric('work', 'counter')
@@ -33,30 +39,6 @@ def flush():
     while not aws_satella.flush():  # a request that hangs fails first
         time.sleep(0.01)
 
-FORKS = {
-    'os.fork': os.fork,
-    # As a server in C does it: the interpreter does not know.
-    'no hooks': ctypes.PyDLL(None).fork,
-}
-
-def fork(child, how='os.fork'):
-    pid = FORKS[how]()
-    if pid:
-        return pid
-    signal.alarm(60)  # a child does not inherit its parent's alarm, and must not outlive the test
-    code = 1
-    try:
-        child(how)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-def wait(pid):
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code == 0, code
-
 def count_and_flush(who):
     work.runtime(1, who=who)
     start()
@@ -65,6 +47,7 @@ def count_and_flush(who):
 def in_thread(act, *args, **kwargs):
     threading.Thread(target=act, args=args, kwargs=kwargs, daemon=True).start()
 """
+)
 
 
 EXPORTING = """

@@ -11,11 +11,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
-from support.spools import DIRECTORIES, KEY, NOW, Heard, Put, batch, file_of
+from support.spools import DIRECTORIES, KEY, NOW, Heard, Put, batch, file_of, folder
 
 from aws_satella import ArgumentError
 from aws_satella.effects import spool as spool_module
@@ -29,45 +28,24 @@ KILLS = int(os.environ.get('AWS_SATELLA_KILLS', '60'))
 
 
 PRELUDE = """
-import ctypes, os, signal, sys, threading, time, traceback
+import os, signal, sys, threading, time
 from random import Random
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from support.forking import FORKS, fork, wait
 from support.spools import *
 
 signal.alarm(100)
 path = Path(sys.argv[2])
 spool = Heard(path)
-FORKS = {'os.fork': os.fork, 'no hooks': ctypes.PyDLL(None).fork}
-
-def fork(child, how='os.fork'):
-    pid = FORKS[how]()
-    if pid:
-        return pid
-    signal.alarm(100)
-    code = 1
-    try:
-        child()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-def wait(pid):
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code == 0, code
 """
 
 
 @pytest.fixture(params=DIRECTORIES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """Where a spool may be, on a disk and in memory."""
-    if request.param == 'disk':
-        yield tmp_path / 'spool'
-        return
-    with TemporaryDirectory(dir='/dev/shm') as directory:
-        yield Path(directory) / 'spool'
+    with folder(request.param, tmp_path) as found:
+        yield found
 
 
 def run(script: str, path: Path, *arguments: str) -> str:
@@ -250,7 +228,7 @@ def test_a_child_is_no_sender(how: str, path: Path) -> None:
     spool.keep(batch(1), batch(2))
     def open_files():
         return [each for each in map(os.path.realpath, Path('/proc/self/fd').iterdir()) if each.startswith(str(path))]
-    def child():
+    def child(how):
         assert not drain.is_held
         assert list(drain) == [] and not drain.remove(first.name) and not drain.replace(first.name, batch(9))
         assert drain.prune(NOW + 10**9) == 0
@@ -266,9 +244,9 @@ def test_a_child_is_no_sender(how: str, path: Path) -> None:
     with spool.drain() as drain:
         rest = iter(drain)
         first = next(rest)
-        def in_child():
+        def in_child(how):
             os.close(go[1])
-            child()
+            child(how)
         pid = fork(in_child, how)
         os.close(ready[1])
         assert os.read(ready[0], 1) == b''
@@ -313,7 +291,7 @@ def test_a_child_never_waits_for_a_thread_of_its_parent(how: str, path: Path) ->
     thread.start()
     assert held.wait(60)
     ready, go = os.pipe(), os.pipe()
-    def child():
+    def child(how):
         with spool.drain() as drain: assert drain is None
         os.close(go[1])
         os.close(ready[1])
@@ -455,7 +433,7 @@ def grown(size):
         time.sleep(0.0005)
 
 def start(number):
-    return fork(lambda: work(number))
+    return fork(lambda how: work(number))
 
 workers = {number: start(number) for number in range(8)}
 for kill in range(int(sys.argv[4])):

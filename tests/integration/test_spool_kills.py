@@ -12,12 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import run
-from tempfile import TemporaryDirectory
 
 import pytest
 from support import scripts
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, dimensions, error
-from support.spools import DIRECTORIES
+from support.spools import DIRECTORIES, folder
 
 import aws_satella
 
@@ -61,11 +60,8 @@ def sender_of(request: Request) -> str:
 @pytest.fixture(params=DIRECTORIES)
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """Where a spool may be, on a disk and in memory."""
-    if request.param == 'disk':
-        yield tmp_path / 'spool'
-        return
-    with TemporaryDirectory(dir='/dev/shm') as directory:
-        yield Path(directory) / 'spool'
+    with folder(request.param, tmp_path) as found:
+        yield found
 
 
 @pytest.mark.timeout(1200)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from aws_satella.effects.spool import Spool
@@ -17,6 +19,16 @@ ENOUGH = 10**9
 
 DIRECTORIES = ['disk', *(['memory'] if Path('/dev/shm').is_dir() else [])]
 """Where a spool may be."""
+
+
+@contextmanager
+def folder(kind: str, tmp_path: Path) -> Iterator[Path]:
+    """Where a spool may be made: one of :data:`DIRECTORIES`."""
+    if kind == 'disk':
+        yield tmp_path / 'spool'
+        return
+    with TemporaryDirectory(dir='/dev/shm') as directory:
+        yield Path(directory) / 'spool'
 
 
 class Put(NamedTuple):

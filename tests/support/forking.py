@@ -1,0 +1,45 @@
+"""Forks, for programs that tests run: what a child does must not outlive the test, and its failure must be seen."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import traceback
+from collections.abc import Callable
+
+FORKS: dict[str, Callable[[], int]] = {
+    'os.fork': os.fork,
+    # As a server in C does it: the interpreter does not know.
+    'no hooks': ctypes.PyDLL(None).fork,
+}
+
+ALARM_SECONDS = 100
+"""A child does not inherit the alarm of its parent, and gets one of its own."""
+
+
+def fork(child: Callable[[str], object], how: str = 'os.fork') -> int:
+    """Run a function in a forked child, and end that with it.
+
+    :param child: gets the way of the fork
+    :param how: one of :data:`FORKS`
+    :return: the process id of the child
+    """
+    pid = FORKS[how]()
+    if pid:
+        return pid
+    signal.alarm(ALARM_SECONDS)
+    code = 1
+    try:
+        child(how)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def wait(pid: int) -> None:
+    """Wait for a child that must succeed."""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == 0, code
