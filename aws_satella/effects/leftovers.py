@@ -181,10 +181,11 @@ class Leftovers(Attempts):
     def give_up(self, before: ExportStats) -> None:
         """Put what is unsent into the spool, since there is no more time, count the rest as dropped, and say that.
 
-        What is in flight is unsent, too: its reply will be lost.
+        What is in flight is unsent, too: its reply will be lost. Nothing more is sent.
 
         :param before: the statistics when the end began
         """
+        self.halted = True
         is_refused = self.ledger.is_refused
         is_alone = self._disk.acquire(timeout=MAX_DISK_SECONDS)
         try:
@@ -200,11 +201,12 @@ class Leftovers(Attempts):
         self._say_of_end(before, length(unsent) - rescued, is_refused=is_refused)
 
     def _settle_late(self) -> None:
-        """Count a reply that came after its caller had stopped waiting for it."""
-        dispatch = self.patience.dispatch
+        """Count a reply that came after its caller had stopped waiting for it, or that another thread has just got."""
+        dispatch, flight = self.patience.dispatch, self.ledger.in_flight
         if dispatch is not None and dispatch.done.is_set():
             self._await(dispatch)
-        self._settle()
+        elif flight is None or flight.answer is not None:
+            self._settle()
 
     def _rescued(self, batches: Sequence[Batch]) -> int:
         """Put into the spool what was given up, as far as there is room.

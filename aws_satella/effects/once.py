@@ -167,7 +167,6 @@ def _spool_rest() -> None:
     for holder in _this_process().holders:
         delivery = holder.delivery
         if isinstance(holder, Call) and not delivery.handed_over and delivery.arguments.spool is not None:
-            delivery.halted = True
             delivery.give_up(delivery.stats)
 
 

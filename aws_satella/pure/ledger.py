@@ -158,9 +158,11 @@ class Ledger(Account):
         return replace(after, outbox=self.outbox.without_spooled(items), last_cycle=self._cycle_without(items))
 
     def given_up(self) -> Self:
-        """Drop everything that is unsent: there is no more time."""
-        after = replace(self, outbox=self.outbox.emptied(), in_flight=None, last_cycle=None, spooling_now=None)
-        return after.unloaded()
+        """Drop everything that is unsent: there is no more time. What is being sent out of the spool is in its file."""
+        flight = self.in_flight
+        is_of_spool = flight is not None and self._box_of(flight.request) == 'drained'
+        left = flight if is_of_spool else None
+        return replace(self, outbox=self.outbox.emptied(), in_flight=left, last_cycle=None, spooling_now=None)
 
     def rescued(self, number: int) -> Self:
         """Count as spooled what was given up, and has got into the spool all the same."""

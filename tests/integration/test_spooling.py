@@ -327,17 +327,16 @@ def test_a_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> 
     script = """
     getMetric().reset()
     print(aws_satella.export_once('Job', spool=spool, timeout=0.5).delivered)
-    requests = [each for each in threading.enumerate() if each.name == 'aws-satella-request']
-    sys.stdin.readline()
-    for each in requests:
-        each.join()
+    for each in threading.enumerate():
+        if each.name == 'aws-satella-request':
+            each.join()
     """
     program = PRELUDE + textwrap.dedent(script)
     job = scripts.start(program, endpoint.url, str(spool), AWS_MAX_ATTEMPTS='1')
     assert job.stdout is not None
     assert job.stdout.readline() == '0\n'
     go_on.set()
-    _, err = job.communicate('\n', timeout=60)
+    _, err = job.communicate(timeout=60)
     assert job.returncode == 0, err
     assert values(endpoint) == [1]
     assert not files(spool)
@@ -398,6 +397,50 @@ def test_a_disk_that_hangs_does_not_hold_up_the_end(endpoint: Endpoint, spool: P
     assert ended.returncode == 0, ended.stderr
     assert 'The last export sent 0 of 4 metric data; 2 are spooled, 2 are dropped' in ended.stderr
     assert len(files(spool)) == 1
+
+
+@pytest.mark.parametrize(('reply', 'times'), [(RESET, 1), (OK, 0)])
+def test_a_reply_after_the_end_says_whether_the_file_goes(
+    reply: Reply | str, times: int, endpoint: Endpoint, spool: Path
+) -> None:
+    """A request with a batch of the spool outlasts ``exit_timeout``, and the process lives on for a while. Where the
+    request fails then, the file stays, and where it succeeds, the file goes. Nothing else is sent out of the spool."""
+    behaving(endpoint, RESET)
+    for number in (1, 2):
+        run(f"work.runtime({number}); aws_satella.export_once('Service', spool=spool)", endpoint, spool)
+    go_on = threading.Event()
+
+    def behave(_request: Request) -> Reply | str:
+        assert go_on.wait(DEADLINE)
+        return reply
+
+    endpoint.behave = behave
+    script = """
+    import atexit
+    def last():
+        print('over', flush=True)
+        exporter.join(30)
+    atexit.register(last)
+    getMetric().reset()
+    aws_satella.start_if_not_started('Service', spool=spool, exit_timeout=0, interval=3600)
+    exporter = next(each for each in threading.enumerate() if each.name == 'aws-satella-metrics')
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.01)
+    """
+    ends = spool.with_name('ends')
+    program = PRELUDE + textwrap.dedent(script)
+    service = scripts.start(program, endpoint.url, str(spool), str(ends), AWS_MAX_ATTEMPTS='1')
+    assert service.stdout is not None
+    wait_for(lambda: len(endpoint.received) == 3, 'the request', DEADLINE)
+    ends.touch()
+    assert service.stdout.readline() == 'over\n'
+    go_on.set()
+    _, err = service.communicate(timeout=60)
+    assert service.returncode == 0, err
+    assert len(files(spool)) == 1 + times
+    behaving(endpoint, OK)
+    run("getMetric().reset(); aws_satella.export_once('Service', spool=spool)", endpoint, spool)
+    assert values(endpoint) == [1, 2]
 
 
 def test_bad_data_of_the_spool_cost_themselves_alone(endpoint: Endpoint, once: Any, spool: Path) -> None:
