@@ -28,6 +28,7 @@ from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.outbox import Outbox
 from aws_satella.pure.points import Discarded, Reason
+from aws_satella.pure.redaction import cleaned
 from aws_satella.pure.replies import Verdict, asks_for_new_client, is_too_large, verdict
 from aws_satella.pure.schedule import outlasts
 
@@ -221,13 +222,14 @@ class Attempts(Sender):
 
     def _tell(self, answer: Answer) -> None:
         """Tell what a reply says besides success, and report what it rejects."""
+        remark = cleaned(answer.remark)
         if answer.rejected.number:
             message = '%d of %d metric data were not taken: %s'
-            values = answer.rejected.number, len(answer.request.items), answer.remark
+            values = answer.rejected.number, len(answer.request.items), remark
             self.complaints.say_once(('rejected', answer.topic), 'WARNING', message, *values)
-        elif answer.remark:
+        elif remark:
             message = 'The reply to a request that was taken has a remark: %s'
-            self.complaints.say_once(('remark', answer.topic), 'WARNING', message, answer.remark)
+            self.complaints.say_once(('remark', answer.topic), 'WARNING', message, remark)
         named = [answer.request.items[index] for index in sorted(answer.rejected.named)]
         self._report(self._rejected(named, NotTakenError(answer.remark)))
 

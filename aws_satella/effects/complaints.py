@@ -1,4 +1,4 @@
-"""What is said in the log: once, without raising, and without secrets.
+"""What is said in the log: once, without raising, without secrets, and on one line.
 
 What may live here: the logger, and how user code in log handlers, callbacks and ``repr()`` is kept from doing harm.
 What may not: the decision what to log.
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aws_satella.effects import handlers
 from aws_satella.pure.points import Discarded
-from aws_satella.pure.redaction import cleaned, masked
+from aws_satella.pure.redaction import cleaned, masked, on_one_line
 
 logger = logging.getLogger('aws_satella')
 
@@ -38,6 +38,7 @@ def say(
 ) -> bool:
     """Log. A handler or a filter of the program may raise, which cannot be logged.
 
+    :param values: fill the message; a text among them stays on its line, whatever characters it has
     :param exc_info: the exception whose traceback goes with it; True for the one that is being handled
     :param patience: seconds to wait for a handler that would block
     :return: False where the line was left out, because a handler would still have blocked
@@ -49,10 +50,15 @@ def say(
             kept = None if error is None else _without_secrets(error)
             if not handlers.are_ready(logger, number, patience):
                 return False
-            logger.log(number, message, *values, exc_info=kept, stacklevel=2)
+            logger.log(number, message, *map(_fitting, values), exc_info=kept, stacklevel=2)
     except tolerate:
         pass
     return True
+
+
+def _fitting(value: object) -> object:
+    """What fills a message. The name of a metric may have been made of what a user has typed."""
+    return value if isinstance(value, (int, float)) else on_one_line(str(value))
 
 
 def shown(subject: object, tolerate: type[BaseException] = Exception) -> str:

@@ -23,8 +23,12 @@ MAX_REMEMBERED: Final = 1_000
 
 
 def printable(text: str) -> str:
-    """The text in printable ASCII: any other character as Python's ``unicode_escape`` writes it."""
-    if text.isascii() and text.isprintable():
+    """The text in printable ASCII: any other character as Python's ``unicode_escape`` writes it.
+
+    A text that is longer than any dimension may be stays as it is: to escape a million characters takes a second, and
+    it is discarded either way.
+    """
+    if (text.isascii() and text.isprintable()) or len(text) > limits.MAX_DIMENSION_VALUE_LENGTH:
         return text
     return ''.join(
         character if ' ' <= character <= '~' else character.encode('unicode_escape').decode('ascii')

@@ -13,6 +13,7 @@ from aws_satella.pure import limits
 from aws_satella.pure.comparison import Comparison
 from aws_satella.pure.points import Reason
 from aws_satella.pure.prices import Prices
+from aws_satella.pure.redaction import on_one_line
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,9 @@ def _lines(preview: Preview) -> Iterator[str]:
     if preview.top:
         yield ''
         yield 'Most bytes' if preview.is_otlp else 'Most billed metrics'
-        width = max(len(name) for name, _ in preview.top)
-        yield from (f'  {name:<{width}}  {number:>10,}' for name, number in preview.top)
+        top = [(on_one_line(name), number) for name, number in preview.top]
+        width = max(len(name) for name, _ in top)
+        yield from (f'  {name:<{width}}  {number:>10,}' for name, number in top)
     if preview.comparison is not None:
         yield ''
         yield str(preview.comparison)

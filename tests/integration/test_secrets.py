@@ -1,4 +1,4 @@
-"""The log shows no session token, no password, and nothing that is bound to a callback."""
+"""The log shows no secrets, names of metrics but nothing else that is exported, and nothing bound to a callback."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,13 +17,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from satella.instrumentation.metrics import getMetric
 from support import scripts
-from support.endpoint import Endpoint, Request, error
+from support.endpoint import OK, Endpoint, Request, error
+from support.exporters import end
 from support.moto import REGION
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread, InitializationError
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.complaints import say
+from aws_satella.effects.destinations import clients
 
 TOKEN = 'IQoJb3JpZ2luX2VjEXAMPLE' + 'aB3+/' * 60
 PASSWORD = 'correct-horse'
@@ -72,6 +75,50 @@ def _echo(request: Request) -> Any:
 def _signing_client(endpoint: Endpoint) -> Any:
     session = boto3.Session(KEY, 'testing', TOKEN, region_name=REGION)
     return session.client('cloudwatch', endpoint_url=endpoint.url, config=Config(retries={'total_max_attempts': 1}))
+
+
+CONTENT = {
+    'header': 'h34d3r-of-a-vendor',
+    'attribute': 'attribute-of-a-resource',
+    'extra': 'value-of-an-extra-dimension',
+    'label': 'name-of-a-label',
+    'value': 'value-of-a-label',
+    'number': '424242.125',
+    'bytes': 'bytes-of-the-environment',
+}
+"""What an export has to do with, and no log has to show."""
+
+
+@pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
+def test_an_exporter_at_debug_shows_no_content(
+    destination: str, endpoint: Endpoint, log: _Log, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From its start to its end, through an outage, discards, a spool and success, the log has neither labels, nor
+    values, nor extra dimensions, nor headers and attributes of the environment, nor credentials."""
+    monkeypatch.setenv('OTEL_EXPORTER_OTLP_HEADERS', f'api-key={CONTENT["header"]}')
+    monkeypatch.setenv('OTEL_RESOURCE_ATTRIBUTES', f'team={CONTENT["attribute"]},{CONTENT["bytes"]}')
+    monkeypatch.setenv('AWS_MAX_ATTEMPTS', '1')
+    answers = iter([error('ServiceUnavailable', 503), error('InvalidParameterValue', 400)])
+    endpoint.behave = lambda _request: next(answers, OK)
+    clients._tell_of_environment.cache_clear()
+    metric = getMetric('orders', 'float')
+    metric.runtime(float(CONTENT['number']), **{CONTENT['label']: CONTENT['value']})
+    metric.runtime(2, **{CONTENT['label']: CONTENT['value'] * 100})
+    getMetric('blank', 'float').runtime(float('nan'), **{CONTENT['label']: CONTENT['value']})
+    to: dict[str, Any] = {'destination': f'{endpoint.url}/v1/metrics'} if destination == 'otlp' else {}
+    made: dict[str, Any] = {} if to else {'client_factory': lambda: _signing_client(endpoint)}
+    arguments = {**to, **made, 'extra_dimensions': {'customer': CONTENT['extra']}, 'spool': tmp_path / 'spool'}
+    exporter = AWSSatellaExporterThread('Test', interval=0.1, **arguments)
+    exporter.start()
+    wait_for(lambda: 'Sent ' in log.text and 'is discarded' in log.text, 'a success')
+    end(exporter)
+    assert {name for name, text in CONTENT.items() if text in log.text} == set()
+    log.assert_no_secret()
+    for line in ('Exporting metrics: ', 'A request to ', 'Exports to ', 'The first export was taken: '):
+        assert line in log.text
+    arrived = str([(request.data, request.headers) for request in endpoint.received])
+    shown = {'extra', 'label', 'value', 'number', *(('header', 'attribute') if to else ())}
+    assert {name for name, text in CONTENT.items() if text in arrived} == shown
 
 
 def _fails(**arguments: Any) -> None:

@@ -83,11 +83,18 @@ def test_batches_of_both_forms_are_kept(path: Path) -> None:
     assert spool.deliver() == batches
 
 
-def test_only_its_user_may_look(path: Path) -> None:
-    """The directory has the mode 0700, and all that is in it 0600, whatever the umask allows to others."""
-    before = os.umask(0)
+@pytest.mark.parametrize('umask', [0o000, 0o022, 0o077])
+def test_only_its_user_may_look(umask: int, path: Path) -> None:
+    """The directory has the mode 0700, and all that is in it 0600, whatever the umask allows to others: also what is
+    left of a batch, and what is sent again."""
+    before = os.umask(umask)
     try:
-        Heard(path).keep(batch())
+        spool = Heard(path)
+        spool.keep(batch(items=('{}', '{}')))
+        with spool.drain() as drain:
+            assert drain is not None
+            (whole,) = drain
+            assert drain.replace(whole.name, batch())
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o700

@@ -143,6 +143,49 @@ def test_a_directory_of_another_user_is_left_alone(path: Path) -> None:
     refused(path, 'it belongs to another user')
 
 
+def test_a_directory_that_is_swapped_for_a_link_is_not_followed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a link takes the place of the directory after it was looked at, nothing is written behind the link."""
+    spool = Heard(path)
+    spool.keep(batch())
+    elsewhere = path.parent / 'elsewhere'
+    elsewhere.mkdir()
+    real = Path.is_symlink
+
+    def swapped(looked_at: Path) -> bool:
+        found = real(looked_at)
+        if not found:
+            path.rename(path.parent / 'moved')
+            path.symlink_to(elsewhere)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'is_symlink', swapped)
+        assert spool.put_one(batch(1)) == Put(False)
+    assert spool.said
+    assert contents(elsewhere) == {}
+
+
+def test_what_is_moved_while_it_is_written_stays_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that is opened is the one that is used, wherever its name leads by then."""
+    spool = Heard(path)
+    spool.keep(batch())
+    moved, elsewhere = path.parent / 'moved', path.parent / 'elsewhere'
+    elsewhere.mkdir()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        if not moved.exists():
+            path.rename(moved)
+            path.symlink_to(elsewhere)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fsync', fsync)
+        assert spool.put_one(batch(1)) == Put(True)
+    assert contents(elsewhere) == {}
+    assert Heard(moved).deliver() == [batch(), batch(1)]
+
+
 @pytest.mark.parametrize('code', [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
 def test_a_file_system_without_locks_is_not_used(code: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where files cannot be locked nobody could send what is kept, so that nothing is."""
@@ -338,6 +381,75 @@ def test_files_that_are_no_batches_are_passed_over(path: Path) -> None:
     assert not spool.has_any()
     assert contents(path.parent) == {name: each for name, each in before.items() if name != sent}
     assert spool.put_one(batch(1), NOW) == Put(True)
+
+
+def _link_to_precious(file: Path, precious: Path) -> None:
+    file.symlink_to(precious)
+
+
+def _pipe_in_its_place(file: Path, _precious: Path) -> None:
+    os.mkfifo(file)
+
+
+def _directory_in_its_place(file: Path, _precious: Path) -> None:
+    file.mkdir()
+
+
+@pytest.mark.parametrize('put', [_link_to_precious, _pipe_in_its_place, _directory_in_its_place])
+def test_a_file_that_is_swapped_while_it_is_read_is_not_followed(
+    put: Callable[[Path, Path], None], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where something else takes the place of a file after it was looked at, nobody waits for it and nothing of it is
+    sent or removed. The batches behind it are sent."""
+    spool = Heard(path)
+    spool.keep(batch(1), batch(2))
+    first, _ = sorted(path.glob('*.batch'))
+    precious = path.parent / 'precious'
+    precious.write_bytes(first.read_bytes())
+    real = spool_files.read
+
+    def swapped(directory: int, name: str) -> bytes:
+        if name == first.name:
+            first.unlink()
+            put(first, precious)
+        return real(directory, name)
+
+    with monkeypatch.context() as patch, spool.drain() as drain:
+        patch.setattr(spool_files, 'read', swapped)
+        assert drain is not None
+        assert [each.batch for each in drain] == [batch(2)]
+    assert len(spool.said) == 1
+    assert os.path.lexists(first)
+    assert precious.exists()
+
+
+def test_other_names_of_a_file_keep_what_is_in_it(path: Path) -> None:
+    """A file that has another name as well (a hard link) loses the one in the spool when it is sent, and is not written
+    to: neither a batch of which a part is sent, nor the lock."""
+    spool = Heard(path)
+    spool.keep(batch(items=('{}', '{}')))
+    precious, lock = path.parent / 'precious', path.parent / 'lock'
+    os.link(file_of(path), precious)
+    (path / LOCK).unlink()
+    lock.write_text('mine')
+    os.link(lock, path / LOCK)
+    before = precious.read_bytes()
+    with spool.drain() as drain:
+        assert drain is not None
+        (whole,) = drain
+        assert drain.replace(whole.name, batch())
+    assert spool.deliver() == [batch()]
+    assert (precious.read_bytes(), lock.read_text()) == (before, 'mine')
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
+def test_a_file_of_another_user_is_not_sent(path: Path) -> None:
+    """What another user has put into the directory, while others could write to it, is left there."""
+    spool = Heard(path)
+    spool.keep(batch())
+    os.chown(file_of(path), 12_345, 12_345)
+    assert spool.deliver() == []
+    assert spool.said == [f'{file_of(path).parent}: {file_of(path).name}: not a file of a spool']
 
 
 def test_a_file_that_cannot_be_read_now_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""No secret gets into a log, whoever quotes it, and in whatever form."""
+"""No secret gets into a log, whoever quotes it, and in whatever form, and no character that a terminal acts upon."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import json
 import string
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from property.texts import odd
+from property.texts import hostile, odd
 
-from aws_satella.pure.redaction import MAX_CHARACTERS, MAX_READ_CHARACTERS, cleaned, masked
+from aws_satella.pure.redaction import (
+    MAX_CHARACTERS,
+    MAX_READ_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+    cleaned,
+    masked,
+    on_one_line,
+)
 
 BASE64 = string.ascii_letters + string.digits + '+/'
 LOWEST_SECRET_LENGTH = 8
@@ -89,13 +96,35 @@ def test_no_secret_is_shown(template: str, data: st.DataObject, before: str, aft
         assert not _leaks(shown, secret)
 
 
-@given(st.one_of(words, odd, st.text(), st.text('/@:"\'= ', max_size=300)))
+@given(st.one_of(words, odd, hostile, st.text(), st.text('/@:"\'= ', max_size=300)))
 def test_a_cleaned_text_is_one_short_line(text: str) -> None:
-    """It is never longer than a line may be, has no line break, and cleaning it again changes nothing more."""
+    """It is never longer than a line may be, has no line break and no other character that a terminal acts upon, and
+    cleaning it again changes nothing more."""
     shown = cleaned(text)
     assert len(shown) <= MAX_CHARACTERS
-    assert len(shown.splitlines()) <= 1
+    assert shown.isprintable()
     assert cleaned(shown) == shown
+
+
+@given(st.one_of(words, hostile))
+def test_a_masked_text_has_only_line_breaks_and_tabs(text: str) -> None:
+    """A traceback has several lines. What else a terminal acts upon is escaped there as well."""
+    assert masked(text).replace('\n', '').replace('\t', '').isprintable()
+
+
+@given(st.one_of(words, hostile))
+@example('x' * MAX_VALUE_CHARACTERS)
+@example('x' * (MAX_VALUE_CHARACTERS + 1))
+@example('\x1b' * 1_000_000)
+def test_a_text_that_is_filled_into_a_line_stays_on_it(text: str) -> None:
+    """Each character that is not printable is escaped, as Python writes it, and what is too long loses its middle."""
+    shown = on_one_line(text)
+    assert shown.isprintable()
+    if len(text) <= MAX_VALUE_CHARACTERS:
+        assert shown == ''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    else:
+        before, after = shown.split('...')
+        assert len(before.encode('ascii')) + len(after) <= MAX_VALUE_CHARACTERS * len(r'\U0010ffff')
 
 
 @pytest.mark.parametrize(

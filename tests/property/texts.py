@@ -36,3 +36,59 @@ def escaped(text: str) -> str:
 def blank(text: str) -> bool:
     """Nothing to see."""
     return all(character.isspace() for character in text)
+
+
+ATTACKS = (
+    *(
+        '\n2026-01-01 CRITICAL forged',
+        '\r\x1b[2K\x1b[31mforged',
+        '\x9b2J',
+        '\x1b]0;title\x07',
+        '\u202egnp.exe\u202c',
+        '\x08' * 9,
+    ),
+    *(
+        '"}]}],"Namespace":"Stolen","MetricData":[{"MetricName":"m',
+        '\\',
+        '\\"',
+        '"',
+        "'",
+        '\\u0022',
+        '{}',
+        '\x00',
+        'a\x00b',
+    ),
+    *(
+        '\n\x07attacked',
+        '\x0a\x02\x08\x01',
+        '\x12\x80\x80\x04',
+        '\ud800',
+        '\udfff\ud800',
+        '\U000e0001',
+        '\ufeff',
+        '\u2028',
+    ),
+    *(
+        '../../../etc/passwd',
+        '/etc/passwd',
+        '.batch',
+        'CON',
+        '-rf',
+        '; rm -rf /',
+        '$(id)',
+        '`id`',
+        '<script>',
+        '%s%n',
+        '{0.x}',
+    ),
+    *('(other)', '*', ':', 'Namespace', 'service.name', 'pid', 'AWS/EC2', ' ', '\u3000'),
+)
+"""What breaks out of lines, terminals, JSON, protobuf, paths, shells, pages and formats, or looks like what is ours."""
+
+hostile = st.one_of(
+    st.sampled_from(ATTACKS),
+    st.lists(st.sampled_from((*ATTACKS, *WIDE)), max_size=4).map(''.join),
+    st.text(st.characters(), max_size=20),
+    odd,
+)
+"""Any text whatsoever."""

@@ -58,8 +58,8 @@ def _tell_of_environment(target: str, variable: str, _process: Identity) -> None
         say('WARNING', '%s is longer than CloudWatch takes, and is ignored', SERVICE_NAME)
     ignored = said_of_resource(os.environ).ignored
     if ignored:
-        message = "Of %s these are no pairs such as 'name=value', and are ignored: %s"
-        say('WARNING', message, RESOURCE_ATTRIBUTES, ', '.join(ignored))
+        message = "These parts of %s are no pairs such as 'name=value', or too long, and are ignored: %s"
+        say('WARNING', message, RESOURCE_ATTRIBUTES, ', '.join(map(str, ignored)))
 
 
 def _made_by(factory: ClientFactory | None) -> CloudWatchClient:

@@ -87,18 +87,19 @@ class Said(NamedTuple):
     """What ``OTEL_RESOURCE_ATTRIBUTES`` says."""
 
     attributes: dict[str, str]
-    ignored: list[str]
-    """What is no pair, or has a value that is too long."""
+    ignored: list[int]
+    """The positions, from 1, of what is no pair, or has a value that is too long. It may be a secret that was put into
+    the wrong variable, so its text is left out."""
 
 
 def said_of_resource(environ: Mapping[str, str]) -> Said:
     """The attributes that ``OTEL_RESOURCE_ATTRIBUTES`` has: pairs such as 'name=value', separated by commas."""
-    found, ignored = dict[str, str](), list[str]()
-    for pair in filter(str.strip, environ.get(RESOURCE_ATTRIBUTES, '').split(',')):
+    found, ignored = dict[str, str](), list[int]()
+    for position, pair in enumerate(environ.get(RESOURCE_ATTRIBUTES, '').split(','), start=1):
         name, equals, value = pair.partition('=')
         name, value = _text(name.strip()), _text(unquote(value.strip()))
         if equals and name and len(value) <= limits.MAX_OTLP_LABEL_VALUE_LENGTH:
             found[name] = value
-        else:
-            ignored.append(pair)
+        elif pair.strip():
+            ignored.append(position)
     return Said(found, ignored)
