@@ -79,8 +79,10 @@ build: $(VENV)/.packaging-dependencies ## the source distribution and the wheel,
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
-matrix: | $(BIN)/pip ## the tests that depend on versions, with all that go together; MATRIX_ARGS=--quick takes one for each Python
-	$(BIN)/python tests/matrix.py $(MATRIX_ARGS)
+# tox finds no interpreter of pyenv that is not chosen, unless it is named.
+INTERPRETERS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1*/bin/python)
+matrix: $(VENV)/.matrix-runner-dependencies ## the tests that depend on versions, with all that go together; MATRIX_ARGS='-m quick' takes one for each Python
+	$(BIN)/tox run-parallel --parallel-no-spinner $(addprefix --discover ,$(firstword $(INTERPRETERS))) $(wordlist 2,99,$(INTERPRETERS)) $(MATRIX_ARGS)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(VENV)-2.4 $(VENV)-before .venv-matrix benchmarks/results.json .hypothesis .mypy_cache .ruff_cache dist build docs/_build

@@ -17,7 +17,6 @@ from pathlib import Path
 from shutil import copytree
 from typing import NamedTuple
 
-import matrix
 import pytest
 
 import aws_satella
@@ -120,6 +119,7 @@ def test_the_source_distribution_has_what_a_developer_needs(published: Published
         'README.md',
         'SECURITY.md',
         'pyproject.toml',
+        'tox.ini',
     }
     folders = {name.split('/')[0] for name in names if '/' in name}
     assert {'aws_satella', 'demo', 'docs', 'tests'} <= folders
@@ -160,32 +160,51 @@ def test_the_metadata_is_complete(published: Published) -> None:
     } <= set(metadata.get_all('Classifier', []))
 
 
+def tox(*arguments: str) -> str:
+    """What tox says. A cell that is skipped, or fails, is in it."""
+    command = [sys.executable, '-m', 'tox', *arguments, '-c', ROOT / 'tox.ini']
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def cells(*arguments: str) -> list[tuple[str, str, str]]:
+    """The cells of the matrix: Python, Django, and how old the libraries are."""
+    names = (name.split('-') for name in tox('list', '--no-desc', *arguments).split())
+    return [(f'3.{python[3:]}', f'{django[-2]}.{django[-1]}', libraries) for python, django, libraries in names]
+
+
 def test_the_matrix_tries_what_the_metadata_promises(published: Published) -> None:
     """Every Python and Django of the classifiers is in the matrix, and so are the oldest libraries that are allowed."""
     classifiers = wheel_metadata(published.wheel).get_all('Classifier', [])
     required = dict(each.split('>=') for each in wheel_metadata(published.wheel).get_all('Requires-Dist', []))
-    oldest = dict(each.split('==') for each in matrix.LIBRARIES['oldest'])
+    pythons, djangos, _ = zip(*cells(), strict=True)
+    versions = tox('config', '-e', 'py310-django52-oldest', '-k', 'deps')
+    oldest = dict(re.findall(r'(boto3|satella)==([\d.]+)', versions))
 
-    assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Python :: 3.' in each} == set(matrix.PYTHONS)
-    assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Django ::' in each} == set(matrix.DJANGOS)
+    assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Python :: 3.' in each} == set(pythons)
+    assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Django ::' in each} == set(djangos)
+    assert set(oldest) == {'boto3', 'satella'}
     assert all(version.startswith(f'{required[name]}.') for name, version in oldest.items())
 
 
-def test_the_matrix_names_what_it_skips(tmp_path: Path) -> None:
-    """A cell of a Python that is not there is in the table, with the reason."""
-    skipped = matrix.attempt(matrix.Cell('3.10', '5.2', 'oldest'), {'3.10': None}, tmp_path)
-
-    assert '3.10    5.2     oldest                   skipped: no interpreter for Python 3.10' in matrix.report(
-        [skipped]
+@pytest.mark.parametrize(('skipping', 'outcome'), [('true', 'SKIP'), ('false', 'FAIL')])
+def test_the_matrix_names_what_it_cannot_run(skipping: str, outcome: str, tmp_path: Path) -> None:
+    """A cell of a Python that is not there is in the table: skipped here, and failed in the workflows."""
+    said = tox(
+        'run', '-e', 'py399-django52-oldest', '--skip-missing-interpreters', skipping, '--workdir', str(tmp_path)
     )
+
+    assert f'py399-django52-oldest: {outcome}' in said
+    assert 'could not find python interpreter' in said
 
 
 def test_a_quick_matrix_leaves_no_version_out() -> None:
     """Each Python, each Django, and the oldest and the newest libraries are in a cell that goes together."""
-    assert set(matrix.QUICK) <= set(matrix.cells())
-    assert {cell.python for cell in matrix.QUICK} == set(matrix.PYTHONS)
-    assert {cell.django for cell in matrix.QUICK} == set(matrix.DJANGOS)
-    assert {cell.libraries for cell in matrix.QUICK} == set(matrix.LIBRARIES)
+    every, quick = cells(), cells('-m', 'quick')
+
+    assert set(quick) <= set(every)
+    assert [set(versions) for versions in zip(*quick, strict=True)] == [
+        set(versions) for versions in zip(*every, strict=True)
+    ]
 
 
 def test_links_of_the_readme_lead_somewhere_from_an_index(published: Published) -> None:
