@@ -16,7 +16,7 @@ PRELUDE = (
 import sys
 sys.path.append({str(Path(__file__).parents[1])!r})  # for what supports the tests
 """
-    + """
+    """
 import os, signal, threading, time
 import aws_satella, boto3
 from botocore.config import Config
