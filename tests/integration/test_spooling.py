@@ -161,6 +161,26 @@ def test_everything_is_counted(endpoint: Endpoint, spool: Path, once: Any, caplo
     assert len(endpoint.data) == exporter.stats.sent + exporter.stats.delivered
 
 
+def test_what_the_end_puts_there_is_counted(endpoint: Endpoint, spool: Path) -> None:
+    """What was collected and never sent before the end is spooled then, and not dropped."""
+    getMetric('work', 'int').runtime(1)
+    exporter = AWSSatellaExporterThread('Test', spool=spool, client_factory=endpoint.client)
+    exporter.delivery.take_snapshot()
+    exporter.delivery.give_up(exporter.stats)
+    assert (exporter.stats.spooled, exporter.stats.dropped, exporter.stats.buffered) == (1, 0, 0)
+    assert len(files(spool)) == 1
+
+
+def test_a_file_is_what_one_request_holds(endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """Data that are larger in all than a request may be go to more than one file."""
+    work = getMetric('work', 'int')
+    for number in range(800):
+        work.runtime(1, number=str(number), **{f'label{each}': 'x' * 250 for each in range(6)})
+    behaving(endpoint, RESET)
+    assert once().spooled == 800
+    assert len(files(spool)) == 2
+
+
 def test_nothing_is_sent_before_what_is_older(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """While requests fail, what is collected goes behind the rest on the disk before anything is sent. So it is there
     if the process is killed while a request hangs, and the destination gets all in order."""
