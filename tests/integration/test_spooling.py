@@ -9,6 +9,7 @@ import signal
 import subprocess
 import textwrap
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
 from support.exporters import DEADLINE, end, exporting, kill
+from support.spools import Heard, batch
 from support.waiting import wait_for
 
 import aws_satella
@@ -26,6 +28,7 @@ from aws_satella import AWSSatellaExporterThread, ExportStats, export_once
 from aws_satella.effects import spool_files
 from aws_satella.effects.drain import Drain
 from aws_satella.effects.drainage import Drainage
+from aws_satella.pure import spooled
 from aws_satella.pure.ledger import Ledger
 
 PRELUDE = """
@@ -156,6 +159,26 @@ def test_everything_is_counted(endpoint: Endpoint, spool: Path, once: Any, caplo
     assert values(endpoint)[:3] == [1, 2, 4]
     assert (stats[2].delivered, stats[2].spooled, stats[2].buffered) == (3, 3, 0), 'the exporter goes on counting'
     assert len(endpoint.data) == exporter.stats.sent + exporter.stats.delivered
+
+
+def test_what_the_end_puts_there_is_counted(endpoint: Endpoint, spool: Path) -> None:
+    """What was collected and never sent before the end is spooled then, and not dropped."""
+    getMetric('work', 'int').runtime(1)
+    exporter = AWSSatellaExporterThread('Test', spool=spool, client_factory=endpoint.client)
+    exporter.delivery.take_snapshot()
+    exporter.delivery.give_up(exporter.stats)
+    assert (exporter.stats.spooled, exporter.stats.dropped, exporter.stats.buffered) == (1, 0, 0)
+    assert len(files(spool)) == 1
+
+
+def test_a_file_is_what_one_request_holds(endpoint: Endpoint, spool: Path, once: Any) -> None:
+    """Data that are larger in all than a request may be go to more than one file."""
+    work = getMetric('work', 'int')
+    for number in range(800):
+        work.runtime(1, number=str(number), **{f'label{each}': 'x' * 250 for each in range(6)})
+    behaving(endpoint, RESET)
+    assert once().spooled == 800
+    assert len(files(spool)) == 2
 
 
 def test_nothing_is_sent_before_what_is_older(endpoint: Endpoint, spool: Path, once: Any) -> None:
@@ -543,6 +566,24 @@ def test_the_oldest_go_beyond_the_bound(
     work.runtime(5)
     once()
     assert values(endpoint)[:2] == [4, 5] or values(endpoint)[:3] == [3, 4, 5]
+
+
+def test_only_what_the_destination_takes_is_sent(
+    endpoint: Endpoint, spool: Path, once: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is older than two weeks goes, is counted as dropped, and that is said. What has a time far ahead, from a
+    clock that was wrong, stays where it is."""
+    heard = Heard(spool, spooled.key_of('Test', 'cloudwatch', 'putmetricdata'))
+    ahead = batch()._replace(timestamp=time.time() + 24 * 60 * 60)
+    heard.keep(batch(), ahead)
+    getMetric('work', 'int').runtime(1)
+    stats = once()
+    assert (stats.sent, stats.delivered, stats.dropped) == (1, 0, 1)
+    why = 'older than two weeks, or beyond max_spooled_bytes=100000000'
+    said = [each.getMessage() for each in caplog.records if 'dropped' in each.getMessage()]
+    assert said == [f'Metric data are dropped, the oldest first: 1 that are {why}']
+    assert heard.deliver() == [ahead]
+    assert values(endpoint) == [1]
 
 
 @pytest.mark.parametrize('fault', ['full', 'read-only', 'a file in the way'])
