@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from aws_satella.pure.arguments import POSITIONAL, Arguments
 from aws_satella.pure.environment import NO_ENVIRONMENT, VARIABLES, keywords
-from aws_satella.pure.errors import ArgumentTypeError, suggestion
+from aws_satella.pure.errors import ArgumentError, ArgumentTypeError, suggestion
 
 A = TypeVar('A', bound=Arguments)
 
@@ -83,8 +83,13 @@ def bind_as(
     given.update(kwargs)
     if issubclass(kind, Settings) and given.get('namespace', '') is None:
         del given['namespace']
-    given.update(keywords(environ, given))
-    if 'namespace' not in given:
+    of_environment = keywords(environ, given)
+    if 'namespace' not in given and 'namespace' not in of_environment:
         by_variable = f', or the variable {VARIABLES["namespace"]}' if issubclass(kind, Settings) else ''
         raise ArgumentTypeError('namespace', None, f'a CloudWatch namespace{by_variable}', 'is missing')
-    return kind(**given)
+    try:
+        return kind(**given, **of_environment)
+    except ArgumentError as error:  # a variable that is allowed by itself, but not beside the other arguments
+        if error.argument not in of_environment:
+            raise
+        raise ArgumentError(VARIABLES[error.argument], error.value, error.allowed) from None

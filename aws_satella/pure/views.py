@@ -70,13 +70,20 @@ class View:
             for name in getattr(self, argument):
                 if not self.stays(name):
                     raise ArgumentError(argument, name, _labels_that_stay(name, self.keep))
-        if self.keep is None:
-            return
-        new_names = [self.rename.get(name, name) for name in self.keep if self.stays(name)]
         for rollup in self.rollups:
             for name in rollup:
-                if name not in new_names:
-                    raise ArgumentError('rollups', name, _labels_that_stay(name, new_names))
+                if not self._may_be_there(name):
+                    raise ArgumentError('rollups', name, _labels_that_stay(name, self._new_names()))
+
+    def _may_be_there(self, name: str) -> bool:
+        """Whether a label may have this name once labels are renamed."""
+        return name in self.rename.values() or (self.stays(name) and name not in self.rename)
+
+    def _new_names(self) -> list[str] | None:
+        """The names of labels once they are renamed; None where all labels are kept."""
+        if self.keep is None:
+            return None
+        return [self.rename.get(name, name) for name in self.keep if self.stays(name)]
 
     def stays(self, name: str) -> bool:
         """Whether a label of this name is kept."""
@@ -85,7 +92,7 @@ class View:
 
 def _labels_that_stay(name: str, names: Iterable[str] | None) -> str:
     if names is None:
-        return 'labels that are not dropped'
+        return 'labels that are not dropped, for roll-ups by their new names'
     return f'labels that are kept: {", ".join(names) or "none"}. {suggestion(name, names)}'.rstrip()
 
 

@@ -17,6 +17,7 @@ from sybil import Document
 from sybil.parsers.markdown import CodeBlockParser
 
 import aws_satella
+from aws_satella.pure.binding import bind
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'dashboards.md'
 CLOUDWATCH = Session().get_service_model('cloudwatch')
@@ -33,8 +34,14 @@ def name_of(alarm: dict[str, Any]) -> str:
     return str(alarm['AlarmName'])
 
 
+def arguments_of_the_page() -> dict[str, Any]:
+    """The arguments of the exporter in the program of the page."""
+    program = next(block for block in blocks('python') if 'start_if_not_started' in block)
+    (call,) = re.findall(r'aws_satella\.start_if_not_started(\(.*\))', program)
+    return dict(eval(f'bind{call}', {'bind': bind}).keywords)
+
+
 DASHBOARD, *ALARMS = map(json.loads, blocks('json'))
-(HEARTBEAT,) = (block for block in blocks('python') if 'heartbeat' in block)
 each_alarm = pytest.mark.parametrize('alarm', ALARMS, ids=name_of)
 
 Identity = tuple[str, str, frozenset[tuple[str, str]]]
@@ -44,7 +51,6 @@ Identity = tuple[str, str, frozenset[tuple[str, str]]]
 @pytest.fixture
 def exported(moto: Moto) -> set[Identity]:
     """The metrics of a program like the one of the page."""
-    exec(HEARTBEAT, {'getMetric': getMetric})
     getMetric('shop.failures', 'counter')
     getMetric('shop.orders', 'counter').runtime(1, country='pl')
     getMetric('shop.checkout', 'histogram').runtime(0.3, country='pl')
@@ -53,8 +59,8 @@ def exported(moto: Moto) -> set[Identity]:
 
 
 def export(moto: Moto) -> set[Identity]:
-    """Export once, and list what CloudWatch has then."""
-    assert aws_satella.export_once('Shop', temporality='delta', client_factory=moto.client).sent > 0
+    """Export once as the program of the page does, and list what CloudWatch has then."""
+    assert aws_satella.export_once(**{**arguments_of_the_page(), 'client_factory': moto.client}).sent > 0
     return {
         (metric['Namespace'], metric['MetricName'], identify(metric['Dimensions']))
         for metric in moto.client().list_metrics()['Metrics']
@@ -169,8 +175,6 @@ def test_a_quiet_program_raises_no_alarm(alarm: dict[str, Any], moto: Moto) -> N
 
     It does so in every export.
     """
-    exec(HEARTBEAT, {'getMetric': getMetric})
-
     assert watched(alarm) <= export(moto)
     moto.reset()
     assert watched(alarm) <= export(moto)

@@ -141,11 +141,11 @@ def test_what_is_given_goes_before_the_environment(shop: Endpoint, monkeypatch: 
 
 def test_a_preview_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan is that of ``start_if_not_started``. The namespace has a default of its own."""
-    for number in range(3):
+    for number in range(5):
         getMetric('orders', 'counter', sum_children=False).runtime(1, country=str(number))
     monkeypatch.setenv('AWS_SATELLA_MAX_SERIES', '2')
-    assert aws_satella.preview().data == 2
-    assert aws_satella.preview(max_series=None).data == 3
+    assert aws_satella.preview().data == 2 + 1
+    assert aws_satella.preview(max_series=None).data == 5
     monkeypatch.setenv('AWS_SATELLA_NAMESPACE', 'Shop' * 20)
     longer = aws_satella.preview().bytes
     monkeypatch.setenv('AWS_SATELLA_NAMESPACE', ' ')
@@ -181,6 +181,11 @@ def test_django_says_what_is_wrong_in_a_variable(monkeypatch: pytest.MonkeyPatch
         site()
     with override_settings(**{SETTING: {'interval': '5m', 'extra_dimensions': None}}):
         assert django_checks.check_setting() == []
+        monkeypatch.setenv('AWS_SATELLA_ENVIRONMENT', 'live')  # without a service
+        (unfit,) = django_checks.check_setting()
+        assert unfit.id == 'aws_satella.E007'
+        assert "AWS_SATELLA_ENVIRONMENT: 'live' is not allowed" in unfit.msg
+        monkeypatch.delenv('AWS_SATELLA_ENVIRONMENT')
         monkeypatch.setenv('AWS_SATELLA_NAMESPACE', '')
         (missing,) = django_checks.check_setting()
         assert missing.id == 'aws_satella.E004'

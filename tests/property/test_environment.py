@@ -167,6 +167,25 @@ def test_an_error_names_the_variable_and_the_part(variable: str, text: str, name
         assert str(raised.value) == str(error)
 
 
+@pytest.mark.parametrize(
+    ('environ', 'named'),
+    [
+        ({'AWS_SATELLA_ENVIRONMENT': 'live'}, 'AWS_SATELLA_ENVIRONMENT'),
+        ({'AWS_SATELLA_DIMENSIONS': 'a=b,c=d', 'AWS_SATELLA_MAX_DIMENSIONS': '1'}, 'AWS_SATELLA_DIMENSIONS'),
+    ],
+)
+def test_an_error_names_the_variable_that_does_not_fit(environ: Mapping[str, str], named: str) -> None:
+    """A variable may be wrong only beside others. The error has its name; where the argument was given, it has that of
+    the argument."""
+    with pytest.raises(ArgumentError) as raised:
+        bind_settings(('N',), {}, environ)
+    assert raised.value.argument == named
+    given = {keyword: value for keyword, value in keywords(environ).items() if VARIABLES[keyword] == named}
+    with pytest.raises(ArgumentError) as raised:
+        bind_settings(('N',), given, environ)
+    assert [raised.value.argument] == list(given)
+
+
 @pytest.mark.parametrize('keyword', TEXTS)
 @given(data=st.data())
 def test_what_is_given_counts(keyword: str, data: st.DataObject) -> None:

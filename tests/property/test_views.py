@@ -254,6 +254,7 @@ def test_excluded_metrics_are_not_viewed() -> None:
 def test_a_view_is_frozen() -> None:
     """A view does not change, and holds plain values."""
     view = View(keep=iter(['a', 'b']), rollups=[['b', 'a'], ('a', 'b'), ()], idle_after='1h', max_series=3)
+    assert View(drop=['a'], rename={'b': 'a'}, rollups=[('a', 'c')]).rollups == (('a', 'c'),)
     assert (view.keep, view.rollups, view.idle_after) == (('a', 'b'), (('a', 'b'), ()), 3600)
     with pytest.raises(FrozenInstanceError):
         view.keep = ()  # type: ignore[misc]  # what it is about
@@ -276,6 +277,8 @@ def test_a_view_is_frozen() -> None:
             "rename: 'a' is not allowed; allowed: labels that are n",
         ),
         ({'keep': ['shop'], 'rollups': [('shopp',)]}, ArgumentError, "kept: shop. Did you mean 'shop'?"),
+        ({'drop': ['shop'], 'rollups': [('shop',)]}, ArgumentError, "rollups: 'shop' is not allowed; allowed: labels"),
+        ({'rename': {'shop': 'a'}, 'rollups': [('shop',)]}, ArgumentError, "rollups: 'shop' is not allowed"),
         ({'rollups': ['shop']}, ArgumentTypeError, "rollups: 'shop' is of type str; allowed: a sequence of the names"),
         ({'rollups': 3}, ArgumentTypeError, 'rollups: 3 is of type int; allowed: a sequence of sets of labels'),
         ({'max_series': 0}, ArgumentError, 'max_series: 0 is not allowed; allowed: a whole number, at least 1'),
@@ -284,7 +287,8 @@ def test_a_view_is_frozen() -> None:
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    """A view says at once which argument is wrong, and what is allowed."""
+    """A view says at once which argument is wrong, and what is allowed. A roll-up over a label that no series can have
+    would be no roll-up."""
     with pytest.raises(error) as caught:
         View(**arguments)
     assert message in str(caught.value)

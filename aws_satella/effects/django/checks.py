@@ -80,9 +80,12 @@ def _value_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
 
 def _variable_faults(arguments: Mapping[Any, Any]) -> Iterator[Fault]:
     """The faults of variables of the environment, of those that are used."""
-    for error in environment.faults(os.environ, arguments):
-        what = f'The environment, for what the setting {SETTING} does not have: {error.problem}.'
-        yield Fault('E007', what, _hint(error))
+    yield from map(_fault_of_variable, environment.faults(os.environ, arguments))
+
+
+def _fault_of_variable(error: ArgumentError | ArgumentTypeError) -> Fault:
+    what = f'The environment, for what the setting {SETTING} does not have: {error.problem}.'
+    return Fault('E007', what, _hint(error))
 
 
 def _combination_faults(arguments: Mapping[str, Any]) -> Iterator[Fault]:
@@ -90,7 +93,8 @@ def _combination_faults(arguments: Mapping[str, Any]) -> Iterator[Fault]:
     try:
         bind_here(**arguments)
     except (ArgumentError, ArgumentTypeError) as error:
-        yield _fault_of(error, error.argument)
+        is_variable = error.argument in environment.VARIABLES.values()
+        yield _fault_of_variable(error) if is_variable else _fault_of(error, error.argument)
 
 
 def _fault_of(error: Exception, name: str) -> Fault:
