@@ -6,6 +6,8 @@ SOURCES := $(shell find aws_satella -name '*.py') pyproject.toml README.md
 # Much of the suite waits for servers, so that more workers than cores pay.
 JOBS ?= 3
 PYTEST_ARGS ?=
+# What is installed and tested: this checkout, or a wheel.
+PACKAGE ?= .
 MATRIX_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -15,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-deep lint docs bench pictures build matrix clean
+.PHONY: help demo test test-deep coverage lint audit docs bench pictures build matrix clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -31,8 +33,8 @@ $(VENV)/.%-dependencies: pyproject.toml | $(BIN)/pip
 
 # The package is installed as a user would install it, so what is tested is what is shipped.
 $(VENV)/.package: $(SOURCES) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps .
-	$(BIN)/python -m pip install --quiet .
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(PACKAGE)
+	$(BIN)/python -m pip install --quiet $(PACKAGE)
 	@touch $@
 
 demo: $(VENV)/.demo-dependencies $(VENV)/.package ## a loaded Django site, its metrics in an embedded CloudWatch
@@ -44,9 +46,20 @@ test: $(VENV)/.test-dependencies $(VENV)/.package ## the whole test suite
 test-deep: $(VENV)/.test-dependencies $(VENV)/.package ## the properties, with 1,000 new examples each
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal --timeout=1200 tests/property $(PYTEST_ARGS)
 
+# The lines and branches of the installed package that the suite runs, in forked processes and in programs of tests, too.
+coverage: $(VENV)/.coverage-dependencies $(VENV)/.package ## what of the code the tests run; fails below what it was
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses=$(JOBS) --dist=worksteal --timeout=600 $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
+
+# A dependency that cannot be looked up counts as a failure.
+audit: $(VENV)/.audit-dependencies ## known vulnerabilities of what the package requires
+	$(BIN)/pip-audit --strict --progress-spinner off .
 
 docs: $(VENV)/.docs-dependencies $(VENV)/.package ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --jobs auto docs docs/_build/html

@@ -110,8 +110,12 @@ def test_the_source_distribution_has_what_a_developer_needs(published: Published
         names = {name.split('/', 1)[1] for name in archive.getnames()}
 
     assert {name for name in names if '/' not in name} == {
+        '.editorconfig',
         '.gitignore',
+        '.pre-commit-config.yaml',
+        '.readthedocs.yaml',
         'CHANGELOG.md',
+        'CODE_OF_CONDUCT.md',
         'CONTRIBUTING.md',
         'LICENSE',
         'Makefile',
@@ -123,7 +127,7 @@ def test_the_source_distribution_has_what_a_developer_needs(published: Published
     }
     folders = {name.split('/')[0] for name in names if '/' in name}
     assert {'aws_satella', 'demo', 'docs', 'tests'} <= folders
-    assert folders <= {'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'pictures', 'tests'}
+    assert folders <= {'.ci', '.github', 'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'pictures', 'tests'}
     assert sources() <= names
     assert not [name for name in names for each in UNWANTED if each in name]
 
@@ -168,7 +172,7 @@ def tox(*arguments: str) -> str:
 
 def cells(*arguments: str) -> list[tuple[str, str, str]]:
     """The cells of the matrix: Python, Django, and how old the libraries are."""
-    names = (name.split('-') for name in tox('list', '--no-desc', *arguments).split())
+    names = (name.split('-') for name in tox('list', '--no-desc', *arguments).split() if 'django' in name)
     return [(f'3.{python[3:]}', f'{django[-2]}.{django[-1]}', libraries) for python, django, libraries in names]
 
 
@@ -184,6 +188,15 @@ def test_the_matrix_tries_what_the_metadata_promises(published: Published) -> No
     assert {each.rsplit(' ', 1)[1] for each in classifiers if ':: Django ::' in each} == set(djangos)
     assert set(oldest) == {'boto3', 'satella'}
     assert all(version.startswith(f'{required[name]}.') for name, version in oldest.items())
+
+
+def test_the_code_of_the_readme_runs_on_each_python_of_the_matrix() -> None:
+    """Each Python of the matrix has a cell with the wheel, what it requires, and the code of the README."""
+    named = tox('list', '--no-desc', '-m', 'readme').split()
+
+    assert sorted(named) == sorted({f'py{python.replace(".", "")}-readme' for python, _, _ in cells()})
+    assert set(named) <= set(tox('list', '--no-desc').split())
+    assert 'python tests/readme.py' in tox('config', '-e', named[0], '-k', 'commands')
 
 
 @pytest.mark.parametrize(('skipping', 'outcome'), [('true', 'SKIP'), ('false', 'FAIL')])
