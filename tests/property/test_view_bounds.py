@@ -272,6 +272,25 @@ def test_what_a_level_hides_keeps_its_place() -> None:
     assert not cycles.views.families
 
 
+def test_what_a_level_hides_keeps_its_place_in_a_rollup() -> None:
+    """A series of a roll-up keeps its place as long as one of those that it adds up is in the tree, hidden or not."""
+    cycles = Cycles(views={'m': View(rollups=[('shop',)], max_series=2)}, temporality='delta')
+    metric = counter()
+    for shop in 'abc':
+        metric.runtime(1, url='/', shop=shop)
+
+    def shops() -> set[str]:
+        return {dict(labels)['shop'] for _, labels in cycles.cycle() if len(labels) == 1}
+
+    assert shops() == {'a', 'b', OTHER}
+    metric.children[0]._level = MetricLevel.DEBUG
+    assert shops() == {'b', OTHER}
+    metric.children[0]._level = MetricLevel.INHERIT
+    assert shops() == {'a', 'b', OTHER}
+    remove(metric, shop='a', url='/')
+    assert shops() == {'b', 'c'}
+
+
 def test_a_metric_that_is_made_again_starts_anew() -> None:
     """What is gone from the tree is forgotten, also where everything else stays."""
     cycles = Cycles(max_series=4, temporality='delta')
