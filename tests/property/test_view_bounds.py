@@ -33,6 +33,7 @@ from aws_satella.pure import (
 from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.points import Section
+from aws_satella.pure.prices import Prices
 from aws_satella.pure.reading import Walk
 from aws_satella.pure.sharing import NOTHING_KEPT, Views, share
 from aws_satella.pure.temporality import Readings
@@ -521,6 +522,17 @@ def test_a_bound_is_said_once_and_at_each_tenfold() -> None:
     assert [saying.message % saying.values for saying in over_otlp.said] == [
         start.format(128, 130) + 'Those series are not sent one by one'
     ]
+
+
+@pytest.mark.parametrize('combine', [None, 'max'])
+def test_what_is_said_of_levels_costs_what_is_sent(combine: str | None) -> None:
+    """Of levels beyond a bound nothing is sent, unless the view says how to combine them."""
+    for index in range(5):
+        getMetric('m', 'int').runtime(index, user=str(index))
+    cycles = Cycles(views={'m': View(max_series=2, combine=combine)})
+    number = len(cycles.cycle())
+    (saying,) = cycles.said
+    assert saying.values[-1] == Prices().metrics(number)
 
 
 # --- idle counters
