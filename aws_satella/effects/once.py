@@ -61,20 +61,7 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     if is_disabled():
         return ExportStats()
     arguments = placed(bind_once(args, kwargs, os.environ))
-    process = _this_process()
-    key = key_of(arguments)
-    call = threading.get_ident(), key
-    around = [each for each in process.holders if waits_for_this_thread(each) and each.delivery.key == key]
-    if around or call in process.calls:
-        holder = around[0] if around else process.holders.of(key)
-        stats = holder.delivery.stats if holder is not None else ExportStats()
-        return _since(stats, stats)
-    try:
-        process.calls.add(call)
-        process.let_start()
-        return _export(process, arguments, _Wait(clock, began, arguments.timeout))
-    finally:
-        process.calls.discard(call)
+    return _export_unless_inside(arguments, _Wait(clock, began, arguments.timeout))
 
 
 class _Wait(NamedTuple):
@@ -95,6 +82,24 @@ class _Wait(NamedTuple):
     def left(self) -> float:
         """Seconds that are left of the timeout."""
         return max(0.0, self.deadline - self.clock.now())
+
+
+def _export_unless_inside(arguments: OnceArguments, wait: _Wait) -> ExportStats:
+    """Export, unless this is called from inside an export of the same plan."""
+    process = _this_process()
+    key = key_of(arguments)
+    call = threading.get_ident(), key
+    around = [each for each in process.holders if waits_for_this_thread(each) and each.delivery.key == key]
+    if around or call in process.calls:
+        holder = around[0] if around else process.holders.of(key)
+        stats = holder.delivery.stats if holder is not None else ExportStats()
+        return _since(stats, stats)
+    try:
+        process.calls.add(call)
+        process.let_start()
+        return _export(process, arguments, wait)
+    finally:
+        process.calls.discard(call)
 
 
 def _export(process: Process, arguments: OnceArguments, wait: _Wait) -> ExportStats:

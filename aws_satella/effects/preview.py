@@ -14,9 +14,10 @@ from aws_satella.effects.snapshot import tree
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import SIGNATURE
 from aws_satella.pure.bill import Preview, Prices, compared
+from aws_satella.pure.binding import Settings
 from aws_satella.pure.environment import VARIABLES
 from aws_satella.pure.ledger import Ledger
-from aws_satella.pure.reading import read
+from aws_satella.pure.reading import Readings, read
 from aws_satella.pure.self_metrics import NO_SELF_READINGS, self_readings
 from aws_satella.pure.signatures import document
 
@@ -52,18 +53,10 @@ def preview(
     :raises ArgumentTypeError: an argument is unknown, or of the wrong type
     """
     checks.whole_number(1)('processes', processes)
-    given = {**exporter_arguments, 'root': root}
-    if namespace is not NAMESPACE or not os.environ.get(VARIABLES['namespace'], '').strip():
-        given['namespace'] = namespace
-    arguments = bind_here(**given)
-    metric = tree(root)
-    own = self_readings(Ledger(export_seconds=0.0)) if arguments.self_metrics else NO_SELF_READINGS
+    arguments = _bound(namespace, root=root, **exporter_arguments)
     return compared(
         arguments.plan,
-        chain(
-            own.read_all(sections=arguments.plan.is_viewed),
-            read(metric, sections=arguments.plan.is_viewed) if metric is not None else (),
-        ),
+        _readings(arguments),
         pid=os.getpid(),
         now=int(time.time()),
         interval=float(arguments.interval),
@@ -72,6 +65,20 @@ def preview(
         since=RECORDING_BEGAN,
         resource=resource_of(arguments.plan),
     )
+
+
+def _bound(namespace: str, **given: Any) -> Settings:
+    """The arguments, with what the environment adds. Its namespace goes before the default."""
+    if namespace is not NAMESPACE or not os.environ.get(VARIABLES['namespace'], '').strip():
+        given['namespace'] = namespace
+    return bind_here(**given)
+
+
+def _readings(arguments: Settings) -> Readings:
+    """What an exporter reads in its first cycle."""
+    metric, sections = tree(arguments.root), arguments.plan.is_viewed
+    own = self_readings(Ledger(export_seconds=0.0)) if arguments.self_metrics else NO_SELF_READINGS
+    return chain(own.read_all(sections=sections), read(metric, sections=sections) if metric is not None else ())
 
 
 def _describe_itself() -> None:

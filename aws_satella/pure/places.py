@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aws_satella.pure import cardinality
+from aws_satella.pure.adding import is_level
 from aws_satella.pure.grouping import Collected, Group, Series, members
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.relabeling import Key
@@ -140,11 +141,11 @@ class Places:
         kept.are_same = series.are_same
         for key, entry in series.items():
             (kept if key in new.kept else others)[key] = entry
-        said = self._said(collected, kept, others, old.said, limit.bound)
+        said = self._said(group, collected, kept, others, old.said, limit.bound)
         self._families[collected.family] = new._replace(demand=limit.demand, said=said)
         return kept, others
 
-    def _said(self, collected: Collected, kept: Series, others: Series, said: int, bound: str) -> int:
+    def _said(self, group: Group, collected: Collected, kept: Series, others: Series, said: int, bound: str) -> int:
         """Say how many series are beyond the bound, once for each number of digits.
 
         :param said: the digits of which it was said
@@ -154,7 +155,8 @@ class Places:
         if digits <= said:
             return said
         label = cardinality.label_with_most_values(collected.family.names or (), collected.series)
-        billed = self._settings.billed
-        cost = None if billed is None else billed(members(next(iter(others.values())))[0]) * (len(kept) + 1)
+        billed, first = self._settings.billed, members(next(iter(others.values())))[0]
+        sent = len(kept) + (not is_level(first) or group.rule.combine is not None)  # of levels nothing else is sent
+        cost = None if billed is None else billed(first) * sent
         self.sayings.append(cardinality.beyond(collected.family.name, number, bound, label, cost))
         return digits

@@ -217,6 +217,7 @@ class Encoding:
         self._selector = Selector(plan.exclude, plan.max_series)
         self._names = Selector(plan.exclude)
         self._viewing = viewing
+        self._histograms_are_whole = plan.temporality == 'delta' or plan.form is not putmetricdata
         self._expand = temporality.FORMS[plan.temporality] if plan.form is putmetricdata else temporality.whole
         self._tolerance = tolerance
 
@@ -224,7 +225,8 @@ class Encoding:
         """Rebased readings → items, and what is discarded, in order. Those of a plan that is viewed have sections."""
         give_back: Callable[..., object] | None = readings.give_back if isinstance(readings, Delta) else None
         if self._viewing is not None:
-            viewed = self._viewing.view(self._names.select_readings(readings), give_back)
+            wanted = self._names.select_readings(readings, histograms_are_whole=self._histograms_are_whole)
+            viewed = self._viewing.view(wanted, give_back)
             readings, give_back = viewed, viewed.give_back
         return self._encoder.encode(self._names.select(self._expand(readings, self._tolerance)), give_back)
 

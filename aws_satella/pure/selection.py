@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Final
 
 from satella.instrumentation.metrics import MetricData
 
+from aws_satella.pure.histograms import HistogramReading
 from aws_satella.pure.points import CounterReading, DataPoint, Discarded, Point, Reason, Section
 from aws_satella.pure.reading import Readings
+from aws_satella.pure.summaries import NewSamples
+
+_ONE_POINT: Final = (CounterReading, DataPoint, NewSamples)
+"""Readings that become one point, of their own name."""
 
 
 def select(
@@ -53,15 +58,22 @@ class Selector:
                 yield Discarded(MetricData(point.name, point.value, point.labels), Reason.TOO_MANY_SERIES)
             self._room -= 1
 
-    def select_readings(self, readings: Readings) -> Readings:
-        """The readings of which anything passes. Sections pass, too."""
+    def select_readings(self, readings: Readings, *, histograms_are_whole: bool = False) -> Readings:
+        """The readings of which anything passes. Sections pass, too.
+
+        :param histograms_are_whole: whether a histogram becomes one point, and not one for each bucket, sum and count
+        """
         if not self._exclude:
             return readings
-        return (reading for reading in readings if isinstance(reading, (Discarded, Section)) or self._takes(reading))
+        ones = (*_ONE_POINT, HistogramReading) if histograms_are_whole else _ONE_POINT
+        return (each for each in readings if isinstance(each, (Discarded, Section)) or self._takes(each, ones))
 
-    def _takes(self, reading: Any) -> bool:
-        """Whether any name passes that a reading may have."""
-        ends = ('',) if isinstance(reading, (CounterReading, DataPoint)) else ('', '.total', '.sum', '.count')
+    def _takes(self, reading: Any, ones: tuple[type, ...]) -> bool:
+        """Whether any name passes that a reading may have.
+
+        :param ones: readings that become one point, of their own name
+        """
+        ends = ('',) if isinstance(reading, ones) else ('', '.total', '.sum', '.count')
         return not all(self._is_excluded(reading.name + end) for end in ends)
 
     def _is_excluded(self, name: Any) -> bool:

@@ -33,6 +33,7 @@ from aws_satella.pure import (
 from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.points import Section
+from aws_satella.pure.prices import Prices
 from aws_satella.pure.reading import Walk
 from aws_satella.pure.sharing import NOTHING_KEPT, Views, share
 from aws_satella.pure.temporality import Readings
@@ -272,6 +273,25 @@ def test_what_a_level_hides_keeps_its_place() -> None:
     assert not cycles.views.families
 
 
+def test_what_a_level_hides_keeps_its_place_in_a_rollup() -> None:
+    """A series of a roll-up keeps its place as long as one of those that it adds up is in the tree, hidden or not."""
+    cycles = Cycles(views={'m': View(rollups=[('shop',)], max_series=2)}, temporality='delta')
+    metric = counter()
+    for shop in 'abc':
+        metric.runtime(1, url='/', shop=shop)
+
+    def shops() -> set[str]:
+        return {dict(labels)['shop'] for _, labels in cycles.cycle() if len(labels) == 1}
+
+    assert shops() == {'a', 'b', OTHER}
+    metric.children[0]._level = MetricLevel.DEBUG
+    assert shops() == {'b', OTHER}
+    metric.children[0]._level = MetricLevel.INHERIT
+    assert shops() == {'a', 'b', OTHER}
+    remove(metric, shop='a', url='/')
+    assert shops() == {'b', 'c'}
+
+
 def test_a_metric_that_is_made_again_starts_anew() -> None:
     """What is gone from the tree is forgotten, also where everything else stays."""
     cycles = Cycles(max_series=4, temporality='delta')
@@ -502,6 +522,17 @@ def test_a_bound_is_said_once_and_at_each_tenfold() -> None:
     assert [saying.message % saying.values for saying in over_otlp.said] == [
         start.format(128, 130) + 'Those series are not sent one by one'
     ]
+
+
+@pytest.mark.parametrize('combine', [None, 'max'])
+def test_what_is_said_of_levels_costs_what_is_sent(combine: str | None) -> None:
+    """Of levels beyond a bound nothing is sent, unless the view says how to combine them."""
+    for index in range(5):
+        getMetric('m', 'int').runtime(index, user=str(index))
+    cycles = Cycles(views={'m': View(max_series=2, combine=combine)})
+    number = len(cycles.cycle())
+    (saying,) = cycles.said
+    assert saying.values[-1] == Prices().metrics(number)
 
 
 # --- idle counters

@@ -235,6 +235,31 @@ def test_a_rollup_that_exists_already_is_left_out() -> None:
     }
 
 
+def test_the_first_pattern_that_fits_chooses_the_view() -> None:
+    """In the order of the mapping, however much a later one looks like the name."""
+    for name in ('web.requests', 'web.errors', 'other'):
+        getMetric(name, 'counter', sum_children=False).runtime(1, shop='north')
+    views = {'web.r*': View(rename={'shop': 'first'}), 'web.*': View(rename={'shop': 'second'}), 'web.requests': View()}
+    assert _values(plan_of(views)) == {
+        _series('web.requests', first='north'): 1,
+        _series('web.errors', second='north'): 1,
+        _series('other', shop='north'): 1,
+    }
+
+
+@pytest.mark.parametrize('kind', ['counter', 'histogram', 'summary'])
+@pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
+def test_a_rollup_takes_the_place_of_an_excluded_total(kind: str, destination: str) -> None:
+    """A total of satella that is excluded is not there, so a roll-up over everything is not left out."""
+    metric = getMetric('a', kind)
+    metric.runtime(1, shop='north')
+    metric.runtime(2, shop='south')
+    total = 'a.sum' if kind == 'counter' else 'a.total'
+    for exclude, names in (((), ['a', 'a', total]), ((total,), ['a', 'a', 'a'])):
+        plan = plan_of({'a': View(rollups=[()])}, exclude=exclude, temporality='delta', destination=destination)
+        assert [plan.form.metric_data(item).name for item in sent(plan, getMetric())] == names
+
+
 def test_excluded_metrics_are_not_viewed() -> None:
     """``exclude`` goes by the names of readings, before the views, and still by those of what they are expanded to."""
     getMetric('a', 'counter').runtime(1, shop='north')
