@@ -9,7 +9,8 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import ceil
 from typing import Any, Final, NamedTuple
 from unittest import mock
@@ -74,18 +75,33 @@ class _Destination:
             raise ConnectionError('no answer')
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Log nothing in a block: its outage is no news. A test runs this in a process with other tests."""
+
+    def nothing(_: logging.LogRecord) -> bool:
+        return False
+
+    logger = logging.getLogger('aws_satella')
+    logger.addFilter(nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(nothing)
+
+
 def exports(number: int, down: Collection[int]) -> list[Export]:
     """So many exports of a program with five counters, the first of them being 1, and some without an answer."""
     counters = [CounterMetric(f'counter{each}') for each in range(5)]
     destination = _Destination()
-    logging.getLogger('aws_satella').addFilter(lambda _: False)  # the outage is no news
     exporter = AWSSatellaExporterThread(
         'Drawing', temporality='delta', client_factory=lambda: destination, root=tree(*counters)
     )
     history, before = [], 0
     for export in range(1, number + 1):
         destination.down = export in down
-        exporter.loop()
+        with _silence():
+            exporter.loop()
         stats = exporter.stats
         history.append(Export(stats.sent - before, stats.buffered))
         before = stats.sent

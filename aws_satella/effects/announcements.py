@@ -1,6 +1,6 @@
 """The two lines of an exporter that works: one at its start, one when its first export was taken.
 
-What may live here: what they say. What may not: when.
+What may live here: what they say, and what they call the receiver. What may not: when.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from aws_satella.effects.complaints import Complaints
+from aws_satella.effects.complaints import RECEIVER, Complaints
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.errors import ArgumentError
@@ -61,6 +61,17 @@ def _target_of(arguments: Arguments, client: Any, complaints: Complaints) -> Tar
     if not other.url:
         return found
     return Target(other.region or 'none', str(other), is_cloudwatch=bool(other.region))
+
+
+def name_of_receiver(destination: str) -> str:
+    """What the log calls it. A fork waits for this, so no file is looked for."""
+    if destination == CLOUDWATCH:
+        return RECEIVER
+    try:
+        target = receiver(destination, os.environ)
+    except ArgumentError:  # which is raised where the client is made
+        return RECEIVER
+    return str(target) if target.url else RECEIVER
 
 
 def tell_of_start(arguments: Arguments, client: Any, complaints: Complaints) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
 
+from aws_satella.effects.announcements import name_of_receiver
 from aws_satella.effects.clock import Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.destinations.clients import MadeClient
 from aws_satella.effects.destinations.cloudwatch import UnusableBodyError
-from aws_satella.effects.destinations.otlp import name_of_receiver
 from aws_satella.effects.destinations.outcomes import NotTakenError, describe
 from aws_satella.effects.dispatch import Dispatch
 from aws_satella.effects.pacing import Pace

@@ -7,11 +7,14 @@ system.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from aws_satella.effects.drain import Drain, Spooled
-from aws_satella.effects.spool import Spool
 from aws_satella.pure.batches import Batch, length
 from aws_satella.pure.outbox import Outbox
+
+if TYPE_CHECKING:
+    from aws_satella.effects.drain import Drain, Spooled
+    from aws_satella.effects.spool import Spool
 
 
 class Drainage:

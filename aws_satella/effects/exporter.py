@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aws_satella.effects.delivery import Delivery
-from aws_satella.effects.destinations import otlp
 from aws_satella.effects.destinations.clients import NO_CLIENT, InitializationError, make_client
+from aws_satella.effects.destinations.lazily import over_otlp
 from aws_satella.effects.destinations.outcomes import expect_success
 from aws_satella.effects.environment import is_disabled
 from aws_satella.effects.life import ExporterLife
-from aws_satella.effects.spool import placed
+from aws_satella.effects.spools import placed
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import Arguments
@@ -116,7 +116,7 @@ class AWSSatellaExporterThread(ExporterLife):
     @cloudwatch.setter
     def cloudwatch(self, client: CloudWatchClient) -> None:
         if self._delivery.arguments.destination != CLOUDWATCH:
-            otlp.check_client(client)
+            over_otlp().check_client(client)
         self._delivery.client = client
 
     @property

@@ -13,17 +13,19 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_satella.effects.attempts import Attempts
 from aws_satella.effects.drainage import Drainage
-from aws_satella.effects.spool import Spool
+from aws_satella.effects.spools import spool_of
 from aws_satella.effects.stats import ExportStats
 from aws_satella.pure.batches import Batch, Item, length
 from aws_satella.pure.chunks import chunk
 from aws_satella.pure.forms import max_items
 from aws_satella.pure.outbox import Outbox
-from aws_satella.pure.spooled import key_of
+
+if TYPE_CHECKING:
+    from aws_satella.effects.spool import Spool
 
 MAX_DISK_SECONDS: Final = 2.0
 """How long the end of the process waits for another thread that is just writing to the spool."""
@@ -47,13 +49,12 @@ class Leftovers(Attempts):
 
     def _spool(self, namespace: str | None = None) -> Spool | None:
         """The spool of a namespace, or of what is exported now. None where there is none."""
-        arguments = self.arguments
-        if arguments.spool is None:
-            return None
-        namespace = arguments.namespace if namespace is None else namespace
+        namespace = self.arguments.namespace if namespace is None else namespace
         if namespace not in self._spools:
-            key = key_of(namespace, arguments.destination, self.form.NAME)
-            self._spools[namespace] = Spool(arguments.spool, key, arguments.max_spooled_bytes, self._say_of_spool)
+            spool = spool_of(self.arguments, namespace, self.form.NAME, self._say_of_spool)
+            if spool is None:
+                return None
+            self._spools[namespace] = spool
         return self._spools[namespace]
 
     def _say_of_spool(self, why: str) -> None:

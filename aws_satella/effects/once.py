@@ -18,7 +18,7 @@ from aws_satella.effects.destinations.clients import make_client
 from aws_satella.effects.environment import is_disabled
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.process import _this_process
-from aws_satella.effects.spool import placed
+from aws_satella.effects.spools import placed
 from aws_satella.effects.state import Process
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Call, first_of_line, inherit, waits_for_this_thread

@@ -19,7 +19,7 @@ from aws_satella.effects.environment import bind_here, is_disabled, is_silenced
 from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.identity import Identity, identity
 from aws_satella.effects.life import at_start
-from aws_satella.effects.spool import placed
+from aws_satella.effects.spools import placed
 from aws_satella.effects.state import Process, carry_on, child_of
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Holder, waits_for_this_thread

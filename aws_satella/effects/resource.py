@@ -14,7 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from aws_satella.effects.identity import Identity, identity
-from aws_satella.pure.formats.resources import Host, resource
 from aws_satella.pure.plan import Plan
 
 RECORDING_BEGAN: Final = time.time()
@@ -34,6 +33,9 @@ def instance_id() -> str:
 
 def resource_of(plan: Plan) -> dict[str, str]:
     """The resource of the metrics that this process exports by a plan."""
+    # A program that sends nothing over OTLP starts faster without it.
+    from aws_satella.pure.formats.resources import Host, resource
+
     host = Host(instance_id(), os.getpid(), socket.gethostname(), _version())
     return resource(
         plan.namespace, host, os.environ, plan.service, plan.environment, plan.common_dimensions(os.getpid())

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from aws_satella.effects import signals
 from aws_satella.effects.destinations.cloudwatch import PutMetricData
-from aws_satella.effects.destinations.otlp import Otlp
+from aws_satella.effects.destinations.lazily import over_otlp
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch, Envelope, Room
 from aws_satella.pure.formats import putmetricdata
@@ -82,5 +82,5 @@ class Sender:
         """The destination for the client, which may have been replaced."""
         if self._destination is None or self._destination.client is not self.client:
             to = self.arguments.destination
-            self._destination = PutMetricData(self.client) if to == CLOUDWATCH else Otlp(self.client, to)
+            self._destination = PutMetricData(self.client) if to == CLOUDWATCH else over_otlp().Otlp(self.client, to)
         return self._destination

@@ -34,16 +34,21 @@ _sent: dict[tuple[Path, str], set[str]] = {}
 """Directory and key → :attr:`Spool.sent`, which outlasts an exporter or a call of ``export_once``."""
 
 
-def placed(arguments: A) -> A:
-    """The same arguments, with the absolute path of the spool, since a program may change its directory.
+def placed(arguments: A, path: str | os.PathLike[str]) -> A:
+    """The same arguments, with the absolute path of their spool, since a program may change its directory.
 
     :raises aws_satella.ArgumentError: this platform has no locks for files
     """
-    if arguments.spool is None:
-        return arguments
     if not spool_files.HAS_LOCKS:
-        raise ArgumentError('spool', arguments.spool, 'None, since this platform has no locks for files (fcntl)')
-    return replace(arguments, spool=os.path.abspath(arguments.spool))  # noqa: PTH100  # Path.resolve() follows links
+        raise ArgumentError('spool', path, 'None, since this platform has no locks for files (fcntl)')
+    return replace(arguments, spool=os.path.abspath(path))  # noqa: PTH100  # Path.resolve() follows links
+
+
+def opened(
+    path: str | os.PathLike[str], owner: tuple[str, str, str], max_bytes: int, say: Callable[[str], None]
+) -> Spool:
+    """The spool of an owner: a namespace, a destination and a form."""
+    return Spool(path, spooled.key_of(*owner), max_bytes, say)
 
 
 class Spool:

@@ -51,7 +51,7 @@ class Cycle(NamedTuple):
         return self.is_alone or not set(self.items()).isdisjoint(items)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)  # a ledger has them: each costs time at the start
 class Account:
     """What an exporter remembers."""
 

@@ -21,7 +21,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)  # those of the base do, and each costs time at the start
 class Settings(Arguments):
     """The arguments of a function for which the environment may have the namespace: it need not be given."""
 

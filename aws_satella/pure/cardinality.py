@@ -6,12 +6,14 @@ What may live here: the words, and how often they are said. What may not: logs, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.prices import Prices
 from aws_satella.pure.readers import READERS
-from aws_satella.pure.relabeling import Key, Names
+
+if TYPE_CHECKING:
+    from aws_satella.pure.relabeling import Key, Names
 
 
 def digits(number: int) -> int:

@@ -7,7 +7,6 @@ What may live here: the exceptions, and the words in which they say what is allo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class _BaseArgumentError(Exception):
@@ -56,6 +55,8 @@ def _shown(value: object) -> str:
 
 def suggestion(value: object, allowed: Iterable[object]) -> str:
     """The question "Did you mean ...?" for a misspelling; an empty text where nothing is similar."""
+    from difflib import get_close_matches  # a program without a mistake starts faster without it
+
     names = {name.lower(): name for name in allowed if isinstance(name, str)}
     found = get_close_matches(value.lower(), names, n=1) if isinstance(value, str) else []
     return f'Did you mean {names[found[0]]!r}?' if found else ''

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from aws_satella.pure.batches import Batch
-from aws_satella.pure.formats.otlp_replies import MAX_MESSAGE_LENGTH, Rejected
+from aws_satella.pure.rejections import MAX_MESSAGE_LENGTH, Rejected
 from aws_satella.pure.replies import is_success, rejected_by, remark_of
 
 

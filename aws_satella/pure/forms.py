@@ -15,7 +15,7 @@ from satella.instrumentation.metrics import MetricData
 
 from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch
-from aws_satella.pure.formats import otlp, putmetricdata
+from aws_satella.pure.formats import putmetricdata
 
 CLOUDWATCH = 'cloudwatch'
 """The destination that takes PutMetricData."""
@@ -56,7 +56,11 @@ class Form(Protocol):
 
 def form_of(destination: str) -> Form:
     """The form that a destination takes."""
-    return putmetricdata if destination == CLOUDWATCH else otlp
+    if destination == CLOUDWATCH:
+        return putmetricdata
+    from aws_satella.pure.formats import otlp  # a program that sends nothing over OTLP starts faster without it
+
+    return otlp
 
 
 def max_items(destination: str, max_send_at_once: int, *, is_short_of_time: bool = False) -> int:

@@ -29,11 +29,6 @@ class Settings(NamedTuple):
     billed: Callable[[Any], int] | None = None
     """How many metrics CloudWatch bills of a reading; None over OTLP."""
 
-    @property
-    def are_needed(self) -> bool:
-        """Whether there is anything to do."""
-        return bool(self.views) or self.max_series is not None or self.idle_after is not None
-
 
 NO_SERIES: Final = Series()
 

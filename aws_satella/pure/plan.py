@@ -16,17 +16,15 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_satella.pure import temporality
 from aws_satella.pure.batches import Envelope
 from aws_satella.pure.dimensions import Merger
-from aws_satella.pure.formats import otlp, putmetricdata
-from aws_satella.pure.formats.attributes import Attributes
+from aws_satella.pure.formats import putmetricdata
 from aws_satella.pure.formats.encoding import BaseEncoder
 from aws_satella.pure.forms import Form, form_of
 from aws_satella.pure.outage import Saying
-from aws_satella.pure.places import Settings
 from aws_satella.pure.points import STRICT, Discarded, Point, Tolerance
 from aws_satella.pure.reading import Readings
 from aws_satella.pure.selection import Selector
@@ -34,8 +32,11 @@ from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.temporality import Baseline, Delta
 from aws_satella.pure.tree import names_of_leaves
 from aws_satella.pure.values import Units
-from aws_satella.pure.viewing import Viewing
 from aws_satella.pure.views import View, view_of
+
+if TYPE_CHECKING:
+    from aws_satella.pure.places import Settings
+    from aws_satella.pure.viewing import Viewing
 
 DEFAULT_ENVIRONMENT: Final = 'generic:default'
 """The environment of a service that runs in none that AWS knows.
@@ -67,6 +68,13 @@ class Plan:
     exclude: tuple[str, ...]
     self_metrics: bool = False
 
+    def __post_init__(self) -> None:
+        # Import what this plan needs where it is made, and not in the thread of an exporter: a fork in the midst of an
+        # import would leave its lock to the child.
+        if self.is_viewed:
+            _view_stage()
+        form_of(self.destination)
+
     @property
     def identity(self) -> Hashable:
         """What decides which data are sent: a baseline belongs to it. How many go into a request does not matter."""
@@ -90,18 +98,21 @@ class Plan:
     @property
     def is_viewed(self) -> bool:
         """Whether its readings need the view stage, and so have to be read with sections."""
-        return self._settings.are_needed
+        return bool(self.views) or self.max_series is not None or self.idle_after is not None
 
     @property
     def has_bounds(self) -> bool:
         """Whether the series of a metric are bounded, so that each process keeps its own first ones."""
         return self.max_series is not None or any(view.max_series is not None for view in self.views.values())
 
-    @property
-    def _settings(self) -> Settings:
-        return Settings(
-            self.views, self.max_series, self.idle_after, is_delta=self.temporality == 'delta', billed=self.billed
-        )
+    def _viewing(self, views: Views, root: Any, now: float, tolerance: Tolerance) -> Viewing | None:
+        """The view stage of one cycle; None where there is nothing for it to do."""
+        if not self.is_viewed:
+            return None
+        settings, viewing = _view_stage()
+        is_delta = self.temporality == 'delta'
+        said = settings(self.views, self.max_series, self.idle_after, is_delta=is_delta, billed=self.billed)
+        return viewing(said, views, partial(names_of_leaves, root), now, tolerance)
 
     def is_unbounded(self, name: str) -> bool:
         """Whether a metric of this name is sent, and has as many series as it likes."""
@@ -151,18 +162,23 @@ class Plan:
         :param views: what the views of the cycle before have left
         :param root: the tree that is read, in which to look for metrics that were not met in that cycle
         """
-        viewing = None
-        if self.is_viewed:
-            viewing = Viewing(self._settings, views, partial(names_of_leaves, root), timestamp or 0.0, tolerance)
+        viewing = self._viewing(views, root, timestamp or 0.0, tolerance)
         if self.form is putmetricdata:
             merger = Merger(self.common_dimensions(pid), self.max_dimensions, putmetricdata.dimension)
             classic = putmetricdata.Encoder(merger, timestamp, self.units, self.storage_resolution, tolerance)
             return Encoding(self, classic, self.classic_envelope, tolerance, viewing)
-        envelope = otlp.envelope(self.namespace, resource, resource.get(otlp.VERSION, ''))
-        attributes, room = Attributes(resource), otlp.item_bytes(envelope, 1)
+        otlp: Any = self.form
         times = since, timestamp or 0.0
-        encoder = otlp.Encoder(attributes, *times, self.temporality, self.units, tolerance, room)
+        encoder, envelope = otlp.encoder(self.namespace, resource, times, self.temporality, self.units, tolerance)
         return Encoding(self, encoder, envelope, tolerance, viewing)
+
+
+def _view_stage() -> tuple[type[Settings], type[Viewing]]:
+    """The classes of the view stage. A program without views and bounds starts faster without its modules."""
+    from aws_satella.pure.places import Settings
+    from aws_satella.pure.viewing import Viewing
+
+    return Settings, Viewing
 
 
 def meaning(argument: object) -> Hashable:

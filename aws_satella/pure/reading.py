@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from aws_satella.pure.forks import Recorded
@@ -203,3 +204,28 @@ def _settled(
         wait()
         readings = read_one(metric, name)
     return readings
+
+
+def with_sections(readings: Iterable[Any]) -> Iterable[Any]:
+    """The readings with a section for each metric. Where there are none, a name is taken for a metric."""
+    iterator = iter(readings)
+    first: list[Any] = []
+    for reading in iterator:
+        first.append(reading)
+        if not isinstance(reading, Discarded):
+            break
+    if first and not isinstance(first[-1], (Discarded, Section)):
+        return _by_name(chain(first, iterator))
+    return chain(first, iterator)
+
+
+def _by_name(readings: Iterable[Any]) -> Iterator[Any]:
+    by_name: dict[object, list[Any]] = {}
+    for reading in readings:
+        if isinstance(reading, Discarded):
+            yield reading
+        else:
+            by_name.setdefault(reading.name, []).append(reading)
+    for name, of_name in by_name.items():
+        yield Section(name if isinstance(name, str) else str(name), None)
+        yield from of_name

@@ -21,41 +21,35 @@ MAX_VALUE_CHARACTERS: Final = 1_000
 MAX_READ_CHARACTERS: Final = 4_000
 """Of a text that is looked through, since an error may quote the whole body of a reply."""
 
-ECHO: Final = re.compile(
-    r"""
+ECHO: Final = r"""(?ix)
     The\ Canonical\ String | The\ String-to-Sign            # AWS quotes the request that it got
     | x-amz-security-token | (?:credential|signature)=
     | (?: authorization | cookie ) [\\"']{0,8} (?:\ header)? \s* [:=,>]
     | (?: secret_?access_?key | session_?token | password ) [\\"']{0,8} \s* [:=,>]
     | token (?: [\\"']{1,8} \s* [:,] | = )
     | cast\ to\ integer\ value                              # of a port, which may be a part of a password
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+"""
 """Where the quotation of a secret begins. Nothing is shown from there on: where it ends depends on who quotes."""
 
 MASKS: Final = (
     # The user and the password of a URL: in quotes, then up to a blank, then without a scheme. No ARN is a URL.
     (
-        re.compile(
-            r"""
-            ("[^"\s]*?//) [^"]*@ | (//) [^\s"<>]*@
-            | (?<![^\s"'(=,]) (?!arn:) [^\s"'/@:]+ : (?!//) [^\s"]+ @ (?=[\w\[])
-            """,
-            re.VERBOSE,
-        ),
+        r"""(?x)
+        ("[^"\s]*?//) [^"]*@ | (//) [^\s"<>]*@
+        | (?<![^\s"'(=,]) (?!arn:) [^\s"'/@:]+ : (?!//) [^\s"]+ @ (?=[\w\[])
+        """,
         r'\1\2',
     ),
     # The query of a URL, where receivers of OTLP may have a key.
-    (re.compile(r"""(https?://[^\s"'<>?]+\?)[^\s"'<>]+"""), r'\1...'),
+    (r"""(https?://[^\s"'<>?]+\?)[^\s"'<>]+""", r'\1...'),
     # Access key ids, of AWS accounts and of roles.
-    (re.compile(r'(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}'), r'\1...'),
+    (r'(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}', r'\1...'),
     # Session tokens begin so; whatever is longer than the ARN of a role may be one; signatures are 64 digits.
-    (re.compile(r'(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=%]{8,}'), '...'),
-    (re.compile(r'[A-Za-z0-9+/=_%-]{160,}'), '...'),
-    (re.compile(r'(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])'), '...'),
+    (r'(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=%]{8,}', '...'),
+    (r'[A-Za-z0-9+/=_%-]{160,}', '...'),
+    (r'(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])', '...'),
 )
-"""What is replaced, one after the other."""
+"""What is replaced, one after the other. ``re`` compiles a pattern when it is used first, and remembers it."""
 
 
 def masked(text: str) -> str:
@@ -64,11 +58,11 @@ def masked(text: str) -> str:
     text = _escaped(text[: MAX_READ_CHARACTERS + 1].replace('\r\n', '\n'), kept='\n\t')
     if len(text) > MAX_READ_CHARACTERS:  # without its last word, which may be a part of a secret
         text = ' '.join(text[:MAX_READ_CHARACTERS].split(' ')[:-1]) + '...'
-    echo = ECHO.search(text)
+    echo = re.search(ECHO, text)
     if echo is not None:
         text = text[: echo.start()] + '...'
     for pattern, replacement in MASKS:
-        text = pattern.sub(replacement, text)
+        text = re.sub(pattern, replacement, text)
     return text
 
 

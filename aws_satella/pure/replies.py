@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
-from aws_satella.pure.formats.otlp_replies import NOTHING_REJECTED, Rejected, Rejection, rejected, rejection
+from aws_satella.pure.rejections import NOTHING_REJECTED, Rejected, Rejection
 
 
 class Verdict(enum.Enum):
@@ -82,14 +82,25 @@ def said_in_otlp(reply: object) -> bytes | None:
     return found if type(found) is bytes else None
 
 
+def _otlp_replies() -> Any:
+    """How replies of OTLP are read. A program that gets none starts faster without it."""
+    from aws_satella.pure.formats import otlp_replies
+
+    return otlp_replies
+
+
 def _rejection(reply: object) -> Rejection | None:
-    return rejection(said_in_otlp(reply) or b'', content_type(reply).lower())
+    found: Rejection | None = _otlp_replies().rejection(said_in_otlp(reply) or b'', content_type(reply).lower())
+    return found
 
 
 def rejected_by(reply: object, items: Sequence[Any]) -> Rejected:
     """Which items of a request its reply rejects, though it counts as success: only one of OTLP rejects any."""
     said = _rejection(reply) if said_in_otlp(reply) is not None else None
-    return NOTHING_REJECTED if said is None else rejected(said, items)
+    if said is None:
+        return NOTHING_REJECTED
+    found: Rejected = _otlp_replies().rejected(said, items)
+    return found
 
 
 def remark_of(reply: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from aws_satella.pure.ledger import Ledger
 from aws_satella.pure.points import CounterReading, DataPoint
-from aws_satella.pure.viewing import with_sections
+from aws_satella.pure.reading import with_sections
 
 PREFIX: Final = 'aws_satella.'
 

@@ -10,11 +10,11 @@ long as they are in the tree, so that those that are sent today are sent tomorro
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aws_satella.pure.relabeling import Key, Names
+if TYPE_CHECKING:
+    from aws_satella.pure.relabeling import Key, Names
 
 NO_KEYS: Final[Mapping[Key, None]] = {}
 
@@ -66,14 +66,18 @@ class Family(NamedTuple):
         return self._replace(kept=kept, beyond=beyond)
 
 
-@dataclass(frozen=True)
-class Views:
+NO_FAMILIES: Final[Mapping[FamilyName, Family]] = {}
+
+NO_CHANGES: Final[Mapping[Any, float]] = {}
+
+
+class Views(NamedTuple):
     """What views remember from cycle to cycle. It lives beside the baseline."""
 
-    families: Mapping[FamilyName, Family] = field(default_factory=dict)
+    families: Mapping[FamilyName, Family] = NO_FAMILIES
     met: frozenset[str] = frozenset()
     """The metrics that were read in this cycle."""
-    changes: Mapping[Any, float] = field(default_factory=dict)
+    changes: Mapping[Any, float] = NO_CHANGES
     """Counter → when it last changed, in UNIX seconds, where idle ones are left out."""
 
     def begun(self, names: Iterable[str] | None) -> Views:

@@ -10,7 +10,6 @@ together passes as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from satella.instrumentation.metrics import MetricData
@@ -21,6 +20,7 @@ from aws_satella.pure.idle import Idle
 from aws_satella.pure.outage import Saying
 from aws_satella.pure.places import Limit, Places, Settings
 from aws_satella.pure.points import STRICT, CounterReading, Discarded, Reason, Section, Tolerance, new_counter, raised
+from aws_satella.pure.reading import with_sections
 from aws_satella.pure.relabeling import Key
 from aws_satella.pure.sharing import NOTHING_KEPT, Views
 from aws_satella.pure.views import OTHER, view_of
@@ -234,28 +234,3 @@ class Viewed:
 def _source(reading: Any) -> Hashable:
     """Who keeps the number of a reading; None for a level."""
     return getattr(reading, 'source', None)
-
-
-def with_sections(readings: Iterable[Any]) -> Iterable[Any]:
-    """The readings with a section for each metric. Where there are none, a name is taken for a metric."""
-    iterator = iter(readings)
-    first: list[Any] = []
-    for reading in iterator:
-        first.append(reading)
-        if not isinstance(reading, Discarded):
-            break
-    if first and not isinstance(first[-1], (Discarded, Section)):
-        return _by_name(chain(first, iterator))
-    return chain(first, iterator)
-
-
-def _by_name(readings: Iterable[Any]) -> Iterator[Any]:
-    by_name: dict[object, list[Any]] = {}
-    for reading in readings:
-        if isinstance(reading, Discarded):
-            yield reading
-        else:
-            by_name.setdefault(reading.name, []).append(reading)
-    for name, of_name in by_name.items():
-        yield Section(name if isinstance(name, str) else str(name), None)
-        yield from of_name

@@ -32,7 +32,7 @@ from support.otlp_replies import OK, failure, partial_success
 from support.sigv4 import Secret
 
 from aws_satella import ArgumentError, ArgumentTypeError, AWSSatellaExporterThread, export_once
-from aws_satella.effects.destinations import clients
+from aws_satella.effects.destinations import otlp as otlp_destination
 
 METRICS_ENDPOINT = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
 
@@ -447,7 +447,7 @@ def test_a_variable_redirects_to_a_receiver(
     receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is for CloudWatch goes there unsigned, and the log has it, once."""
-    clients._tell_of_environment.cache_clear()
+    otlp_destination.tell_of_environment.cache_clear()
     caplog.set_level('INFO', 'aws_satella')
     monkeypatch.setenv(METRICS_ENDPOINT, receiver.metrics_url)
     _record()
@@ -493,7 +493,7 @@ def test_resource_attributes_that_are_none_are_told(
     otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """They are ignored alone, and the log has their positions, once."""
-    clients._tell_of_environment.cache_clear()
+    otlp_destination.tell_of_environment.cache_clear()
     monkeypatch.setenv('OTEL_RESOURCE_ATTRIBUTES', 'k8s.pod.name=web-1,secret')
     getMetric('work', 'counter').runtime(1)
     for _ in range(2):
@@ -509,7 +509,7 @@ def test_a_name_of_the_service_that_is_too_long_is_told(
     otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is ignored, since it would have all points refused, and the log has it, once."""
-    clients._tell_of_environment.cache_clear()
+    otlp_destination.tell_of_environment.cache_clear()
     monkeypatch.setenv('OTEL_SERVICE_NAME', 'x' * 1_025)
     _record()
     for _ in range(2):

@@ -25,7 +25,7 @@ from support.waiting import wait_for
 from aws_satella import AWSSatellaExporterThread, InitializationError
 from aws_satella.effects.background import BackgroundStart
 from aws_satella.effects.complaints import say
-from aws_satella.effects.destinations import clients
+from aws_satella.effects.destinations import otlp as otlp_destination
 
 TOKEN = 'IQoJb3JpZ2luX2VjEXAMPLE' + 'aB3+/' * 60
 PASSWORD = 'correct-horse'
@@ -100,7 +100,7 @@ def test_an_exporter_at_debug_shows_no_content(
     monkeypatch.setenv('AWS_MAX_ATTEMPTS', '1')
     answers = iter([error('ServiceUnavailable', 503), error('InvalidParameterValue', 400)])
     endpoint.behave = lambda _request: next(answers, OK)
-    clients._tell_of_environment.cache_clear()
+    otlp_destination.tell_of_environment.cache_clear()
     metric = getMetric('orders', 'float')
     metric.runtime(float(CONTENT['number']), **{CONTENT['label']: CONTENT['value']})
     metric.runtime(2, **{CONTENT['label']: CONTENT['value'] * 100})

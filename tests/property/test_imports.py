@@ -230,11 +230,14 @@ def test_each_module_says_what_it_is(path: Path) -> None:
 
 
 def test_what_production_does_without_is_imported_when_it_is_asked_for() -> None:
-    """`import aws_satella` leaves the preview alone; all public names are there nevertheless, and no others."""
+    """`import aws_satella` leaves the preview and `export_once` alone; all public names are there nevertheless, and no
+    others."""
     script = """
 import sys
 import aws_satella
-assert not {'aws_satella.effects.preview', 'aws_satella.pure.bill', 'django'} & {*sys.modules}
+unwanted = {'effects.preview', 'effects.once', 'pure.bill', 'pure.once'}
+assert not {f'aws_satella.{each}' for each in unwanted} & {*sys.modules}
+assert 'django' not in sys.modules
 from aws_satella import *
 print(preview(), Preview.__name__, Prices().__class__.__name__)
 assert not set(aws_satella.__all__) - {*globals()}
@@ -245,5 +248,67 @@ except AttributeError as error:
 else:
     raise AssertionError
 """
+    _run(script)
+
+
+def _run(script: str) -> str:
     ended = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+OF_OPTIONS = {
+    'destination': ('pure.formats.otlp', 'pure.formats.otlp_replies', 'pure.exponential', 'effects.destinations.otlp'),
+    'spool': ('pure.spooled', 'effects.spool', 'effects.spool_files', 'effects.drain'),
+    'views': ('pure.viewing', 'pure.places', 'pure.grouping', 'pure.relabeling'),
+}
+"""Option → modules that only those need who use it."""
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [
+        (None, ''),
+        ('destination', "'http://127.0.0.1:1/v1/metrics'"),
+        ('spool', "os.path.join(os.environ['TMPDIR'], 'spool')"),
+        ('views', "{'*': aws_satella.View(max_series=1)}"),
+    ],
+)
+def test_an_exporter_has_the_modules_that_its_options_need(
+    option: str | None, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are imported where the exporter is made, and those of other options are not. Its thread imports none: a fork
+    in the midst of an import would leave a lock of Python to the child."""
+    monkeypatch.setenv('TMPDIR', str(tmp_path))
+    monkeypatch.setenv('AWS_MAX_ATTEMPTS', '1')
+    given = f', {option}={value}' if option else ''
+    given += '' if option == 'destination' else ', client_factory=Client'
+    script = f"""
+import os, sys
+import aws_satella
+from satella.instrumentation.metrics import getMetric
+
+class Client:
+    replies = iter((LookupError, None))
+
+    def put_metric_data(self, **_):
+        if next(self.replies, None):
+            raise LookupError
+
+def loaded():
+    return {{each for each in sys.modules if each.startswith('aws_satella.')}}
+
+for label in 'abc':
+    getMetric('orders', 'counter').runtime(1, label=label)
+exporter = aws_satella.AWSSatellaExporterThread('Shop', temporality='delta'{given})
+before = loaded()
+exporter.loop()
+exporter.loop()
+assert exporter.stats.cycles == 2
+assert loaded() == before, loaded() - before
+print(*before)
+"""
+    before = {*_run(script).split()}
+    for name in OF_OPTIONS.keys() - ({'destination'} if option == 'spool' else set()):  # a spool may have files of OTLP
+        found = [f'aws_satella.{each}' in before for each in OF_OPTIONS[name]]
+        assert found == [name == option] * len(found), name

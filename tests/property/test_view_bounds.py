@@ -32,6 +32,7 @@ from aws_satella.pure import (
 )
 from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.outage import Saying
+from aws_satella.pure.places import Settings
 from aws_satella.pure.points import Section
 from aws_satella.pure.prices import Prices
 from aws_satella.pure.reading import Walk
@@ -414,7 +415,8 @@ def test_bounds_lose_nothing(tree: Tree, view: View, room: int | None) -> None:
         plan = Arguments('N', views={'*': view}, max_series=room, temporality=temporality).plan
         with frozen():
             rebased = list(plan.rebase(read(root, sections=True), {}, root=root))
-            viewing = Viewing(plan._settings)
+            is_delta = temporality == 'delta'
+            viewing = Viewing(Settings(plan.views, room, is_delta=is_delta, billed=plan.billed))
             found = _amounts(viewing.view(rebased))
             wanted = _recorded(rebased, plan.views)
         assert found.keys() == wanted.keys()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import os
-from functools import cache
 from typing import Any, Final, NoReturn
 
 import boto3
 
-from aws_satella.effects.complaints import Complaints, say
-from aws_satella.effects.destinations import otlp
-from aws_satella.effects.identity import Identity, identity
+from aws_satella.effects.complaints import Complaints
+from aws_satella.effects.destinations.lazily import over_otlp
+from aws_satella.effects.identity import identity
 from aws_satella.pure.arguments import Arguments, ClientFactory
 from aws_satella.pure.errors import ArgumentTypeError
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
-from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, SERVICE_NAME, is_name_too_long, said_of_resource
 from aws_satella.pure.forms import CLOUDWATCH
 from aws_satella.pure.redaction import masked
 
@@ -37,29 +34,18 @@ def make_client(arguments: Arguments) -> CloudWatchClient:
     """
     if arguments.destination == CLOUDWATCH:
         return _made_by(arguments.client_factory)
+    otlp = over_otlp()
     target = otlp.receiver_of(arguments.destination)
-    _tell_of_environment(str(target), target.variable, identity())
+    otlp.tell_of_environment(str(target), target.variable, identity())
     if not target.is_signed:
         try:
-            return otlp.make_own_client(target)
+            own: CloudWatchClient = otlp.make_own_client(target)
         except Exception as error:
             raise _not_made(str(error)) from error
+        return own
     client = _made_by(arguments.client_factory)
     otlp.check_client(client)
     return client
-
-
-@cache
-def _tell_of_environment(target: str, variable: str, _process: Identity) -> None:
-    """Say once a process what the environment has changed, or should have."""
-    if variable:
-        say('INFO', '%s is set: metrics go to %s', variable, target)
-    if is_name_too_long(os.environ):
-        say('WARNING', '%s is longer than CloudWatch takes, and is ignored', SERVICE_NAME)
-    ignored = said_of_resource(os.environ).ignored
-    if ignored:
-        message = "These parts of %s are no pairs such as 'name=value', or too long, and are ignored: %s"
-        say('WARNING', message, RESOURCE_ATTRIBUTES, ', '.join(map(str, ignored)))
 
 
 def _made_by(factory: ClientFactory | None) -> CloudWatchClient:

@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import threading
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -21,16 +22,17 @@ from botocore import UNSIGNED
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from aws_satella.effects.complaints import RECEIVER
+from aws_satella.effects.complaints import say
 from aws_satella.effects.destinations.cloudwatch import COMPRESSION_LEVEL
 from aws_satella.effects.destinations.encoded import stubs
 from aws_satella.effects.destinations.outcomes import UnexpectedReplyError
+from aws_satella.effects.identity import Identity
 from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.errors import ArgumentError, ArgumentTypeError
 from aws_satella.pure.formats import otlp
 from aws_satella.pure.formats.otlp_replies import PAGES, error_message
 from aws_satella.pure.formats.putmetricdata import CloudWatchClient
-from aws_satella.pure.forms import CLOUDWATCH
+from aws_satella.pure.formats.resources import RESOURCE_ATTRIBUTES, SERVICE_NAME, is_name_too_long, said_of_resource
 from aws_satella.pure.receivers import CERTIFICATES, Receiver, receiver
 from aws_satella.pure.replies import OTLP_BODY, is_success, said_in_otlp, status
 
@@ -190,15 +192,17 @@ def receiver_of(destination: str) -> Receiver:
     return found
 
 
-def name_of_receiver(destination: str) -> str:
-    """What the log calls it. A fork waits for this, so no file is looked for."""
-    if destination == CLOUDWATCH:
-        return RECEIVER
-    try:
-        target = receiver(destination, os.environ)
-    except ArgumentError:  # which is raised where the client is made
-        return RECEIVER
-    return str(target) if target.url else RECEIVER
+@cache
+def tell_of_environment(target: str, variable: str, _process: Identity) -> None:
+    """Say once a process what the environment has changed, or should have."""
+    if variable:
+        say('INFO', '%s is set: metrics go to %s', variable, target)
+    if is_name_too_long(os.environ):
+        say('WARNING', '%s is longer than CloudWatch takes, and is ignored', SERVICE_NAME)
+    ignored = said_of_resource(os.environ).ignored
+    if ignored:
+        message = "These parts of %s are no pairs such as 'name=value', or too long, and are ignored: %s"
+        say('WARNING', message, RESOURCE_ATTRIBUTES, ', '.join(map(str, ignored)))
 
 
 def check_client(client: CloudWatchClient) -> None:

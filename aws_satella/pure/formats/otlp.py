@@ -17,12 +17,14 @@ from typing import Final, NamedTuple
 
 from aws_satella.pure import limits
 from aws_satella.pure.batches import Batch
-from aws_satella.pure.formats.attributes import is_blank, pair_of, utf8
+from aws_satella.pure.formats.attributes import Attributes, is_blank, pair_of, utf8
 from aws_satella.pure.formats.otlp_encoder import Encoder
 from aws_satella.pure.formats.otlp_items import Item, head_of, identity, metric, metric_data, sort_of
 from aws_satella.pure.formats.otlp_points import METRIC_FIELDS, tail
 from aws_satella.pure.formats.otlp_replies import culprits as _culprits
 from aws_satella.pure.formats.protobuf import read_number, text
+from aws_satella.pure.points import Tolerance
+from aws_satella.pure.values import Units
 
 __all__ = [
     'MAX_AHEAD_SECONDS',
@@ -33,6 +35,7 @@ __all__ = [
     'Item',
     'body',
     'culprits',
+    'encoder',
     'envelope',
     'envelope_bytes',
     'identity',
@@ -101,6 +104,23 @@ def envelope(namespace: str, resource: Mapping[str, object], version: str) -> En
     attributes = (text(1, pair_of(name, utf8(value))) for name, value in said.items() if not is_blank(value))
     scope = text(1, SCOPE_NAME) + text(2, utf8(version))
     return Envelope(namespace, text(1, b''.join(attributes)) + text(1, scope))
+
+
+def encoder(
+    namespace: str,
+    resource: Mapping[str, str],
+    times: tuple[float, float],
+    temporality: str,
+    units: Units,
+    tolerance: Tolerance,
+) -> tuple[Encoder, Envelope]:
+    """What encodes the points of one cycle, and the envelope of its requests.
+
+    :param times: since when and when it was read, in UNIX seconds
+    """
+    of_cycle = envelope(namespace, resource, resource.get(VERSION, ''))
+    room = item_bytes(of_cycle, 1)
+    return Encoder(Attributes(resource), *times, temporality, units, tolerance, room), of_cycle
 
 
 def body(envelope: Envelope, items: Iterable[Item]) -> bytes:

@@ -16,13 +16,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from json import loads
-from typing import Final, NamedTuple
+from typing import Final
 
 from aws_satella.pure.formats.otlp_items import Item, head_of
 from aws_satella.pure.formats.protobuf import MalformedError, fields
-
-MAX_MESSAGE_LENGTH: Final = 1_000
-"""Characters of a reply that are shown."""
+from aws_satella.pure.rejections import MAX_MESSAGE_LENGTH, Rejected, Rejection
 
 MAX_FIELDS: Final = 100
 """Fields of a message that are looked at. A reply of OTLP has three."""
@@ -33,29 +31,6 @@ PAGES: Final = ('text/html', 'application/xhtml')
 
 JSON: Final = 'json'
 """The other encoding of OTLP, which has the numbers of 64 bits as texts."""
-
-
-class Rejection(NamedTuple):
-    """What a reply with the status 200 says of the points that were not taken."""
-
-    number: int = 0
-    """How many points; 0 for a request that was taken whole."""
-    message: str = ''
-    """Why; a warning where all points were taken."""
-
-
-class Rejected(NamedTuple):
-    """The points of a request that a reply with the status 200 rejects."""
-
-    named: frozenset[int]
-    """Positions of items that are known to be rejected."""
-    unnamed: int
-    """How many other points are rejected, of which it is not known which they are."""
-
-    @property
-    def number(self) -> int:
-        """How many points are rejected."""
-        return len(self.named) + self.unnamed
 
 
 def rejection(reply: bytes, content_type: str = '') -> Rejection | None:
@@ -108,8 +83,6 @@ def _bytes(value: int | bytes) -> bytes:
         raise MalformedError('a number where there should be a message or a text')
     return value
 
-
-NOTHING_REJECTED: Final = Rejected(frozenset(), 0)
 
 _NUMBER: Final = r'(\d{1,9})(?!\d)'
 _CULPRIT: Final = re.compile(
