@@ -234,7 +234,9 @@ def texts_of_variables(function: ast.FunctionDef) -> dict[str, set[str]]:
     """The texts that are assigned to each variable of a function."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(function):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
             if isinstance(target, ast.Name):
                 found.setdefault(target.id, set()).update(texts(node.value, {}))
     return found

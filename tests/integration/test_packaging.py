@@ -166,7 +166,7 @@ def test_the_metadata_is_complete(published: Published) -> None:
 
 def tox(*arguments: str) -> str:
     """What tox says. A cell that is skipped, or fails, is in it."""
-    command = [sys.executable, '-m', 'tox', *arguments, '-c', ROOT / 'tox.ini']
+    command = [sys.executable, '-m', 'tox', *arguments, '-c', str(ROOT / 'tox.ini')]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
