@@ -53,9 +53,10 @@ coverage: $(VENV)/.coverage-dependencies $(VENV)/.package ## what of the code th
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff and mypy --strict
+lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff, its format, and mypy: --strict for the package
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # A dependency that cannot be looked up counts as a failure.
 audit: $(VENV)/.audit-dependencies ## known vulnerabilities of what the package requires

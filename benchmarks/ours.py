@@ -70,10 +70,10 @@ def time_bodies() -> float:
 
 
 def _make_bodies() -> None:
-    encoding = Arguments(workload.NAMESPACE).plan.encoding(int(time.time()))
-    items = [item for item in encoding.items(read(getMetric())) if isinstance(item, str)]
+    plan = Arguments(workload.NAMESPACE).plan
+    items = [item for item in plan.encoding(int(time.time())).items(read(getMetric())) if isinstance(item, str)]
     for start in range(0, len(items), 1_000):
-        putmetricdata.body(encoding.envelope, items[start : start + 1_000])
+        putmetricdata.body(plan.classic_envelope, items[start : start + 1_000])
 
 
 @order

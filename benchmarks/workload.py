@@ -42,10 +42,20 @@ def grow(kind: str, series: int, labels: int = 1) -> None:
 def _recorder(kind: str, children: int, labels: dict[str, str]) -> Callable[[], None]:
     if kind == 'unlabelled':
         metrics = [getMetric(f'shop.section{number % 100}.counter{number}', 'counter') for number in range(children)]
-        return lambda: [metric.runtime(1) for metric in metrics] and None
+
+        def record_plain() -> None:
+            for metric in metrics:
+                metric.runtime(1)
+
+        return record_plain
     urls = [f'/shop/article/{number}' for number in range(children)]
     metric = getMetric(f'shop.{kind}', {'counters': 'counter', 'histograms': 'histogram', 'summaries': 'summary'}[kind])
-    values = {'counters': [1], 'histograms': [0.03, 0.3], 'summaries': [0.01 * n for n in range(SAMPLES)]}[kind]
+    recorded: dict[str, list[float]] = {
+        'counters': [1],
+        'histograms': [0.03, 0.3],
+        'summaries': [0.01 * n for n in range(SAMPLES)],
+    }
+    values = recorded[kind]
 
     def record() -> None:
         for url in urls:

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -123,9 +124,10 @@ def test_a_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: E
     """The next start makes another one, which goes on where the first has stopped: nothing is lost or doubled."""
     orders = getMetric('orders', 'counter')
     orders.runtime(1)
-    arguments = {'interval': 3_600, 'temporality': 'delta', 'client_factory': endpoint.client}
+    arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': endpoint.client}
     module.start_if_not_started('Test', **arguments)
     first = module.worker_thread
+    assert first is not None
     wait_for(lambda: endpoint.data, 'the first export', DEADLINE)
     orders.runtime(10)
     endpoint.behave = lambda _request: RESET
@@ -153,7 +155,8 @@ def test_the_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -
         return OK
 
     endpoint.behave = slow  # type: ignore[assignment]  # a Reply
-    arguments = {'interval': 3_600, 'temporality': 'delta', 'client_factory': lambda: endpoint.client(read_timeout=30)}
+    client_factory = partial(endpoint.client, read_timeout=30)
+    arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
     module.start_if_not_started('Test', **arguments)
     wait_for(lambda: endpoint.received, 'the request', DEADLINE)
     module.worker_thread = None
@@ -175,12 +178,13 @@ def test_a_line_of_exporters_that_never_took_over_loses_nothing(force: bool, end
         return OK
 
     endpoint.behave = slow  # type: ignore[assignment]  # a Reply
-    arguments = {'interval': 3_600, 'temporality': 'delta', 'client_factory': lambda: endpoint.client(read_timeout=30)}
+    client_factory = partial(endpoint.client, read_timeout=30)
+    arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
     module.start_if_not_started('Test', **arguments)
     wait_for(lambda: endpoint.received, 'the request', DEADLINE)
     module.worker_thread = None
     module.start_if_not_started('Test', **arguments)
-    second = module.worker_thread
+    second: Any = module.worker_thread
     if force:
         second.terminate(force=True)
     module.worker_thread = None
@@ -190,7 +194,8 @@ def test_a_line_of_exporters_that_never_took_over_loses_nothing(force: bool, end
     answered.set()
     assert aws_satella.flush(DEADLINE)
     assert sum(datum['Value'] for datum in endpoint.named('orders')) == 11
-    assert module.worker_thread.stats.sent == len(endpoint.data)
+    third: Any = module.worker_thread
+    assert third.stats.sent == len(endpoint.data)
 
 
 def test_the_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(endpoint: Endpoint) -> None:
@@ -231,6 +236,7 @@ def test_the_worker_thread_can_be_patched(endpoint: Endpoint) -> None:
     """`mock.patch` sets and deletes the name; the exporter ends as with an assignment of None."""
     module.start_if_not_started('Test', interval=3_600, client_factory=endpoint.client)
     worker = module.worker_thread
+    assert worker is not None
     with mock.patch('aws_satella.exporter.worker_thread', None):
         assert module.worker_thread is None
     worker.join(DEADLINE)
@@ -389,10 +395,10 @@ def test_an_abandoned_exporter_that_hangs_holds_up_no_start(endpoint: Endpoint) 
     """Neither the assignment nor the next start waits for the request that the old exporter is stuck in."""
     getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _request: HANG
-    arguments = {'interval': 3_600, 'client_factory': lambda: endpoint.client(read_timeout=1)}
+    arguments: dict[str, Any] = {'interval': 3_600, 'client_factory': lambda: endpoint.client(read_timeout=1)}
     module.start_if_not_started('Test', **arguments)
     wait_for(lambda: endpoint.received, 'the request', DEADLINE)
-    old = module.worker_thread
+    old: Any = module.worker_thread
     module.worker_thread = None
     module.start_if_not_started('Test', **arguments)
     assert old.is_alive()  # so neither has waited

@@ -7,7 +7,6 @@ import math
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def sent(python: str | Path, kind: str, labels: int) -> list[Any]:
 
 
 @pytest.fixture(params=['stand-in', '2.4'])
-def theirs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def theirs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The other side."""
     if request.param == '2.4' and not REAL_2_4.exists():
         pytest.skip('`make bench` was not run here')

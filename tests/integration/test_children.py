@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import scripts
@@ -53,7 +54,7 @@ def child(act=lambda: None, code=0):
 """
 
 
-def run(script: str, endpoint: Endpoint, *arguments: str, first: str = '', **more: str) -> str:
+def run(script: str, endpoint: Endpoint, *arguments: str, first: str = '', **more: Any) -> str:
     """Run the program to its end. What it wrote to its standard error.
 
     :param first: what it does before it imports anything

@@ -107,7 +107,7 @@ def test_a_workflow_grants_nothing_to_all_its_jobs(path: Path) -> None:
 
 def test_what_is_published_has_passed() -> None:
     """A release waits for all that decides about a change, for its tag, and publishes the files that were tested."""
-    release = workflow('release.yml')
+    release: dict[Any, Any] = workflow('release.yml')
 
     assert release[True] == {'push': {'tags': ['v*']}}  # YAML reads the key "on" as true
     assert release['jobs']['ci']['uses'] == './.github/workflows/ci.yml'

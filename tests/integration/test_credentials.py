@@ -183,7 +183,7 @@ def test_flush_finds_them_at_once(endpoint: Endpoint, late_file: Path, factory: 
         found = exporter.cloudwatch
         assert exporter.flush(DEADLINE) is True
         assert exporter.cloudwatch is found, 'one with credentials is kept'
-        exporter.cloudwatch.close()
+        exporter.cloudwatch.close()  # type: ignore[attr-defined]  # a client of boto3
     assert {type(error) for error in failures} == {NoCredentialsError}
     assert len(failures) == exporter.stats.failed_requests == 2
     assert (exporter.stats.dropped, exporter.stats.buffered) == (0, 0)
@@ -225,7 +225,7 @@ def test_where_it_cannot_be_made_again_the_one_before_stays(
         clients.append(_lazy_client())
         assert exporter.flush(DEADLINE) is True
         assert len(calls) >= 4
-        exporter.cloudwatch.close()
+        exporter.cloudwatch.close()  # type: ignore[attr-defined]  # a client of boto3
     lines = [record.getMessage() for record in caplog.records if 'could not be made again' in record.getMessage()]
     assert len(lines) == 1
     assert 'UnknownServiceError' in lines[0] or 'Unknown service' in lines[0]

@@ -29,7 +29,7 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import pacing, process
+from aws_satella.effects import process
 from aws_satella.effects.pacing import MAX_WAITS, WAIT_SECONDS
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -428,7 +428,7 @@ def test_observations_in_no_bucket_hold_nothing_up(endpoint: Endpoint, exporter:
     latency = getMetric('latency', 'histogram')
     for number in range(MAX_WAITS):
         latency.runtime(-1.0, number=number)
-    with mock.patch.object(pacing.time, 'sleep', wraps=time.sleep) as sleep:
+    with mock.patch('aws_satella.effects.pacing.time.sleep', wraps=time.sleep) as sleep:
         exporter.delivery.pace.ease(3600)
         exporter.loop()
         assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
@@ -622,7 +622,8 @@ def test_a_site_on_eight_workers_is_billed_once_and_answers_p99(moto: Moto) -> N
 
     arrived: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     for datum in moto.data:
-        arrived[(datum.name, *sorted((each.value for each in datum.dimensions), reverse=True))].append(datum.value)
+        series = (datum.name, *sorted((each.value for each in datum.dimensions), reverse=True))
+        arrived[series].append(datum.value)
     assert len(arrived) <= 300  # what is billed: each name with each set of dimensions
 
     requests = [request for worker in range(WORKERS) for request in traffic(worker)]

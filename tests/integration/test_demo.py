@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.support.waiting import wait_for
+from support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 

@@ -100,7 +100,7 @@ def ask(application: ASGIHandler, url: str) -> str:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
     received: list[bool] = []

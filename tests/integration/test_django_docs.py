@@ -123,7 +123,7 @@ async def asynchronously(application: ASGIHandler, url: str) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         assert message.get('status', 200) == 200
 
     await application(scope, receive, send)

@@ -74,6 +74,32 @@ def test_there_are_pages() -> None:
     assert {'README.md', 'quickstart.md', 'configuration.md', 'api.md'} <= {page.name for page in PAGES}
 
 
+def named_in_the_map() -> set[str]:
+    """The files and folders that the map of ``CONTRIBUTING.md`` names, as paths."""
+    _, rest = (ROOT / 'CONTRIBUTING.md').read_text().split('\n## The house\n', 1)
+    found: set[str] = set()
+    rooms: list[str] = []
+    for line in rest.split('```', 2)[1].splitlines()[1:]:
+        depth = (len(line) - len(line.lstrip())) // 2
+        names, *_ = re.split(r'\s{2,}', line.strip())
+        for name in names.split(', '):
+            rooms[depth:] = [name.rstrip('/')]
+            found.add('/'.join(rooms))
+    return found
+
+
+def test_the_map_of_the_house_is_complete() -> None:
+    """It names each file of the package, each folder of the checkout, and nothing that is not there."""
+    named = named_in_the_map()
+    package = {path.relative_to(ROOT) for path in (ROOT / 'aws_satella').rglob('*') if '__pycache__' not in path.parts}
+    files = {str(path) for path in package if path.name != '__init__.py'} | {'aws_satella/__init__.py'}
+    folders = {'.ci', '.github', 'benchmarks', 'demo', 'docs', 'examples', 'pictures'}
+    folders |= {f'tests/{path.name}' for path in (ROOT / 'tests').iterdir() if path.is_dir() and path.name[0] != '_'}
+
+    assert sorted((files | folders) - named) == []
+    assert [each for each in sorted(named) if not (ROOT / each).exists()] == []
+
+
 @pytest.mark.parametrize('page', pages_with('python'))
 def test_the_code_of_a_page_runs(page: Path, moto: Moto, tmp_path: Path) -> None:
     """All Python of a page runs as one program in an empty folder, prints what the page says, and ends cleanly.
@@ -234,7 +260,9 @@ def texts_of_variables(function: ast.FunctionDef) -> dict[str, set[str]]:
     """The texts that are assigned to each variable of a function."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(function):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
             if isinstance(target, ast.Name):
                 found.setdefault(target.id, set()).update(texts(node.value, {}))
     return found

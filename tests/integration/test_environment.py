@@ -107,6 +107,7 @@ def test_no_argument_is_needed(start: str, shop: Endpoint) -> None:
     assert dimensions(datum) == {'stage': 'blue green', 'host': 'h1'}
     if start != 'export_once':
         exporter = wait_for(lambda: process._this_process().exporter, 'the exporter')
+        assert exporter is not None
         assert (exporter.delivery.arguments.interval, exporter.delivery.arguments.temporality) == (3600.0, 'delta')
         assert aws_satella.stats() == exporter.stats
 
@@ -127,7 +128,7 @@ def test_what_is_given_goes_before_the_environment(shop: Endpoint, monkeypatch: 
     """An argument counts, one with its default value as well, even where its variable is wrong."""
     for name in ('NAMESPACE', 'DIMENSIONS', 'TEMPORALITY'):
         monkeypatch.setenv(f'AWS_SATELLA_{name}', ':')
-    given = {'extra_dimensions': None, 'temporality': 'cumulative'}
+    given: dict[str, Any] = {'extra_dimensions': None, 'temporality': 'cumulative'}
     assert aws_satella.export_once('Given', **given).sent == 1
     (request,) = shop.received
     assert request.namespace == 'Given'
@@ -189,7 +190,7 @@ def test_django_says_what_is_wrong_in_a_variable(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv('AWS_SATELLA_NAMESPACE', '')
         (missing,) = django_checks.check_setting()
         assert missing.id == 'aws_satella.E004'
-        assert 'AWS_SATELLA_NAMESPACE' in missing.hint
+        assert 'AWS_SATELLA_NAMESPACE' in str(missing.hint)
         monkeypatch.setenv('AWS_SATELLA_NAMESPACE', 'Shop')
         monkeypatch.setenv('AWS_SATELLA_DISABLED', 'maybe')
         with pytest.raises(ImproperlyConfigured, match="AWS_SATELLA_DISABLED: 'maybe'"):

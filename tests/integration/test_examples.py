@@ -44,7 +44,8 @@ def arrived(moto: Moto) -> dict[tuple[str, ...], list[float]]:
     """What arrived: name and dimensions (``name=value``, sorted) → values."""
     found: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     for datum in moto.data:
-        found[(datum.name, *sorted(f'{each.name}={each.value}' for each in datum.dimensions))].append(datum.value)
+        series = (datum.name, *sorted(f'{each.name}={each.value}' for each in datum.dimensions))
+        found[series].append(datum.value)
     return dict(found)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import scripts
@@ -204,7 +205,7 @@ def test_a_metric_that_hangs_delays_the_end_by_exit_timeout(endpoint: Endpoint) 
     assert {datum['Value'] for datum in endpoint.named('work')} == {1}
 
 
-def delay(url: str, exit_timeout: float, dropped: int, act: str = '', **more: str) -> float:
+def delay(url: str, exit_timeout: float, dropped: int, act: str = '', **more: Any) -> float:
     """Seconds from the last line of a program to the end of its process."""
     ended = scripts.run(
         PRELUDE

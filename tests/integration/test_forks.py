@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def increases(endpoint: Endpoint) -> Iterator[tuple[dict[str, str], float]]:
 
 def counted(endpoint: Endpoint) -> dict[str, float]:
     """How much was counted, by who."""
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, float] = defaultdict(float)
     for labels, increase in increases(endpoint):
         sums[labels['who']] += increase
     return dict(sums)

@@ -327,7 +327,8 @@ def test_a_timeout_of_export_once_ends_where_the_clock_stands_still(
     """As in a test that freezes ``time.monotonic``: the waits for a reply, an earlier reply, another call."""
     getMetric('rows', 'counter').runtime(1)
     gate = endpoint.behave = Gate()
-    frozen, buffered = time.monotonic(), []
+    frozen = time.monotonic()
+    buffered: list[int] = []
 
     def ask() -> None:
         buffered.extend(once(0.2).buffered for _ in range(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from unittest import mock
 
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
@@ -24,7 +25,7 @@ def export(endpoint: Endpoint, cycles: int = 1, **arguments: Any) -> AWSSatellaE
 def refused(**arguments: Any) -> str:
     """What the exporter says of these arguments."""
     with pytest.raises((ValueError, TypeError)) as raised:
-        AWSSatellaExporterThread('Shop', client_factory=object, **arguments)
+        AWSSatellaExporterThread('Shop', client_factory=mock.Mock, **arguments)
     return f'{raised.type.__name__}: {raised.value}'
 
 
@@ -106,7 +107,7 @@ def test_units_of_the_wrong_kind_are_refused(wrong: Any) -> None:
 @pytest.mark.parametrize('unit', limits.UNITS)
 def test_every_unit_of_cloudwatch_is_allowed(unit: str) -> None:
     """All 27 of them."""
-    AWSSatellaExporterThread('Shop', units={'*': unit}, client_factory=object)
+    AWSSatellaExporterThread('Shop', units={'*': unit}, client_factory=mock.Mock)
 
 
 # --- storage_resolution
@@ -145,7 +146,11 @@ def test_as_many_dimensions_as_cloudwatch_takes(endpoint: Endpoint) -> None:
     getMetric('full', 'counter', sum_children=False).runtime(1, **full)
     getMetric('over', 'counter', sum_children=False).runtime(1, **full, more='1')
     reported: list[MetricData] = []
-    arguments = {'extra_dimensions': {'stage': 'test'}, 'add_pid': 'pid', 'call_on_discarded_metric': reported.append}
+    arguments: dict[str, Any] = {
+        'extra_dimensions': {'stage': 'test'},
+        'add_pid': 'pid',
+        'call_on_discarded_metric': reported.append,
+    }
     export(endpoint, max_dimensions=30, **arguments)
     (datum,) = endpoint.data
     assert dimensions(datum).keys() == {*full, 'stage', 'pid'}

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import botocore.model
@@ -283,7 +284,7 @@ def test_a_handler_may_call_in_the_midst_of_a_request(endpoint: Endpoint, event:
             except HTTPClientError:
                 outcomes.append('none')
 
-    mine = {'taken': OK_OF_CLASSIC, 'refused': error('InvalidParameterValue'), 'none': RESET}[reply]
+    mine: Any = {'taken': OK_OF_CLASSIC, 'refused': error('InvalidParameterValue'), 'none': RESET}[reply]
     endpoint.behave = lambda request: mine if request.namespace == 'Mine' else OK_OF_CLASSIC
     exporter = _exporter(client)
     client.meta.events.register(event, call)
@@ -522,7 +523,7 @@ def test_a_name_of_the_service_that_is_too_long_is_told(
 def test_a_url_takes_no_client(receiver: OtlpEndpoint) -> None:
     """What a factory makes would not be used, so it is refused instead of ignored."""
     with pytest.raises(ArgumentError, match=r'^client_factory: .*needs no client of AWS'):
-        AWSSatellaExporterThread('Shop', destination=receiver.metrics_url, client_factory=dict)
+        AWSSatellaExporterThread('Shop', destination=receiver.metrics_url, client_factory=mock.Mock)
 
 
 def _certificate(directory: Path) -> Path:

@@ -141,7 +141,7 @@ def test_points_are_given_back_as_they_were_sent(otlp: OtlpEndpoint) -> None:
     send(otlp, encoded(*one_of_each()))
     assert otlp.violations == []
     orders, stock, level, checkout, query = otlp.points
-    common = {'resource': RESOURCE, 'scope': 'aws-satella', 'others': orders.others}
+    common: dict[str, Any] = {'resource': RESOURCE, 'scope': 'aws-satella', 'others': orders.others}
     start, at = (NOW - 60) * SECOND, NOW * SECOND
     country = {'country': 'pl'}
     assert orders == Point('orders', country, 'sum', 'delta', True, '', start, at, 3.0, place=place(1, 1), **common)

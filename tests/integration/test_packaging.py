@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from shutil import copytree
 from typing import NamedTuple
@@ -166,7 +167,7 @@ def test_the_metadata_is_complete(published: Published) -> None:
 
 def tox(*arguments: str) -> str:
     """What tox says. A cell that is skipped, or fails, is in it."""
-    command = [sys.executable, '-m', 'tox', *arguments, '-c', ROOT / 'tox.ini']
+    command = [sys.executable, '-m', 'tox', *arguments, '-c', str(ROOT / 'tox.ini')]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
@@ -218,6 +219,19 @@ def test_a_quick_matrix_leaves_no_version_out() -> None:
     assert [set(versions) for versions in zip(*quick, strict=True)] == [
         set(versions) for versions in zip(*every, strict=True)
     ]
+
+
+def test_the_changelog_begins_with_what_is_not_released_and_the_version() -> None:
+    """The newest heading is the version of the metadata, with a date. Each version since 3.0 links to its changes."""
+    text = (ROOT / 'CHANGELOG.md').read_text()
+    unreleased, newest, *_ = re.findall(r'^## (.*)$', text, re.MULTILINE)
+    links = dict(re.findall(r'^\[(.+)\]: (https://\S+)$', text, re.MULTILINE))
+    version = installed_version('aws-satella')
+
+    assert unreleased == '[Unreleased]'
+    assert re.fullmatch(rf'\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d', newest)
+    assert links['Unreleased'].endswith(f'/compare/v{version}...HEAD')
+    assert {each for each in re.findall(r'^## \[(.+?)\]', text, re.MULTILINE) if each >= '3'} == set(links)
 
 
 def test_links_of_the_readme_lead_somewhere_from_an_index(published: Published) -> None:

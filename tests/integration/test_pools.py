@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import scripts
@@ -54,7 +55,7 @@ def ending(act: str) -> str:
     return changed(head, 'import multiprocessing\n', 'import multiprocessing\nimport time\n') + act
 
 
-def run(text: str, method: str, url: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+def run(text: str, method: str, url: str, folder: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run the program where children are started in this way."""
     (folder / 'pool.py').write_text(text)
     path = str(folder / 'pool.py')

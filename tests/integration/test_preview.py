@@ -108,7 +108,7 @@ def test_what_is_foretold_over_otlp_is_what_is_sent(arguments: dict[str, Any]) -
 def test_a_single_small_datum_is_not_underestimated(endpoint: Endpoint) -> None:
     """What surrounds the data in a request counts too."""
     getMetric('a', 'int').runtime(0)
-    arguments = {'namespace': 'N' * 255, 'units': {'a': 'Terabits/Second'}}
+    arguments: dict[str, Any] = {'namespace': 'N' * 255, 'units': {'a': 'Terabits/Second'}}
     foretold = preview(**arguments)
     AWSSatellaExporterThread(**arguments, client_factory=endpoint.client).loop()
     (request,) = endpoint.accepted
@@ -135,7 +135,8 @@ def test_nothing_is_sent_and_no_exporter_takes_notice(endpoint: Endpoint, monkey
     orders, latency = getMetric('orders', 'counter'), getMetric('latency', 'histogram')
     getMetric('nothing', 'float').runtime(float('nan'))
     exporter = AWSSatellaExporterThread('Shop', temporality='delta', client_factory=endpoint.client)
-    threads, called = threading.enumerate(), []
+    threads = threading.enumerate()
+    called: list[object] = []
     for number in (1, 2, 3):
         orders.runtime(number)
         latency.runtime(0.3)

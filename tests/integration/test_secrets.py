@@ -127,7 +127,7 @@ def _fails(**arguments: Any) -> None:
     exporter = AWSSatellaExporterThread('Test', **arguments)
     exporter.loop()
     assert exporter.stats.failed_requests == 1
-    exporter.cloudwatch.close()
+    exporter.cloudwatch.close()  # type: ignore[attr-defined]  # a client of boto3
 
 
 def test_a_signature_error_is_logged_without_the_headers_that_it_quotes(endpoint: Endpoint, log: _Log) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from satella.instrumentation.metrics import getMetric
@@ -113,9 +114,11 @@ def test_they_tell_what_became_of_everything(temporality: str, endpoint: Endpoin
     getMetric('orders', 'counter').runtime(1)
     getMetric('bad', 'float').runtime(float('nan'))
     exporter = exporter_to(endpoint, temporality=temporality, max_buffered=20)
-    before, seconds = [], []
+    before: list[Any] = []
+    seconds: list[Any] = []
     for cycle in range(12):
-        endpoint.behave = lambda _request, cycle=cycle: RESET if 3 <= cycle < 8 else OK
+        reply = RESET if 3 <= cycle < 8 else OK
+        endpoint.behave = mock.Mock(return_value=reply)
         getMetric('orders', 'counter').runtime(1)
         before.append(exporter.stats)
         seconds.append(exporter.delivery.ledger.export_seconds)
@@ -202,7 +205,7 @@ def test_a_forked_child_tells_of_itself_alone(last: str, endpoint: Endpoint) -> 
     tells that from zero on: what its parent has sent is not its own."""
     ended = scripts.run(CHILDREN, endpoint.url, last, PYTHONWARNINGS='ignore::DeprecationWarning')
     assert ended.returncode == 0, ended.stderr
-    by_process: dict[str, dict[str, list[float]]] = {}
+    by_process: dict[str, dict[str, list[Any]]] = {}
     for datum in endpoint.data:
         found = by_process.setdefault(dimensions(datum)['pid'], {})
         found.setdefault(datum['MetricName'], []).append(datum.get('Value'))
@@ -245,7 +248,7 @@ def test_the_start_and_the_first_success_are_said(
         f'Exporting metrics: namespace Test, destination {destination}, region us-east-1, endpoint {endpoint.url}, '
         'every 3600 s, temporality delta'
     )
-    plan = {'destination': destination, 'temporality': 'delta', 'interval': 3600, 'namespace': 'Test'}
+    plan: dict[str, Any] = {'destination': destination, 'temporality': 'delta', 'interval': 3600, 'namespace': 'Test'}
     expected = aws_satella.preview(**plan, self_metrics=True, exclude=['aws_satella.export_seconds'])
     assert success == (
         f'The first export was taken: {expected.series} series in {expected.requests} requests; a month of it costs '
@@ -318,7 +321,7 @@ def test_a_client_that_tells_nothing_is_none_the_worse(caplog: pytest.LogCapture
         caplog.set_level(level, 'aws_satella')
         client = _Client()
         exporter = AWSSatellaExporterThread(
-            f'Test{level}', interval=3600, client_factory=lambda client=client: client
+            f'Test{level}', interval=3600, client_factory=mock.Mock(return_value=client)
         ).start()
         assert exporter.flush(DEADLINE)
         end(exporter)

@@ -110,7 +110,7 @@ def test_an_error_at_any_line_of_a_cycle_neither_loses_nor_doubles(error: type[B
     while injected:
         number += 1
         getMetric().reset()
-        client = _Client()
+        client: Any = _Client()
         delivery = Delivery(Arguments('Test', temporality='delta', max_send_at_once=2), client)
         _record(1)
         delivery.cycle()
@@ -161,6 +161,7 @@ def test_the_timestamp_is_a_whole_second(endpoint: Endpoint) -> None:
 def test_user_code_is_read_last(endpoint: Endpoint) -> None:
     """When a callable is called, everything else is in the outbox already, and counted."""
     seen: list[int] = []
+    exporter: AWSSatellaExporterThread
     getMetric('a.callable', 'callable', value_getter=lambda: seen.append(exporter.stats.buffered) or 1)
     for number in range(5):
         getMetric(f'b.n{number}', 'int').runtime(number)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -487,5 +488,5 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(path: Path, tmp_path: 
 
     with rest.drain() as drain:
         assert drain is not None
-        drain.prune(spool_module.time.time() + spooled.LEFTOVER_SECONDS + 60)
+        drain.prune(time.time() + spooled.LEFTOVER_SECONDS + 60)
     assert [each.name for each in path.iterdir()] == [f'.{KEY}.lock']

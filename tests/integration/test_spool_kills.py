@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
 import pytest
 from support import scripts
@@ -54,7 +55,7 @@ class Weather:
 
 def sender_of(request: Request) -> str:
     """Which worker has sent a request, by its URL or by a header."""
-    return re.match(r'/(\d*)', request.path)[1] or request.headers.get('x-worker', '')
+    return re.findall(r'\A/(\d*)', request.path)[0] or request.headers.get('x-worker', '')
 
 
 @pytest.fixture(params=DIRECTORIES)
@@ -85,7 +86,7 @@ def test_kills_in_an_outage_lose_and_double_nothing(to: str, spool: Path, tmp_pa
     assert (ended.returncode, ended.stdout) == (0, ''), ended.stderr
 
     weather.is_over = True
-    more = {} if to == 'url' else {'client_factory': endpoint.client}
+    more: dict[str, Any] = {} if to == 'url' else {'client_factory': endpoint.client}
     result = aws_satella.export_once('Spooling', destination=destination, spool=spool, **more)
     assert (result.buffered, result.spooled, result.dropped, result.discarded) == (0, 0, 0, 0)
     assert not list(spool.glob('[0-9]*.batch'))

@@ -41,7 +41,7 @@ def test_the_thread_wakes_at_once(
     """It exports what was recorded last, and ends, out of an hour's sleep and out of a long back-off."""
     monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
     client = endpoint.client()
-    took = []
+    took: list[float] = []
     while not took or (min(took) >= AT_ONCE and len(took) < 10):
         endpoint.behave = lambda _request: RESET if until is _backing_off else OK
         ticks = Ticks()

@@ -194,7 +194,10 @@ def test_what_cannot_be_printed_or_hashed_costs_nothing(endpoint: Endpoint, capl
     getMetric('sick', 'callable', value_getter=Raiser(_UnprintableError))
     getMetric(HEALTHY[1], 'counter').runtime(1)
     client = mock.Mock(put_metric_data=mock.Mock(side_effect=[_UnprintableError, None, None]))
-    callbacks = {'call_on_metric_upload_fails': _Unhashable(), 'call_on_discarded_metric': _Unhashable()}
+    callbacks: dict[str, Any] = {
+        'call_on_metric_upload_fails': _Unhashable(),
+        'call_on_discarded_metric': _Unhashable(),
+    }
     exporter = AWSSatellaExporterThread('Test', client_factory=lambda: client, **callbacks)
     exporter.loop()
     exporter.loop()
@@ -377,7 +380,7 @@ def test_totals_are_exact_while_eight_threads_record(temporality: str, caplog: p
             time.sleep(0.001)
 
     threads = [threading.Thread(target=record, args=(number,)) for number in range(8)]
-    client = _Recorder()
+    client: Any = _Recorder()
     exporter = AWSSatellaExporterThread(
         'Race', interval=0.05, max_send_at_once=1000, temporality=temporality, client_factory=lambda: client
     ).start()

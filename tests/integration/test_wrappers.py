@@ -218,7 +218,7 @@ def request_by_asgi(endpoint: Endpoint, **more: Any) -> None:
         getMetric('orders', 'counter').runtime(1)
 
     wrapped = asgi.Exporter(app, **{**exporter_of_process(endpoint), **more})
-    asyncio.run(wrapped({'type': 'http'}, None, None))  # type: ignore[arg-type,func-returns-value]
+    asyncio.run(wrapped({'type': 'http'}, None, None))  # type: ignore[arg-type]
 
 
 def request_by_wsgi(endpoint: Endpoint, **more: Any) -> None:

@@ -19,6 +19,7 @@ from satella.instrumentation.metrics import MetricData, getMetric
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, Merger, build_payloads, checks, limits
 from aws_satella.pure.arguments import DEFAULTS
 from aws_satella.pure.binding import check
+from aws_satella.pure.errors import suggestion
 
 anything = st.one_of(
     st.none(),
@@ -471,4 +472,4 @@ def test_a_value_without_a_text_is_named_by_its_type(value: Any, shown: str) -> 
 )
 def test_a_suggestion(value: object, allowed: tuple[object, ...], said: str) -> None:
     """A misspelt text is answered with the nearest one that is allowed, whatever its case."""
-    assert checks.suggestion(value, allowed) == said
+    assert suggestion(value, allowed) == said

@@ -161,12 +161,13 @@ def test_the_comparison_is_that_of_both_previews(
 def test_readings_are_iterated_once() -> None:
     """To read a tree runs user code, so both forms take what was read once."""
 
+    times = 0
+
     def once() -> Iterator[DataPoint]:
         nonlocal times
         times += 1
         yield DataPoint('orders', 1, {})
 
-    times = 0
     comparison = compared(Arguments('Shop').plan, once(), interval=300, **ENVIRONMENT).comparison
     assert times == 1
     assert comparison is not None

@@ -60,7 +60,7 @@ class Attempt:
     def __init__(self, ledger: Ledger, server: Server, room: Room = ROOM) -> None:
         self.server = server
         self.ledger = ledger.begun()
-        self.discarded: list[str] = []
+        self.discarded: list[str | bytes] = []
         self.said: list[str] = []
         self.lone: list[str] = []
         """The items that were sent alone."""
@@ -264,8 +264,8 @@ class StormMachine(RuleBasedStateMachine):
         self.ledger = Ledger()
         self.now = 1.0
         self.items: list[str] = []
-        self.discarded: list[str] = []
-        self.returned: list[str] = []
+        self.discarded: list[str | bytes] = []
+        self.returned: list[str | bytes] = []
 
     @rule(
         metrics=st.lists(st.tuples(st.sampled_from('abcdefgh'), st.sampled_from((False, False, True))), max_size=12),

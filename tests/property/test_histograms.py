@@ -74,7 +74,7 @@ DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2
 
 def check_histogram(observed: Distribution, values: list[Any], limits: tuple[float, ...], size: float) -> None:
     """Number, buckets and sum of what is given out are those of what was recorded."""
-    weights = dict(zip(observed.values, observed.counts, strict=True))
+    weights: dict[float, Any] = dict(zip(observed.values, observed.counts, strict=True))
     assert len(weights) == len(observed.values)
     assert sum(observed.counts) == len(values)
     assert counted(limits, weights) == counted(limits, values)

@@ -164,12 +164,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.dropped_before_outage, self.began = self.dropped + self.pruned_in_all, self.now
         self.spooled_before_outage = self.spooled_in_all
 
-    def touched(self, items: Sequence[str]) -> None:
+    def touched(self, items: Sequence[Any]) -> None:
         """Once items of the last cycle were taken or discarded, the cycle no longer stays in the tree."""
         if self.cycle is not None and not self.cycle.items.isdisjoint(items):
             self.cycle = None
 
-    def take_out(self, items: Sequence[str]) -> None:
+    def take_out(self, items: Sequence[Any]) -> None:
         """Some items are sent or discarded. What is left may have another order."""
         left = [each for each in self.waiting if each.item not in items]
         order = list(self.ledger.outbox.waiting())
@@ -367,7 +367,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if left:
             self.disk.insert(0, batch._replace(items=tuple(left)))
 
-    def outcome_of_spooled(self, request: Batch, outcome: str) -> Sequence[str]:
+    def outcome_of_spooled(self, request: Batch, outcome: str) -> Sequence[Any]:
         """Send a request of the spool.
 
         :return: what is taken or discarded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -34,6 +34,7 @@ from aws_satella.pure.chunks import chunk
 from aws_satella.pure.formats import encoding, otlp
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.otlp import Encoder, Item, body, envelope, envelope_bytes, item_bytes, metric_data, size
+from aws_satella.pure.formats.otlp_items import head_of
 from aws_satella.pure.formats.ucum import UCUM
 from aws_satella.pure.points import Histogram, Point, Samples, new_counter
 from aws_satella.pure.temporality import Baseline, whole
@@ -417,7 +418,7 @@ class Receiver:
     def cycle(self) -> list[Seen]:
         """The points of one cycle; each series once, and monotonic sums never decrease."""
         delta = Delta(read(getMetric()), self.baseline)
-        times = {'start': START + 60 * self.cycles, 'time': START + 60 * (self.cycles + 1)}
+        times: dict[str, Any] = {'start': START + 60 * self.cycles, 'time': START + 60 * (self.cycles + 1)}
         made = encoder('delta', **times)
         items = made.together([item for item in made.encode(whole(delta)) if isinstance(item, Item)])
         self.baseline = delta.baseline
@@ -619,7 +620,7 @@ recordings = st.tuples(st.sampled_from(('m', 'n')), eighths, st.dictionaries(st.
 def test_no_series_is_in_a_request_twice(recorded: list[tuple[str, float, dict[str, Any]]]) -> None:
     """However labels are written, each series is there once, with the sum of its points."""
     found = _together(*(counter(*each) for each in recorded))
-    expected: Counter[Any] = Counter()
+    expected: defaultdict[Any, float] = defaultdict(float)
     for name, value, labels in recorded:
         expected[name, frozenset((label, str(each)) for label, each in labels.items() if not blank(str(each)))] += value
     assert {each.series: each.point.as_double for each in found} == expected
@@ -661,7 +662,8 @@ def test_a_request_has_no_more_bytes_than_were_counted(
     for some in (items, items[::2], sorted(items), []):
         request = body(start, some)
         assert len(request) <= envelope_bytes(start) + sum(map(size, some))
-        assert len(request) >= len(start) + sum(len(item) - len(otlp.head_of(item)) for item in some)
+        bodies: list[int] = [len(item) - len(head_of(item)) for item in some]
+        assert len(request) >= len(start) + sum(bodies)
         assert item_bytes(start, len(some)) - sum(map(len, some)) <= otlp.MAX_BYTES - len(request)
         assert len(points(request)) == len(some)
         said = parse(request).resource_metrics[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
@@ -166,6 +166,7 @@ def test_a_function_that_is_made_anew_means_the_same() -> None:
     assert _plan(units=_units('Count')).identity == _plan(units=_units('Count')).identity
 
     def early() -> list[Any]:
+        late: Callable[[str], Any]
         made = [lambda name: late(name) or None for _ in range(2)]
         identities = [_plan(units=each).identity for each in made]
         late = _units('Count')

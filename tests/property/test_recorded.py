@@ -37,9 +37,9 @@ def record(which: Which, value: float) -> None:
 def seen(recorded: Recorded) -> set[tuple[str, str]]:
     """The names and labels that are read."""
     walk = Walk(getMetric(), TOLERANT, recorded=recorded)
-    readings = [*walk.kept(), *walk.levels(), *walk.computed()]
+    readings: list[Any] = [*walk.kept(), *walk.levels(), *walk.computed()]
     assert not any(isinstance(each, Discarded) for each in readings)
-    return {(each.name, each.labels.get('label', '')) for each in readings}  # type: ignore[union-attr]  # see above
+    return {(each.name, each.labels.get('label', '')) for each in readings}
 
 
 def expected(which: list[Which]) -> set[tuple[str, str]]:

@@ -52,7 +52,7 @@ from aws_satella.pure import (
 from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.histograms import HistogramState
 from aws_satella.pure.points import Point, keeper
-from aws_satella.pure.reading import GROWING
+from aws_satella.pure.readers import GROWING
 from aws_satella.pure.summaries import SummaryState
 
 TOLERANT = Tolerance(BaseException)

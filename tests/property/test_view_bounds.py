@@ -35,9 +35,8 @@ from aws_satella.pure.outage import Saying
 from aws_satella.pure.places import Settings
 from aws_satella.pure.points import Section
 from aws_satella.pure.prices import Prices
-from aws_satella.pure.reading import Walk
+from aws_satella.pure.reading import Readings, Walk
 from aws_satella.pure.sharing import NOTHING_KEPT, Views, share
-from aws_satella.pure.temporality import Readings
 from aws_satella.pure.viewing import Viewing
 from aws_satella.pure.views import view_of
 
@@ -374,18 +373,18 @@ def _amounts(readings: Iterable[Any]) -> dict[Any, Any]:
     for reading in readings:
         if isinstance(reading, (Discarded, Section)):
             continue
-        key = reading.name, frozenset(reading.labels)
+        key: Any = (reading.name, frozenset(reading.labels))
         if isinstance(reading, CounterReading):
             found[key] += float(reading.value)
         elif isinstance(reading, (HistogramReading, NewSamples)):
-            found[('observations', *key)] += reading.observations
-            found[('sum', *key)] += float(reading.sum or 0)
+            found['observations', key] += reading.observations
+            found['sum', key] += float(reading.sum or 0)
             if isinstance(reading, HistogramReading):
                 for index, count in enumerate(reading.counts):
-                    found[(index, *key)] += count
+                    found[index, key] += count
             else:
                 for value, count in reading.samples.items():
-                    found[(value, *key)] += count
+                    found[value, key] += count
     return {key: value for key, value in found.items() if value}
 
 

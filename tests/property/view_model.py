@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -63,13 +63,17 @@ def viewed(readings: Iterable[Any], views: Mapping[str, View]) -> list[Any]:
     return made
 
 
+COMBINE: dict[str | None, Callable[[list[Any]], Any]] = {'sum': sum, 'min': min, 'max': max}
+
+
 def metrics(readings: Iterable[Any]) -> Iterator[tuple[Section, list[Any], list[Any]]]:
     """Each metric, its own readings, and the totals that satella derives."""
     found: list[tuple[Section, list[Any], list[Any]]] = []
     is_total = False
     for reading in readings:
         if not isinstance(reading, Section):
-            found[-1][2 if is_total else 1].append(reading)
+            _, own, totals = found[-1]
+            (totals if is_total else own).append(reading)
             continue
         is_total = reading.is_total
         if not is_total:
@@ -81,9 +85,10 @@ def fault_of(reading: Any) -> Reason | None:
     """What is wrong with a number, if anything. The trees of the tests record no larger ones."""
     if not isinstance(reading, (CounterReading, DataPoint)):
         return None
-    if isinstance(reading.value, (str, bytes)) or reading.value is None:
+    value: Any = reading.value
+    if isinstance(value, (str, bytes)) or value is None:
         return Reason.NOT_A_NUMBER
-    return None if math.isfinite(reading.value) else Reason.NOT_FINITE
+    return None if math.isfinite(value) else Reason.NOT_FINITE
 
 
 def labels_of(view: View, labels: Mapping[str, object], inherent: tuple[str, ...] = ()) -> dict[str, str]:
@@ -93,7 +98,8 @@ def labels_of(view: View, labels: Mapping[str, object], inherent: tuple[str, ...
         stays = (view.keep is None or name in view.keep) and name not in view.drop and name not in inherent
         if not stays or not str(value).strip():
             continue
-        each, new = view.map.get(name), value
+        each: Any = view.map.get(name)
+        new = value
         if callable(each):
             new = each(value)
         elif each is not None:
@@ -112,12 +118,13 @@ def _sums(view: View, series: list[Any], totals: list[Any], inherent: tuple[str,
         left = {name: reading.labels[name] for name in inherent if name in reading.labels}
         return reading.name, frozenset(labels.items()), frozenset(left.items())
 
-    kept, rolled = defaultdict(list), defaultdict(list)
+    kept: defaultdict[Any, list[Any]] = defaultdict(list)
+    rolled: dict[Any, list[Any]] = defaultdict(list)
     for reading, labels in series:
         kept[key(reading, labels)].append(reading)
         for rollup in view.rollups:
             if set(rollup) <= set(labels):
-                rolled[key(reading, {name: labels[name] for name in rollup})].append(reading)
+                rolled.setdefault(key(reading, {name: labels[name] for name in rollup}), []).append(reading)
     said = {(total.name, _names(total.labels, inherent)) for total in totals}
     rolled = {each: members for each, members in rolled.items() if not _is_said(each, said, totals)}
     families = {(name, _names(dict(labels))) for name, labels, _ in kept}
@@ -189,7 +196,7 @@ def _sum(
         yield from (_not_additive(each, each.value) for each in members)
     else:
         values = [each.value for each in members]
-        yield first._replace(labels=given, value={'sum': sum, 'min': min, 'max': max}[combine](values))
+        yield first._replace(labels=given, value=COMBINE[combine](values))
 
 
 def _summary(members: list[Any], given: dict[str, Any], combine: str | None, *, counted: bool) -> Iterator[Any]:
@@ -199,7 +206,7 @@ def _summary(members: list[Any], given: dict[str, Any], combine: str | None, *, 
     else:
         windows = [dict(percentiles(each.window, each.quantiles)) for each in members]
         for quantile in first.quantiles:
-            value = {'sum': sum, 'min': min, 'max': max}[combine or 'sum']([each[quantile] for each in windows])
+            value = COMBINE[combine or 'sum']([each[quantile] for each in windows])
             value = value if len(members) > 1 else windows[0][quantile]
             yield DataPoint(first.name, value, {'quantile': quantile, **given}, Kind.QUANTILE)
     if first.observations is not None and not counted:
@@ -259,11 +266,13 @@ def nothing(value: object) -> object:
 NAMES = ('url', 'code', 'shop', 'host', 'zone', 'address')
 """Labels of the trees."""
 
-maps = st.sampled_from((fussy, nothing, str, {'a': 'same', 'b': 'same', '1': 'one'}, {1: ' ', 'c d': None}))
+maps: st.SearchStrategy[Any] = st.sampled_from(
+    (fussy, nothing, str, {'a': 'same', 'b': 'same', '1': 'one'}, {1: ' ', 'c d': None})
+)
 some_names = st.lists(st.sampled_from(NAMES), max_size=3, unique=True)
 
 
-@st.composite
+@st.composite  # type: ignore[arg-type]  # keywords without names of their own
 def views_of_trees(draw: st.DrawFn, **bounds: Any) -> View:
     """A view of metrics whose labels are those of the trees."""
     keep = draw(st.one_of(st.none(), some_names))
@@ -275,7 +284,7 @@ def views_of_trees(draw: st.DrawFn, **bounds: Any) -> View:
     rename = dict(zip(renamed, new, strict=False))
     names = [rename.get(name, name) for name in stay]
     rollup = st.lists(st.sampled_from(names), max_size=2, unique=True) if names else st.just([])
-    mapped = draw(st.dictionaries(each, maps, max_size=2)) if stay else {}
+    mapped: dict[str, Any] = draw(st.dictionaries(each, maps, max_size=2)) if stay else {}
     return View(
         keep=keep,
         drop=drop,

@@ -20,5 +20,5 @@ def make_default(destination: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make OTLP the default destination, in this process and in programs that it starts."""
     if destination == 'otlp':
         for kind in (Arguments, Settings, OnceArguments):
-            monkeypatch.setitem(kind.__init__.__kwdefaults__, 'destination', destination)
+            monkeypatch.setitem(kind.__init__.__kwdefaults__ or {}, 'destination', destination)
         monkeypatch.setenv('PYTHONPATH', str(BY_DEFAULT))

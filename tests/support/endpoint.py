@@ -97,7 +97,7 @@ class Endpoint(Listener[Request]):
         body = gzip.decompress(wire) if headers.get('Content-Encoding') == 'gzip' else wire
         content = _content(headers['Content-Type'], body)
         namespace = content.get('Namespace', '')
-        (of_entity,) = content.get('EntityMetricData') or ({},)
+        of_entity: Any = (content.get('EntityMetricData') or [{}])[0]
         data = of_entity.get('MetricData') or content.get('MetricData', [])
         entity = of_entity.get('Entity', {}).get('KeyAttributes')
         return Request(namespace, data, len(body), time.monotonic(), dict(headers), path, wire, entity)
@@ -171,9 +171,9 @@ def _content(content_type: str, body: bytes) -> dict[str, Any]:
     if content_type == PROTOBUF:
         return _parameters(list(points_of(ExportMetricsServiceRequest.FromString(body))))
     if 'cbor' in content_type:
-        return RpcV2CBORParser().parse_data_item(io.BytesIO(body))  # type: ignore[no-any-return]
+        return RpcV2CBORParser().parse_data_item(io.BytesIO(body))
     if 'form' in content_type:
         form = dict(parse_qsl(body.decode()))
         names = [value for key, value in form.items() if key.endswith('.MetricName')]
         return {'Namespace': form['Namespace'], 'MetricData': [{'MetricName': name} for name in names]}
-    return json.loads(body)  # type: ignore[no-any-return]
+    return json.loads(body)

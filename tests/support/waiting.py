@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar('T')
 
 
-def wait_for(condition: Callable[[], T], what: str = 'the condition', timeout: float = 20.0) -> T:
+def wait_for(condition: Callable[..., T], what: str = 'the condition', timeout: float = 20.0) -> T:
     """The first true value of the condition.
 
     :raises AssertionError: it did not become true in time
