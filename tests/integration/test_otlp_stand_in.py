@@ -25,8 +25,9 @@ from support.sigv4 import Secret
 from aws_satella.pure import CounterReading, DataPoint, Kind
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.otlp import Encoder, Item, body, envelope
-from aws_satella.pure.formats.otlp_replies import Rejection, error_message, rejection
+from aws_satella.pure.formats.otlp_replies import error_message, rejection
 from aws_satella.pure.points import Histogram, Samples
+from aws_satella.pure.rejections import Rejection
 
 NOW = 1_700_000_060
 SECOND = 10**9

@@ -28,6 +28,7 @@ from aws_satella import AWSSatellaExporterThread, ExportStats, export_once
 from aws_satella.effects import spool_files
 from aws_satella.effects.drain import Drain
 from aws_satella.effects.drainage import Drainage
+from aws_satella.effects.process import exporter_of_process
 from aws_satella.pure import spooled
 from aws_satella.pure.ledger import Ledger
 
@@ -71,6 +72,13 @@ def behaving(endpoint: Endpoint, reply: Reply | str) -> None:
 def values(endpoint: Endpoint, name: str = 'work') -> list[float]:
     """What has arrived of one metric, in order."""
     return [float(datum['Value']) for datum in endpoint.named(name)]
+
+
+def started() -> AWSSatellaExporterThread:
+    """The exporter of this process."""
+    exporter = exporter_of_process()
+    assert exporter is not None
+    return exporter
 
 
 @pytest.fixture
@@ -667,13 +675,13 @@ def test_a_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> 
     behaving(endpoint, RESET)
     arguments: dict[str, Any] = {'spool': spool, 'client_factory': endpoint.client, 'interval': 3600}
     aws_satella.start_if_not_started('Test', **arguments)
-    first = aws_satella.effects.process.exporter_of_process()
+    first = started()
     assert first is not None
     wait_for(lambda: first.stats.spooled, 'the spool', DEADLINE)
     kill(first)
     behaving(endpoint, OK)
     aws_satella.start_if_not_started('Test', **arguments)
-    second = aws_satella.effects.process.exporter_of_process()
+    second = started()
     assert second is not None
     try:
         assert second is not first
@@ -691,7 +699,7 @@ def test_a_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: En
     counts the reply, and sends nothing twice."""
     arguments: dict[str, Any] = {'client_factory': endpoint.client, 'interval': 3600, 'spool': spool}
     aws_satella.start_if_not_started('Other', **arguments)
-    other = aws_satella.effects.process.exporter_of_process()
+    other = started()
     assert other.flush()
     kill(other)
     endpoint.accepted.clear()
@@ -710,7 +718,7 @@ def test_a_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: En
     once(timeout=0.2)
     getMetric().reset()
     aws_satella.start_if_not_started('Test', **arguments)
-    exporter = aws_satella.effects.process.exporter_of_process()
+    exporter = started()
     go_on.set()
     try:
         wait_for(lambda: not (exporter.stats.buffered or files(spool)), 'the reply', DEADLINE)

@@ -14,8 +14,9 @@ from property.otlp import points
 from aws_satella.pure import DataPoint
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.otlp import Encoder, Item, body, envelope
-from aws_satella.pure.formats.otlp_replies import Rejected, Rejection, culprits, error_message, rejected, rejection
+from aws_satella.pure.formats.otlp_replies import culprits, error_message, rejected, rejection
 from aws_satella.pure.formats.protobuf import text, varint
+from aws_satella.pure.rejections import Rejected, Rejection
 
 
 def response(number: int, message: str) -> bytes:

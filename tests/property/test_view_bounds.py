@@ -498,7 +498,7 @@ def test_samples_are_complete_if_all_of_them_are() -> None:
         for value in range(number):
             metric.runtime(value, label=label)
     cycles = Cycles(views={'m': View(keep=())}, temporality='delta')
-    (found,) = Viewing(cycles.plan._settings).view(cycles.readings())
+    (found,) = Viewing(Settings(cycles.plan.views, is_delta=True)).view(cycles.readings())
     assert (found.observations, found.sum, found.complete) == (4, 3, False)
 
 
