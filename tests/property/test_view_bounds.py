@@ -273,6 +273,19 @@ def test_what_a_level_hides_keeps_its_place() -> None:
     assert not cycles.views.families
 
 
+def test_what_a_level_hides_keeps_its_share() -> None:
+    """A series that is hidden for a while takes its room meanwhile, so that no other gets it, and loses it again."""
+    cycles = Cycles(max_series=4, temporality='delta')
+    small, large = counter('small'), counter('large')
+    for label in 'ab':
+        small.runtime(1, label=label)
+    for label in 'abcde':
+        large.runtime(1, label=label)
+    for level in (MetricLevel.INHERIT, MetricLevel.DEBUG, MetricLevel.INHERIT):
+        small.children[0]._level = level
+        assert cycles.of('large', 'label').keys() == {'a', 'b', OTHER}
+
+
 def test_what_a_level_hides_keeps_its_place_in_a_rollup() -> None:
     """A series of a roll-up keeps its place as long as one of those that it adds up is in the tree, hidden or not."""
     cycles = Cycles(views={'m': View(rollups=[('shop',)], max_series=2)}, temporality='delta')
