@@ -284,13 +284,15 @@ def called(call: ast.Call) -> str:
 
 
 def test_the_changelog_is_that_of_this_version() -> None:
-    """The newest entry of the changelog has the version of the package, or is that of a version to come."""
-    newest, *older = re.findall(r'^## \[(\S+)\]', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
-
-    if newest == 'Unreleased':
-        assert version('aws-satella') not in older
+    """The version of the package is the newest that the changelog has released, or, if there is something under
+    "Unreleased", one that is still to come."""
+    parts = re.split(r'^## \[(\S+)\].*$', (ROOT / 'CHANGELOG.md').read_text(), flags=re.MULTILINE)
+    unreleased, *released = parts[1::2]
+    assert unreleased == 'Unreleased'
+    if parts[2].strip():
+        assert version('aws-satella') not in released
     else:
-        assert version('aws-satella') == newest
+        assert version('aws-satella') == released[0]
 
 
 @pytest.mark.parametrize('page', [pytest.param(page, id=page.name) for page in PAGES if page.name != 'CHANGELOG.md'])

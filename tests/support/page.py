@@ -21,7 +21,7 @@ from sybil import Document, Example
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-SAVED = re.compile(r'[Ss]ave this as `([\w.]+)`[^`]*\Z')
+SAVED = re.compile(r'[Ss]ave\s+this\s+as\s+`([\w.]+)`[^`]*\Z')
 """What a page says in front of a block that is to be saved as a file."""
 
 
