@@ -27,7 +27,7 @@ class Exporter:
     does not know it, the exporter starts with the first request, and beside it. An exporter that cannot be started is
     logged, and breaks neither the server nor a request.
 
-    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` starts nothing.
+    Arguments that are not given are taken from environment variables. ``AWS_SATELLA_DISABLED=1`` starts nothing.
 
     :param app: the application
     :arguments:

@@ -48,7 +48,7 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     Called again from inside an export of the same plan, by a callback, a metric or a log handler, it exports nothing,
     and returns what is buffered.
 
-    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` exports nothing.
+    Arguments that are not given are taken from environment variables. ``AWS_SATELLA_DISABLED=1`` exports nothing.
 
     :arguments:
     :return: what became of the metric data of this call, and how many wait to be sent

@@ -40,7 +40,7 @@ def preview(
 
     Nothing is sent, and no exporter is affected: with ``temporality='delta'`` it is as if none had run before.
 
-    What is not given is taken from the variables of the environment.
+    Arguments that are not given are taken from environment variables.
 
     >>> print(preview(temporality='delta', add_pid='pid', processes=8))  # doctest: +SKIP
 

@@ -80,7 +80,7 @@ def start_if_not_started(*args: Any, **kwargs: Any) -> None:
     An exporter that has died, or was terminated, is replaced by another, which takes over what is unsent. Called again
     from inside a start, by a log handler or a signal handler in the same thread, it returns at once.
 
-    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` starts nothing.
+    Arguments that are not given are taken from environment variables. ``AWS_SATELLA_DISABLED=1`` starts nothing.
 
     :arguments:
     :raises aws_satella.InitializationError: the exporter cannot be set up; the next call tries again. Calls that have

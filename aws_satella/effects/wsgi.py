@@ -20,7 +20,7 @@ class Exporter:
 
     An exporter that cannot be started is logged, tried again a minute later, and breaks no request.
 
-    What is not given is taken from the variables of the environment. ``AWS_SATELLA_DISABLED=1`` starts nothing.
+    Arguments that are not given are taken from environment variables. ``AWS_SATELLA_DISABLED=1`` starts nothing.
 
     :param app: the application
     :arguments:

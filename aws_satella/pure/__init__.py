@@ -4,9 +4,9 @@
 
     read ──▶ rebase ──▶ select ──▶ view ──▶ expand ──▶ encode ──▶ chunk ──▶ (effects: send)
 
-The modules of the stages are ``reading``, ``temporality`` (rebase and expand), ``selection``, ``viewing``,
-``formats`` and ``chunks``. ``plan`` composes them. The items wait in the outbox of ``ledger``, which cuts
-the next request from them, and ``replies`` says what a reply to it means.
+The modules of the stages are ``reading``, ``temporality`` (rebase and expand), ``selection``, ``viewing``, ``formats``
+and ``chunks``. ``plan`` composes them. The items wait in the outbox of ``ledger``, from which the next request is cut,
+and ``replies`` says what a reply to it means.
 
 Everything here is a function of its arguments, lazy, and without I/O, clock, environment, thread, log or global. (Two
 kinds of metric read a clock of their own, or call user code, when they are read.) Time, the process id and the previous

@@ -159,7 +159,7 @@ class Arguments:
         default=None,
         metadata=_argument(
             checks.optional(checks.interval),
-            "in delta, seconds, or a text such as '1h', after which a counter that does not change is no longer sent",
+            "in delta, seconds, or a text such as '1h', after which a counter that does not change is left out",
             texts.as_it_is,
         ),
     )

@@ -44,7 +44,7 @@ class View:
         others are added up in one series, whose label values are ``(other)``
     :param combine: how to combine levels that have become equal: 'sum', 'min' or 'max'; by default they are discarded
     :param idle_after: in delta, seconds, as a number or a text such as '1h', after which a counter that does not change
-        is no longer sent
+        is left out until it changes again
     :raises ArgumentError: an argument has a value that is not allowed
     :raises ArgumentTypeError: an argument is of the wrong type
     """

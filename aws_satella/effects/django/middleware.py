@@ -27,8 +27,8 @@ class AWSSatellaMiddleware:
     """Starts the exporter of each process with its first request, and beside it; sync and async.
 
     The setting ``AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR`` has the arguments of
-    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the export off. What it does not have is taken from the
-    variables of the environment; with the namespace there, no setting is needed. Test runs never export.
+    :class:`~aws_satella.AWSSatellaExporterThread`; None turns the export off. What it does not have is taken from
+    environment variables. With the namespace there, no setting is needed. Test runs do not export.
 
     :raises ImproperlyConfigured: the setting is missing or wrong; the message says what is allowed
     """
