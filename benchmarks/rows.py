@@ -511,7 +511,7 @@ def views(bench: Bench) -> Iterator[Line]:
     for each, samples, bound in zip(what, viewed, bounds, strict=True):
         yield ratio(12, f'a cycle of 20,000 counters with two labels, {each}', samples, 'without views', plain, bound)
     most = Bound('≤', 64e6, '≤ 64 MB')
-    yield _memory(bench, 'a cycle of 100,000, a view that leaves all series', 100_000, most, VIEWS['drop'], row=11)
+    yield _memory(bench, 'a cycle of 100,000, a view that leaves all series', 100_000, most, VIEWS['drop'], row=12)
 
 
 ROWS: dict[int, Callable[[Bench], Iterator[Line]]] = {
