@@ -106,6 +106,8 @@ def after_first_cycles(server: Server, endpoint: Endpoint) -> int:
     """Order until an export has come, so that nothing but an end exports what follows; the orders so far."""
     answered = order(server)
     wait_for(lambda: counted(endpoint) > 0, 'a first cycle')
+    if '--lazy-apps' in str(server.process.args):  # uWSGI loses the signal for a worker that is still loading
+        wait_for(lambda: server.log.count('WSGI app 0') == WORKERS, 'all workers')
     return answered + order(server)
 
 
