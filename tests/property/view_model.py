@@ -227,8 +227,8 @@ def points_in(request: Any) -> Iterator[Any]:
 
 
 def comparable(plan: Plan, items: Iterable[Any]) -> Counter[Any]:
-    """Items and discards as a multiset. The order of labels does not matter, and of a discard, the error and the
-    source do not."""
+    """Items and discards as a multiset. The order of labels and of values does not matter, and of a discard, the error
+    and the source do not."""
     envelope = plan.encoding(1e9).envelope
     found: Counter[Any] = Counter()
     for each in items:
@@ -238,6 +238,8 @@ def comparable(plan: Plan, items: Iterable[Any]) -> Counter[Any]:
         elif isinstance(each, str):
             datum = json.loads(each)
             datum['Dimensions'].sort(key=lambda dimension: dimension['Name'])
+            if 'Values' in datum:
+                datum['Values'] = sorted(zip(datum['Values'], datum.pop('Counts'), strict=True))
             found[json.dumps(datum, sort_keys=True)] += 1
         else:
             request = ExportMetricsServiceRequest.FromString(plan.form.body(envelope, [each]))
