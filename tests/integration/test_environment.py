@@ -161,7 +161,7 @@ def test_the_class_and_the_pure_core_do_not_read_it(shop: Endpoint) -> None:
     assert (request.namespace, dimensions(request.data[0])) == ('Class', {})
     assert (exporter.delivery.arguments.interval, exporter.delivery.arguments.temporality) == (300.0, 'cumulative')
     with pytest.raises(ArgumentTypeError, match=r'missing; allowed: a CloudWatch namespace$'):
-        AWSSatellaExporterThread()  # type: ignore[call-arg]
+        AWSSatellaExporterThread()  # type: ignore[call-arg]  # no namespace
     (payload,) = build_payloads(getMetric(), 'Payloads')
     assert payload['MetricData'][0].get('Dimensions', []) == []
 

@@ -34,6 +34,7 @@ from random import Random
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from support.forking import FORKS, fork, wait
+from support.killing import Notes, killed
 from support.spools import *
 
 signal.alarm(100)
@@ -403,11 +404,10 @@ def test_a_platform_without_locks_is_refused() -> None:
 
 
 KILLING = """
-journal = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+notes = Notes(sys.argv[3])
 rng = Random(int(sys.argv[5]))
 
-def note(worker, what, items):
-    os.write(journal, f'{worker} {what} {" ".join(items)}\\n'.encode())
+note = notes.note
 
 def send(worker, items):
     # The destination takes them: from here on the sender knows that, until it is killed.
@@ -434,25 +434,16 @@ def work(worker):
                         note(worker, 'removed', found.items)
         assert not spool.said, spool.said
 
-def grown(size):
-    deadline = time.monotonic() + 60
-    while os.fstat(journal).st_size < size:
-        assert time.monotonic() < deadline
-        time.sleep(0.0005)
-
 def start(number):
     return fork(lambda how: work(number))
 
 workers = {number: start(number) for number in range(8)}
 for kill in range(int(sys.argv[4])):
-    grown(os.fstat(journal).st_size + rng.randrange(1500))
-    victim = rng.choice(list(workers))
-    os.kill(workers[victim], signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(workers.pop(victim), 0)[1]) == -signal.SIGKILL
+    notes.grown(rng.randrange(1500))
+    killed(workers.pop(rng.choice(list(workers))))
     workers[8 + kill] = start(8 + kill)
 for pid in workers.values():
-    os.kill(pid, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    killed(pid)
 """
 
 

@@ -463,7 +463,7 @@ def test_a_file_that_cannot_be_read_now_is_tried_again(path: Path, monkeypatch: 
     def fails(name: str, *args: object, **more: object) -> int:
         if name == first.name:
             raise OSError(errno.EIO, 'Input/output error')
-        return real(name, *args, **more)  # type: ignore[arg-type]
+        return real(name, *args, **more)  # type: ignore[arg-type]  # of any function of os
 
     with monkeypatch.context() as patch, spool.drain() as drain:
         patch.setattr(os, 'open', fails)

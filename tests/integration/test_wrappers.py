@@ -218,7 +218,7 @@ def request_by_asgi(endpoint: Endpoint, **more: Any) -> None:
         getMetric('orders', 'counter').runtime(1)
 
     wrapped = asgi.Exporter(app, **{**exporter_of_process(endpoint), **more})
-    asyncio.run(wrapped({'type': 'http'}, None, None))  # type: ignore[arg-type]
+    asyncio.run(wrapped({'type': 'http'}, None, None))  # type: ignore[arg-type]  # the wrapped application takes no messages
 
 
 def request_by_wsgi(endpoint: Endpoint, **more: Any) -> None:

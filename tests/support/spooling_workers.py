@@ -11,9 +11,9 @@ import os
 import random
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import boto3
@@ -22,28 +22,12 @@ from satella.instrumentation.metrics import getMetric
 
 import aws_satella
 
+sys.path.append(str(Path(__file__).parents[1]))  # for what supports the tests
+from support.killing import DEADLINE, Notes, killed  # the path comes first
+
 WORKERS = 8
 ITEMS = 3
 """Data of one export."""
-DEADLINE = 60.0
-
-
-class Notes:
-    """A file that all workers append lines to."""
-
-    def __init__(self, path: str) -> None:
-        self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-    def note(self, worker: int, what: str, items: list[str]) -> None:
-        """Append a line, which is whole however the process ends."""
-        os.write(self.file, f'{worker} {what} {" ".join(items)}\n'.encode())
-
-    def grown(self, by: int) -> None:
-        """Wait until the workers have appended so many bytes."""
-        size, deadline = os.fstat(self.file).st_size + by, time.monotonic() + DEADLINE
-        while os.fstat(self.file).st_size < size:
-            assert time.monotonic() < deadline, 'no worker goes on'
-            time.sleep(0.0005)
 
 
 def exports(worker: int, url: str, destination: str, spool: str) -> Callable[[], object]:
@@ -89,12 +73,6 @@ def forked(worker: int, *args: Any) -> int:
         traceback.print_exc()
     finally:
         os._exit(1)
-
-
-def killed(pid: int) -> None:
-    """Kill a process, which must not have ended by itself."""
-    os.kill(pid, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
 
 def main(spool: str, notes_path: str, url: str, destination: str, kills: str, seed: str) -> None:
