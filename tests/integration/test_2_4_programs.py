@@ -64,7 +64,7 @@ def _export_with(client: _Client, **arguments: Any) -> None:
         end(thread)
 
 
-def test_a_client_that_raises_is_reported_to_the_callback() -> None:
+def test_client_that_raises_is_reported_to_the_callback() -> None:
     """The exception of the client is given to ``call_on_metric_upload_fails``."""
     getMetric('orders', 'counter').runtime(1)
     failures: list[Exception] = []
@@ -73,7 +73,7 @@ def test_a_client_that_raises_is_reported_to_the_callback() -> None:
     assert set(failures) == {client.error}
 
 
-def test_a_metric_with_eleven_labels_is_discarded() -> None:
+def test_metric_with_eleven_labels_is_discarded() -> None:
     """It is given to ``call_on_discarded_metric``, and the others are sent."""
     getMetric('crowded', 'int').runtime(1, **{f'label{number}': number for number in range(11)})
     getMetric('orders', 'int').runtime(1)
@@ -94,7 +94,7 @@ def test_twenty_one_metrics_take_two_requests() -> None:
     assert client.calls[0]['Namespace'] == 'Test'
 
 
-def test_the_module_has_the_names_of_2_4() -> None:
+def test_module_has_the_names_of_2_4() -> None:
     """The names at the old import path are those at the new one, or those of the process."""
     assert module.AWSSatellaExporterThread is AWSSatellaExporterThread
     assert module.start_if_not_started is aws_satella.start_if_not_started
@@ -104,7 +104,7 @@ def test_the_module_has_the_names_of_2_4() -> None:
     assert isinstance(module.worker_thread_lock, type(threading.RLock()))
 
 
-def test_the_worker_thread_is_the_exporter_of_the_process(endpoint: Endpoint) -> None:
+def test_worker_thread_is_the_exporter_of_the_process(endpoint: Endpoint) -> None:
     """``worker_thread`` shows the exporter, whichever name started it; in a forked child it is None."""
     aws_satella.start_if_not_started('Test', interval=3_600, client_factory=endpoint.client)
     assert module.worker_thread is not None
@@ -120,7 +120,7 @@ def test_the_worker_thread_is_the_exporter_of_the_process(endpoint: Endpoint) ->
     os.close(writer)
 
 
-def test_a_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: Endpoint) -> None:
+def test_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: Endpoint) -> None:
     """The next start makes another one, which goes on where the first has stopped: nothing is lost or doubled."""
     orders = getMetric('orders', 'counter')
     orders.runtime(1)
@@ -145,7 +145,7 @@ def test_a_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: E
     assert sum(datum['Value'] for datum in endpoint.named('orders')) == 111
 
 
-def test_the_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> None:
+def test_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> None:
     """A request that the old exporter is sending is not sent again by the new one."""
     getMetric('orders', 'counter').runtime(1)
     answered = threading.Event()
@@ -167,7 +167,7 @@ def test_the_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -
 
 
 @pytest.mark.parametrize('force', [False, True])
-def test_a_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpoint: Endpoint) -> None:
+def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpoint: Endpoint) -> None:
     """The third goes on where the first has stopped, though the second was ended while it waited for the first."""
     orders = getMetric('orders', 'counter')
     orders.runtime(10)
@@ -198,7 +198,7 @@ def test_a_line_of_exporters_that_never_took_over_loses_nothing(force: bool, end
     assert third.stats.sent == len(endpoint.data)
 
 
-def test_the_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(endpoint: Endpoint) -> None:
+def test_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(endpoint: Endpoint) -> None:
     """What the abandoned exporter has not exported is exported by its successor in the parent, and by no child."""
     script = """
     import os
@@ -232,7 +232,7 @@ def test_the_children_of_a_process_with_an_abandoned_exporter_send_their_own_cou
     assert sum(datum['Value'] for datum in endpoint.named('orders')) == 211
 
 
-def test_the_worker_thread_can_be_patched(endpoint: Endpoint) -> None:
+def test_worker_thread_can_be_patched(endpoint: Endpoint) -> None:
     """`mock.patch` sets and deletes the name; the exporter ends as with an assignment of None."""
     module.start_if_not_started('Test', interval=3_600, client_factory=endpoint.client)
     worker = module.worker_thread
@@ -264,7 +264,7 @@ def test_attributes_can_be_read_and_assigned(name: str, value: Any, wrong: Any) 
     assert getattr(exporter, name) == value
 
 
-def test_an_assignment_takes_effect_with_the_next_cycle(endpoint: Endpoint) -> None:
+def test_assignment_takes_effect_with_the_next_cycle(endpoint: Endpoint) -> None:
     """What is buffered keeps its namespace and its dimensions; the baseline stays."""
     orders = getMetric('orders', 'counter')
     orders.runtime(1)
@@ -284,7 +284,7 @@ def test_an_assignment_takes_effect_with_the_next_cycle(endpoint: Endpoint) -> N
     assert_conserved(exporter, endpoint, 2)
 
 
-def test_an_assignment_leaves_the_present_cycle_alone(endpoint: Endpoint) -> None:
+def test_assignment_leaves_the_present_cycle_alone(endpoint: Endpoint) -> None:
     """A cycle ends with the arguments that it began with."""
     for number in range(60):
         getMetric(f'orders.n{number}', 'int').runtime(number)
@@ -311,7 +311,7 @@ class _Tagging(AWSSatellaExporterThread):
         super().send_metrics(data)
 
 
-def test_a_subclass_may_change_the_data(endpoint: Endpoint) -> None:
+def test_subclass_may_change_the_data(endpoint: Endpoint) -> None:
     """``send_metrics`` gets dictionaries of its own; a request that is tried again is not changed twice."""
     getMetric('orders', 'counter').runtime(1)
     exporter = _Tagging('Test', client_factory=endpoint.client)
@@ -369,7 +369,7 @@ class _Returning(AWSSatellaExporterThread):
 
 
 @pytest.mark.parametrize(('kind', 'sent'), [(_Tagging, 0), (_Returning, 1)])
-def test_the_page_of_a_portal_is_an_error_for_a_subclass_too(kind: Any, sent: int, endpoint: Endpoint) -> None:
+def test_page_of_a_portal_is_an_error_for_a_subclass_too(kind: Any, sent: int, endpoint: Endpoint) -> None:
     """The method of the base class raises. What an overriding method returns is not looked at."""
     getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _request: PORTAL
@@ -391,7 +391,7 @@ def test_send_metrics_raises_what_the_client_raises(endpoint: Endpoint) -> None:
         exporter.send_metrics([{'MetricName': 'own', 'Value': 1.0}])
 
 
-def test_an_abandoned_exporter_that_hangs_holds_up_no_start(endpoint: Endpoint) -> None:
+def test_abandoned_exporter_that_hangs_holds_up_no_start(endpoint: Endpoint) -> None:
     """Neither the assignment nor the next start waits for the request that the old exporter is stuck in."""
     getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _request: HANG

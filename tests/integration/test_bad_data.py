@@ -116,7 +116,7 @@ def test_99_good_arrive_with_one_of_every_kind_of_bad(
     assert_conserved(exporter, endpoint, cycles * (GOOD + len(BAD)))
 
 
-def test_the_callback_gets_the_metric_as_it_is(endpoint: Endpoint) -> None:
+def test_callback_gets_the_metric_as_it_is(endpoint: Endpoint) -> None:
     """Name, value and labels of what is discarded are the program's own; a metric that raised has no value."""
     getMetric('shop.sick', 'float').runtime(math.inf, shop='north')
     _raising('raising')
@@ -152,7 +152,7 @@ def _refusing(*culprits: str, name_them: bool = False) -> Callable[[Request], Re
 
 @pytest.mark.parametrize('place', [0, 49, 99])
 @pytest.mark.parametrize('name_them', [False, True], ids=['anonymous', 'named'])
-def test_a_datum_that_cloudwatch_refuses_costs_itself(
+def test_datum_that_cloudwatch_refuses_costs_itself(
     place: int, name_them: bool, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The others arrive in the same cycle, and only few requests more are needed to find it: two where it is named, to
@@ -195,7 +195,7 @@ def test_order_is_kept_around_what_cloudwatch_refuses(name_them: bool, endpoint:
     assert_conserved(exporter, endpoint, 80)
 
 
-def test_a_reply_that_names_nothing_in_the_request_is_no_endless_loop(endpoint: Endpoint) -> None:
+def test_reply_that_names_nothing_in_the_request_is_no_endless_loop(endpoint: Endpoint) -> None:
     """A position beyond the request is as good as none: the request is cut into halves."""
     _record_good(8)
 
@@ -212,7 +212,7 @@ def test_a_reply_that_names_nothing_in_the_request_is_no_endless_loop(endpoint: 
         assert exporter.stats.discarded == 1
 
 
-def test_a_position_in_another_list_names_nobody(endpoint: Endpoint) -> None:
+def test_position_in_another_list_names_nobody(endpoint: Endpoint) -> None:
     """A reply that names a position among the data of an entity does not say which datum of the request it is."""
     _record_good(8)
 
@@ -272,7 +272,7 @@ def _exporter(endpoint: Endpoint, **more: Any) -> AWSSatellaExporterThread:
     [REFUSAL, error('InvalidParameterValue', 400, 'MetricData.member.1.Value is not allowed'), Reply(413, b'<html>')],
     ids=['unknown', 'named', 'too large'],
 )
-def test_a_destination_that_refuses_everything_costs_no_data(
+def test_destination_that_refuses_everything_costs_no_data(
     reply: Reply, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A refusal of everything is an outage, found out by 16 requests. It is said once, as its end is. Each attempt in
@@ -304,7 +304,7 @@ def test_a_destination_that_refuses_everything_costs_no_data(
     assert_conserved(exporter, endpoint, 1_000)
 
 
-def test_a_thread_recovers_from_a_refusal_of_everything(endpoint: Endpoint) -> None:
+def test_thread_recovers_from_a_refusal_of_everything(endpoint: Endpoint) -> None:
     """The thread tries again by itself, and sends everything, once, as soon as CloudWatch takes it again."""
     _record_good(40)
     endpoint.behave = _refuse_all
@@ -317,7 +317,7 @@ def test_a_thread_recovers_from_a_refusal_of_everything(endpoint: Endpoint) -> N
     assert_conserved(exporter, endpoint, 40 * stats.cycles)
 
 
-def test_a_bad_datum_at_the_front_does_not_hold_up_the_end_of_an_outage(endpoint: Endpoint) -> None:
+def test_bad_datum_at_the_front_does_not_hold_up_the_end_of_an_outage(endpoint: Endpoint) -> None:
     """The bad data are not what is tried each time, and they alone are discarded when the outage is over."""
     _record_good(40)
     culprits = [f'good.m{index}' for index in range(5)]

@@ -92,7 +92,7 @@ def theirs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize('kind', TREES)
-def test_the_same_data_go_out_on_both_sides(theirs: Path, kind: str) -> None:
+def test_same_data_go_out_on_both_sides(theirs: Path, kind: str) -> None:
     """With the same tree, ours and theirs send the same names, dimensions and values, each series once."""
     mine, its = sent(sys.executable, kind, labels=2), sent(theirs, kind, labels=2)
     assert sorted(mine) == sorted(its)
@@ -100,7 +100,7 @@ def test_the_same_data_go_out_on_both_sides(theirs: Path, kind: str) -> None:
     assert all(['stage', 'bench'] in map(list, dimensions) for _, dimensions, _ in mine)
 
 
-def test_the_benchmark_stops_where_the_sides_differ(tmp_path: Path) -> None:
+def test_benchmark_stops_where_the_sides_differ(tmp_path: Path) -> None:
     """The benchmark compares nothing with a side that sends other data: it ends with an error that shows them."""
     done = run(stand_in(tmp_path, left_out=1), tmp_path / 'results.json', '--rows', '3')
     assert done.returncode == 1
@@ -108,7 +108,7 @@ def test_the_benchmark_stops_where_the_sides_differ(tmp_path: Path) -> None:
     assert not (tmp_path / 'results.json').exists()
 
 
-def test_the_row_of_otlp_compares_the_same_points() -> None:
+def test_row_of_otlp_compares_the_same_points() -> None:
     """Where the OpenTelemetry SDK has other points than ours, nothing is compared with it; an error shows them."""
     with closing(Worker(sys.executable, 'otlp.py')) as worker:
         worker('grow', kind='counters', series=10, labels=2)
@@ -159,7 +159,7 @@ def test_what_is_below_the_table_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('limit', 'status', 'says'), [(1.0, 1, 'BROKEN'), (3.0, 0, 'holds')])
-def test_a_broken_bound_is_reported(
+def test_broken_bound_is_reported(
     limit: float,
     status: int,
     says: str,
@@ -214,7 +214,7 @@ def test_percentiles() -> None:
     assert percentile([7.0], 99) == 7.0
 
 
-def test_a_worker_says_what_went_wrong() -> None:
+def test_worker_says_what_went_wrong() -> None:
     """An order that fails, and a worker that is gone, raise what is known about it; a failed order ends no worker."""
     with closing(Worker(sys.executable, 'workload.py')) as worker:
         with pytest.raises(WorkerError, match='KeyError'):

@@ -94,7 +94,7 @@ assert making.wait(20)
 
 @pytest.mark.parametrize('start', STARTS)
 @pytest.mark.parametrize('first', ['', 'parent'])
-def test_a_child_exports_what_it_records(start: str, first: str, endpoint: Endpoint) -> None:
+def test_child_exports_what_it_records(start: str, first: str, endpoint: Endpoint) -> None:
     """Whichever exporter the parent has, also while it is just being started; the counts of the parent are its own."""
     run(
         f"""
@@ -111,7 +111,7 @@ record('parent', 1)
     assert counted(endpoint) == {'child': 2, 'parent': 101 if first else 1}
 
 
-def test_a_child_sends_nothing_else(endpoint: Endpoint) -> None:
+def test_child_sends_nothing_else(endpoint: Endpoint) -> None:
     """No series that only its parent has recorded, no level that it has not changed, and nothing of user code."""
     run(
         """
@@ -146,7 +146,7 @@ print('parent', os.getpid(), file=sys.stderr)
     assert set(both) == parent
 
 
-def test_a_start_in_a_child_exports_everything(endpoint: Endpoint) -> None:
+def test_start_in_a_child_exports_everything(endpoint: Endpoint) -> None:
     """It takes over, so that nothing is sent twice, and nothing of what was recorded before is lost."""
     run(
         """
@@ -172,7 +172,7 @@ child(act)
 
 
 @pytest.mark.parametrize('parents', [1, 2])
-def test_an_export_by_hand_in_a_child_exports_everything(parents: int, endpoint: Endpoint) -> None:
+def test_export_by_hand_in_a_child_exports_everything(parents: int, endpoint: Endpoint) -> None:
     """The exporter that goes on there by itself makes it, in a grandchild too, and nothing is sent twice."""
     run(
         """
@@ -310,7 +310,7 @@ assert aws_satella.flush(20)
     wait_for(lambda: counted(endpoint) == {'child': 3}, 'what they recorded')
 
 
-def test_a_child_of_a_thread_ends_when_that_returns(endpoint: Endpoint) -> None:
+def test_child_of_a_thread_ends_when_that_returns(endpoint: Endpoint) -> None:
     """Nothing else ends such a process. What it has recorded arrives."""
     run(
         """
@@ -336,7 +336,7 @@ assert waited == [0], waited
     assert counted(endpoint) == {'child': 1}
 
 
-def test_a_child_with_the_process_id_of_its_parent(endpoint: Endpoint) -> None:
+def test_child_with_the_process_id_of_its_parent(endpoint: Endpoint) -> None:
     """In a PID namespace of its own the child has the id 1, as its parent has in its own."""
     run(
         """
@@ -572,7 +572,7 @@ assert aws_satella.flush(20)
 
 
 @pytest.mark.parametrize('in_forks', [None, False])
-def test_the_copy_of_a_greenlet_exports_nothing(in_forks: bool | None, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_copy_of_a_greenlet_exports_nothing(in_forks: bool | None, endpoint: Endpoint, tmp_path: Path) -> None:
     """A fork copies greenlets, that of the exporter among them. The copy ends."""
     pytest.importorskip('gevent')
     said = run(
@@ -604,7 +604,7 @@ record('parent', 1)
     assert counted(endpoint) == {'parent': 2, **by_child}
 
 
-def test_the_copy_of_a_greenlet_takes_no_reply(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_copy_of_a_greenlet_takes_no_reply(endpoint: Endpoint, tmp_path: Path) -> None:
     """The request in flight at a fork, and its reply, are the business of the parent alone."""
     pytest.importorskip('gevent')
     arrived, forked = tmp_path / 'arrived', tmp_path / 'forked'
@@ -721,7 +721,7 @@ assert process.exitcode == 0
 
 
 @pytest.mark.parametrize('where', ['in the parent', 'in the child'])
-def test_a_plain_fork_in_a_child_of_multiprocessing(where: str, endpoint: Endpoint) -> None:
+def test_plain_fork_in_a_child_of_multiprocessing(where: str, endpoint: Endpoint) -> None:
     """Its end runs neither the exit handlers of the interpreter nor the hooks of the library for forks of its own."""
     start = "aws_satella.start_if_not_started('Shop', **SHOP)"
     run(

@@ -58,7 +58,7 @@ def test_nothing_is_skipped_silently() -> None:
     assert passed['if'] == 'always()'
 
 
-def test_the_workflow_runs_all_that_decides_here() -> None:
+def test_workflow_runs_all_that_decides_here() -> None:
     """Each command of ``.ci/run`` is a step of the workflow; each command of a workflow is a target of make."""
     run = commands(GITHUB / 'workflows' / 'ci.yml')
     targets = set(re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE))
@@ -77,7 +77,7 @@ def test_actions_are_pinned(path: Path) -> None:
     assert [each for each in used if not PINNED.fullmatch(each) and not HERE.fullmatch(each)] == []
 
 
-def test_an_action_has_one_version() -> None:
+def test_action_has_one_version() -> None:
     """No workflow stays behind with an older version of an action."""
     used = set(re.findall(r'uses: ([\w/-]+)@(.*)', '\n'.join(path.read_text() for path in WORKFLOWS)))
 
@@ -95,7 +95,7 @@ def test_permissions_are_least(name: str, job: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize('path', WORKFLOWS, ids=lambda path: path.stem)
-def test_a_workflow_grants_nothing_to_all_its_jobs(path: Path) -> None:
+def test_workflow_grants_nothing_to_all_its_jobs(path: Path) -> None:
     """What a job may do is said in the job. No token stays in a checkout, and no code of a fork runs with secrets."""
     text = path.read_text()
 

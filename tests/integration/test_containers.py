@@ -46,7 +46,7 @@ def commands() -> dict[str, tuple[list[str], float]]:
 
 
 @pytest.mark.parametrize('platform', ['Kubernetes', 'ECS'])
-def test_the_grace_period_is_longer_than_that_of_the_server(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grace_period_is_longer_than_that_of_the_server(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is one of gunicorn, is started without a shell, and has less time than its container."""
     command, grace = commands()[platform]
     assert command[0] == 'gunicorn'
@@ -56,7 +56,7 @@ def test_the_grace_period_is_longer_than_that_of_the_server(platform: str, monke
     assert settings['graceful_timeout'] + EXIT_TIMEOUT < grace
 
 
-def test_the_manifest() -> None:
+def test_manifest() -> None:
     """It has what the page names: an account, the region, the name of the pod, and probes of the process."""
     manifest = deployment()
     assert (manifest['apiVersion'], manifest['kind']) == ('apps/v1', 'Deployment')
@@ -74,14 +74,14 @@ def test_the_manifest() -> None:
         assert container[probe]['httpGet']['port'] in ports
 
 
-def test_the_variables_are_those_that_the_program_reads() -> None:
+def test_variables_are_those_that_the_program_reads() -> None:
     """The dimensions of the page come from the environment of the manifest."""
     (container,) = deployment()['spec']['template']['spec']['containers']
     read = {name for block in blocks(PAGE, 'python') for name in ('STAGE', 'POD_NAME') if f"environ['{name}']" in block}
     assert read == {'STAGE', 'POD_NAME'} <= {each['name'] for each in container['env']}
 
 
-def test_the_task_definition_is_accepted() -> None:
+def test_task_definition_is_accepted() -> None:
     """Its fields and their types are those of ECS, as the model that boto3 ships has them."""
     definition = task_definition()
     model = botocore.session.get_session().get_service_model('ecs')
@@ -106,7 +106,7 @@ def test_boto3_reads_the_region_that_the_page_names(monkeypatch: pytest.MonkeyPa
     assert botocore.session.Session().get_config_variable('region') == 'eu-central-1'
 
 
-def test_the_command_of_the_image_is_a_list() -> None:
+def test_command_of_the_image_is_a_list() -> None:
     """A list starts no shell."""
     (arguments,) = re.findall(r'^ *CMD (.*)$', (DOCS / PAGE).read_text(), re.MULTILINE)
     assert json.loads(arguments)[0] == 'gunicorn'

@@ -119,13 +119,13 @@ def _run(endpoint: Endpoint, expected: str, appear: Callable[[], object], **envi
     assert {datum['MetricName'] for datum in endpoint.data} == {'orders'}
 
 
-def test_a_file_that_appears_is_found(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_file_that_appears_is_found(endpoint: Endpoint, tmp_path: Path) -> None:
     """A client that found no credentials file never looks again, so another client is made."""
     file = tmp_path / 'credentials'
     _run(endpoint, 'NoCredentialsError', lambda: file.write_text(KEYS), AWS_SHARED_CREDENTIALS_FILE=str(file))
 
 
-def test_a_role_of_the_instance_that_comes_late_is_found(endpoint: Endpoint) -> None:
+def test_role_of_the_instance_that_comes_late_is_found(endpoint: Endpoint) -> None:
     """The metadata service has no role while the program starts."""
     with _metadata_service() as service:
         _run(
@@ -137,7 +137,7 @@ def test_a_role_of_the_instance_that_comes_late_is_found(endpoint: Endpoint) -> 
         )
 
 
-def test_a_web_identity_token_that_comes_late_is_found(endpoint: Endpoint, moto: Moto, tmp_path: Path) -> None:
+def test_web_identity_token_that_comes_late_is_found(endpoint: Endpoint, moto: Moto, tmp_path: Path) -> None:
     """The file of the token is not mounted while the program starts. botocore looks for it with every request."""
     file = tmp_path / 'token'
     _run(
@@ -189,7 +189,7 @@ def test_flush_finds_them_at_once(endpoint: Endpoint, late_file: Path, factory: 
     assert (exporter.stats.dropped, exporter.stats.buffered) == (0, 0)
 
 
-def test_a_client_of_the_user_stays(endpoint: Endpoint, late_file: Path) -> None:
+def test_client_of_the_user_stays(endpoint: Endpoint, late_file: Path) -> None:
     """The exporter replaces no client that was assigned to it."""
     failures: list[Exception] = []
     client = _lazy_client()

@@ -80,7 +80,7 @@ def shown(widget: dict[str, Any]) -> set[Identity]:
     }
 
 
-def test_the_dashboard_shows_metrics_that_are_there(exported: set[Identity]) -> None:
+def test_dashboard_shows_metrics_that_are_there(exported: set[Identity]) -> None:
     """Every metric that a widget names is exported, with these dimensions and no others."""
     named = set().union(*map(shown, DASHBOARD['widgets']))
 
@@ -88,7 +88,7 @@ def test_the_dashboard_shows_metrics_that_are_there(exported: set[Identity]) -> 
     assert named <= exported
 
 
-def test_the_dashboard_searches_for_metrics_that_are_there(exported: set[Identity]) -> None:
+def test_dashboard_searches_for_metrics_that_are_there(exported: set[Identity]) -> None:
     """The search of the dashboard finds what is exported: its namespace, names of dimensions and name of a metric."""
     (search,) = re.findall(r"SEARCH\('\{([^}]*)\} MetricName=\"([^\"]*)\"', '(\w+)', (\d+)\)", expressions())
     schema, name, statistic, period = search
@@ -141,7 +141,7 @@ def test_there_are_alarms() -> None:
 
 
 @each_alarm
-def test_the_model_of_the_service_allows_the_alarm(alarm: dict[str, Any]) -> None:
+def test_model_of_the_service_allows_the_alarm(alarm: dict[str, Any]) -> None:
     """botocore's model of PutMetricAlarm has these members, with values of these types and these names."""
     shape = CLOUDWATCH.operation_model('PutMetricAlarm').input_shape
 
@@ -164,13 +164,13 @@ def test_cloudwatch_takes_the_alarm(alarm: dict[str, Any], moto: Moto, exported:
 
 
 @each_alarm
-def test_an_alarm_can_change_its_state(alarm: dict[str, Any]) -> None:
+def test_alarm_can_change_its_state(alarm: dict[str, Any]) -> None:
     """No alarm waits for more observations than a small program has."""
     assert alarm.get('EvaluateLowSampleCountPercentile', 'evaluate') == 'evaluate'
 
 
 @pytest.mark.parametrize('alarm', [alarm for alarm in ALARMS if alarm['TreatMissingData'] == 'breaching'], ids=name_of)
-def test_a_quiet_program_raises_no_alarm(alarm: dict[str, Any], moto: Moto) -> None:
+def test_quiet_program_raises_no_alarm(alarm: dict[str, Any], moto: Moto) -> None:
     """An alarm that takes missing data for a fault watches what a program exports in which nothing has happened yet.
 
     It does so in every export.
@@ -185,7 +185,7 @@ def is_insights(query: dict[str, Any]) -> bool:
     return str(query.get('Expression', '')).startswith('SELECT')
 
 
-def test_a_query_finds_metrics_that_are_there(exported: set[Identity]) -> None:
+def test_query_finds_metrics_that_are_there(exported: set[Identity]) -> None:
     """The query of Metrics Insights names a metric, its namespace and all of its dimensions; its period is its own."""
     (query,) = [query for alarm in ALARMS for query in alarm.get('Metrics', ()) if is_insights(query)]
     (found,) = re.findall(r'^SELECT SUM\("([^"]+)"\) FROM SCHEMA\("([^"]+)", (\w+)\)$', query['Expression'])
@@ -198,7 +198,7 @@ def test_a_query_finds_metrics_that_are_there(exported: set[Identity]) -> None:
 
 
 @each_alarm
-def test_an_expression_can_be_alarmed_on(alarm: dict[str, Any]) -> None:
+def test_expression_can_be_alarmed_on(alarm: dict[str, Any]) -> None:
     """An alarm has one result, of an expression that uses each metric it names and that is no search."""
     queries = {query['Id']: query for query in alarm.get('Metrics', ()) if not is_insights(query)}
     results = [query for query in queries.values() if query['ReturnData']]
@@ -211,7 +211,7 @@ def test_an_expression_can_be_alarmed_on(alarm: dict[str, Any]) -> None:
     assert len({query['MetricStat']['Period'] for query in queries.values() if 'MetricStat' in query}) <= 1
 
 
-def test_an_alarm_watches_a_percentile_of_a_distribution(endpoint: Endpoint) -> None:
+def test_alarm_watches_a_percentile_of_a_distribution(endpoint: Endpoint) -> None:
     """The first alarm takes a percentile, of a metric that arrives as a distribution."""
     getMetric('shop.checkout', 'histogram').runtime(0.3, country='pl')
     aws_satella.export_once('Shop', temporality='delta', client_factory=endpoint.client)

@@ -77,7 +77,7 @@ def values(data: Iterable[dict[str, Any]]) -> list[float]:
 # --- what a cycle sends
 
 
-def test_a_counter_is_sent_as_its_increase(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+def test_counter_is_sent_as_its_increase(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """Each cycle sends what a counter has counted since the last one: 0 where it was idle, less where it went down."""
     orders = getMetric('orders', 'counter')
     for increase in (3, 0, 2.5, -4):
@@ -87,7 +87,7 @@ def test_a_counter_is_sent_as_its_increase(endpoint: Endpoint, exporter: AWSSate
     assert values(endpoint.named('orders')) == [3, 0, 2.5, -4, 0]
 
 
-def test_a_labelled_counters_series_and_sums_are_sent_as_increases(
+def test_labelled_counters_series_and_sums_are_sent_as_increases(
     endpoint: Endpoint, exporter: AWSSatellaExporterThread
 ) -> None:
     """Every label set, ``.sum`` and ``.count`` of a counter add up over the cycles to what was recorded."""
@@ -107,7 +107,7 @@ def test_a_labelled_counters_series_and_sums_are_sent_as_increases(
     assert values(calls) == [2, 1, 0, 3]
 
 
-def test_a_histogram_is_sent_as_one_distribution(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+def test_histogram_is_sent_as_one_distribution(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """A histogram is one metric: as many observations in each bucket as were made, and their sum exactly."""
     latency = getMetric('latency', 'histogram')
     for cycle in ([0.003, 0.003, 0.04, 0.6], [3.0, 0.2], [42.0, 11.0, 0.001]):
@@ -120,7 +120,7 @@ def test_a_histogram_is_sent_as_one_distribution(endpoint: Endpoint, exporter: A
         assert math.isclose(math.fsum(arrived), math.fsum(cycle), rel_tol=1e-12)
 
 
-def test_an_idle_histogram_or_summary_sends_nothing(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+def test_idle_histogram_or_summary_sends_nothing(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """A cycle in which nothing was observed sends no distribution, and no request where there is nothing else."""
     getMetric('latency', 'histogram').runtime(0.1, url='/')
     getMetric('size', 'summary').runtime(10, url='/')
@@ -136,9 +136,7 @@ def test_an_idle_histogram_or_summary_sends_nothing(endpoint: Endpoint, exporter
 
 
 @pytest.mark.parametrize('kind', ['summary', 'quantile'])
-def test_a_summary_is_sent_as_its_raw_samples(
-    kind: str, endpoint: Endpoint, exporter: AWSSatellaExporterThread
-) -> None:
+def test_summary_is_sent_as_its_raw_samples(kind: str, endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """A summary, labelled or not, and its total are the observations themselves, each once."""
     size = getMetric('size', kind)
     for cycle in ({'/a': [5.5, 5.5, 7.0], '/b': [1.0]}, {'/b': [2.0, 3.0]}):
@@ -208,7 +206,7 @@ def forget(metric: Any, **labels: object) -> None:
     metric.children.remove(metric.children_mapping.pop(tuple(sorted(labels.items()))))
 
 
-def test_a_series_that_vanishes_and_returns_starts_at_its_own_value(
+def test_series_that_vanishes_and_returns_starts_at_its_own_value(
     endpoint: Endpoint, exporter: AWSSatellaExporterThread
 ) -> None:
     """A series that was removed and made again sends what it has counted since then, not a difference to before."""
@@ -231,7 +229,7 @@ def test_a_series_that_vanishes_and_returns_starts_at_its_own_value(
     ]
 
 
-def test_a_series_may_return_within_one_cycle(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+def test_series_may_return_within_one_cycle(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """A series that is removed and made again between two cycles starts at its own value too."""
     orders = getMetric('orders', 'counter')
     orders.runtime(10, country='pl')
@@ -308,7 +306,7 @@ def test_label_sets_that_are_removed_while_they_are_read_cost_no_others(
     assert sum(values(endpoint.named('orders'))) == 200
 
 
-def test_the_first_labels_between_two_reads_are_sent_once(
+def test_first_labels_between_two_reads_are_sent_once(
     endpoint: Endpoint, exporter: AWSSatellaExporterThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A counter that another thread records its first labels with in the midst of a reading goes on where it was."""
@@ -337,7 +335,7 @@ def test_the_first_labels_between_two_reads_are_sent_once(
     assert sum(datum['Value'] for datum in endpoint.named('orders') if dimensions(datum)) == 1
 
 
-def test_a_series_that_raises_once_goes_on_where_it_was(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+def test_series_that_raises_once_goes_on_where_it_was(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """A metric that cannot be read in one cycle sends its increase in the next, and not its whole total again."""
     orders, latency = getMetric('orders', 'counter', count_calls=True), getMetric('latency', 'histogram')
     orders.runtime(10)
@@ -357,9 +355,7 @@ def test_a_series_that_raises_once_goes_on_where_it_was(endpoint: Endpoint, expo
     assert exporter.stats.discarded == 2
 
 
-def test_the_baseline_is_as_large_as_the_tree_that_lives(
-    endpoint: Endpoint, exporter: AWSSatellaExporterThread
-) -> None:
+def test_baseline_is_as_large_as_the_tree_that_lives(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
     """After a cycle the exporter holds one state for each live series, and nothing of those that went away."""
     orders = getMetric('orders', 'counter', sum_children=False)
     for generation in range(5):
@@ -446,7 +442,7 @@ def test_observations_in_no_bucket_hold_nothing_up(endpoint: Endpoint, exporter:
     [error('InternalFailure', 500), error('ThrottlingException'), RESET],
     ids=['server error', 'throttled', 'reset'],
 )
-def test_an_outage_neither_loses_nor_doubles_an_increase(
+def test_outage_neither_loses_nor_doubles_an_increase(
     outage: Any, endpoint: Endpoint, exporter: AWSSatellaExporterThread
 ) -> None:
     """While CloudWatch does not answer increases wait, each cycle's for itself; then each arrives once, in order."""
@@ -485,7 +481,7 @@ def kill(exporter: AWSSatellaExporterThread) -> None:
 
 
 @pytest.mark.usefixtures('_as_in_a_new_process')
-def test_a_replacement_goes_on_where_its_predecessor_was_killed(endpoint: Endpoint) -> None:
+def test_replacement_goes_on_where_its_predecessor_was_killed(endpoint: Endpoint) -> None:
     """What the first exporter sent is not sent by the second, and what came between the two is."""
     orders, size = getMetric('orders', 'counter'), getMetric('size', 'summary')
     orders.runtime(5)
@@ -501,7 +497,7 @@ def test_a_replacement_goes_on_where_its_predecessor_was_killed(endpoint: Endpoi
 
 
 @pytest.mark.usefixtures('_as_in_a_new_process')
-def test_a_replacement_sends_what_its_predecessor_could_not(endpoint: Endpoint) -> None:
+def test_replacement_sends_what_its_predecessor_could_not(endpoint: Endpoint) -> None:
     """The outbox is taken over: killed in an outage, the increases collected before it arrive all the same, once."""
     orders = getMetric('orders', 'counter')
     orders.runtime(5)
@@ -559,7 +555,7 @@ FORK = """
 @pytest.mark.parametrize(
     ('exporting', 'parents', 'childs'), [(True, 111, 2), (False, 111, 112)], ids=['exporting', 'not exporting']
 )
-def test_a_forked_child_does_not_send_what_its_exporting_parent_counted(
+def test_forked_child_does_not_send_what_its_exporting_parent_counted(
     once: bool, exporting: bool, parents: int, childs: int, endpoint: Endpoint
 ) -> None:
     """Counts of an exporting parent stay the parent's; those of one that does not export the child sends too."""
@@ -611,7 +607,7 @@ def rank(observed: Sequence[float], percentile: float) -> float:
     return sorted(observed)[math.ceil(percentile * len(observed)) - 1]
 
 
-def test_a_site_on_eight_workers_is_billed_once_and_answers_p99(moto: Moto) -> None:
+def test_site_on_eight_workers_is_billed_once_and_answers_p99(moto: Moto) -> None:
     """50 URLs on 8 workers are billed as at most 300 metrics, and CloudWatch knows each URL's latency over all of them.
 
     SampleCount and Sum are exactly what was recorded; Minimum, Maximum and p99 lie in the buckets of the recorded ones.

@@ -78,7 +78,7 @@ def test_all_metrics_of_both_workers_arrive(environment: dict[str, str], tmp_pat
     assert 'url("http' not in picture  # it loads no fonts
 
 
-def test_a_worker_whose_metrics_do_not_arrive_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+def test_worker_whose_metrics_do_not_arrive_is_named(environment: dict[str, str], tmp_path: Path) -> None:
     """The demo exits with 1, and says which worker it was, where one of the two workers cannot reach CloudWatch."""
     (tmp_path / 'sitecustomize.py').write_text(
         'import os\n'
@@ -95,7 +95,7 @@ def test_a_worker_whose_metrics_do_not_arrive_is_named(environment: dict[str, st
     assert worker in workers_of(output.splitlines()[0])
 
 
-def test_a_site_that_does_not_start_says_why(environment: dict[str, str]) -> None:
+def test_site_that_does_not_start_says_why(environment: dict[str, str]) -> None:
     """The demo exits with 1 and shows what gunicorn said."""
     demo = start({**environment, 'GUNICORN_CMD_ARGS': '--worker-class nonsense'}, seconds=3)
     output, _ = demo.communicate(timeout=60)
@@ -104,7 +104,7 @@ def test_a_site_that_does_not_start_says_why(environment: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it(environment: dict[str, str], number: signal.Signals) -> None:
+def test_signal_ends_it(environment: dict[str, str], number: signal.Signals) -> None:
     """Ctrl-C, or a SIGTERM, in the middle of the demo ends it soon, without a traceback; no process is left."""
     demo = start(environment, seconds=60)
     assert demo.stdout is not None
@@ -116,7 +116,7 @@ def test_a_signal_ends_it(environment: dict[str, str], number: signal.Signals) -
     assert 'Traceback' not in output
 
 
-def test_a_signal_while_it_starts_ends_it(environment: dict[str, str], tmp_path: Path) -> None:
+def test_signal_while_it_starts_ends_it(environment: dict[str, str], tmp_path: Path) -> None:
     """Ctrl-C while gunicorn is not yet up ends the demo as well, and no process is left."""
     (tmp_path / 'sitecustomize.py').write_text(
         'import pathlib, sys, time\n'

@@ -88,7 +88,7 @@ def named_in_the_map() -> set[str]:
     return found
 
 
-def test_the_map_of_the_house_is_complete() -> None:
+def test_map_of_the_house_is_complete() -> None:
     """It names each file of the package, each folder of the checkout, and nothing that is not there."""
     named = named_in_the_map()
     package = {path.relative_to(ROOT) for path in (ROOT / 'aws_satella').rglob('*') if '__pycache__' not in path.parts}
@@ -101,7 +101,7 @@ def test_the_map_of_the_house_is_complete() -> None:
 
 
 @pytest.mark.parametrize('page', pages_with('python'))
-def test_the_code_of_a_page_runs(page: Path, moto: Moto, tmp_path: Path) -> None:
+def test_code_of_a_page_runs(page: Path, moto: Moto, tmp_path: Path) -> None:
     """All Python of a page runs as one program in an empty folder, prints what the page says, and ends cleanly.
 
     Readers of the pages on servers have a Django site.
@@ -129,7 +129,7 @@ def inherited_path() -> str:
 
 def test_what_the_readme_records_arrives(moto: Moto, tmp_path: Path) -> None:
     """The program of the README gets its counter and its histogram to CloudWatch."""
-    test_the_code_of_a_page_runs(ROOT / 'README.md', moto, tmp_path)
+    test_code_of_a_page_runs(ROOT / 'README.md', moto, tmp_path)
 
     listed = moto.client().list_metrics(Namespace='Shop')['Metrics']
     country = [{'Name': 'country', 'Value': 'pl'}]
@@ -151,7 +151,7 @@ def test_links_of_the_readme_lead_to_files() -> None:
 
 
 @pytest.mark.parametrize('page', pages_with('json', 'ini', 'toml', 'yaml'))
-def test_the_data_of_a_page_can_be_read(page: Path) -> None:
+def test_data_of_a_page_can_be_read(page: Path) -> None:
     """What is shown as JSON or as a configuration file is one."""
     for block in blocks(page, 'json'):
         json.loads(block)
@@ -165,7 +165,7 @@ def test_the_data_of_a_page_can_be_read(page: Path) -> None:
 
 
 @pytest.mark.parametrize('page', pages_with('shell'))
-def test_the_commands_of_a_page_can_be_given(page: Path) -> None:
+def test_commands_of_a_page_can_be_given(page: Path) -> None:
     """What is shown for the shell is shell, and the targets of make that it names exist."""
     targets = set(re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE))
     for block in blocks(page, 'shell'):
@@ -185,7 +185,7 @@ def test_policies_allow_one_action(page: Path) -> None:
         assert list(statement['Condition']['StringEquals']) == ['cloudwatch:namespace']
 
 
-def test_the_table_of_arguments_is_the_signature() -> None:
+def test_table_of_arguments_is_the_signature() -> None:
     """The page on configuration has every argument of the exporter, in order, with its default."""
     rows = table(DOCS / 'configuration.md', '## All arguments')
     documented = [(name.strip('`'), default.strip('`')) for name, _, default, _ in rows]
@@ -209,7 +209,7 @@ def test_every_argument_has_its_section() -> None:
     assert re.findall(r'`(\w+)`', headings) == list(arguments())[1:]
 
 
-def test_the_table_of_variables_is_the_list() -> None:
+def test_table_of_variables_is_the_list() -> None:
     """The page on the environment has every variable, in order, with a link to its argument, and every variable of
     OpenTelemetry that is read."""
     rows = table(DOCS / 'environment.md', '## All variables')
@@ -229,7 +229,7 @@ def arguments() -> Mapping[str, inspect.Parameter]:
     return inspect.signature(aws_satella.AWSSatellaExporterThread).parameters
 
 
-def test_the_table_of_statistics_is_that_of_the_package() -> None:
+def test_table_of_statistics_is_that_of_the_package() -> None:
     """The page on reliability has every field of the statistics."""
     documented = [row[0].strip('`') for row in table(DOCS / 'reliability.md', '### 8. Every metric datum is counted')]
 
@@ -283,7 +283,7 @@ def called(call: ast.Call) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, 'id', '')
 
 
-def test_the_changelog_is_that_of_this_version() -> None:
+def test_changelog_is_that_of_this_version() -> None:
     """The version of the package is the newest that the changelog has released, or, if there is something under
     "Unreleased", one that is still to come."""
     parts = re.split(r'^## \[(\S+)\].*$', (ROOT / 'CHANGELOG.md').read_text(), flags=re.MULTILINE)

@@ -61,7 +61,7 @@ def _text(request: Request) -> bytes:
     return body.replace(b': ', b':')
 
 
-def test_a_service_without_an_environment_runs_in_the_default_one(endpoint: Endpoint) -> None:
+def test_service_without_an_environment_runs_in_the_default_one(endpoint: Endpoint) -> None:
     """CloudWatch asks for one, and has a name for none."""
     getMetric('a', 'int').runtime(1)
     export_once('Shop', service='checkout', client_factory=endpoint.client)
@@ -78,7 +78,7 @@ def test_without_a_service_there_is_no_entity(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize('way', ['ready', 'as dictionaries', 'of a subclass'])
-def test_a_refusal_names_positions_in_the_entity(endpoint: Endpoint, way: str) -> None:
+def test_refusal_names_positions_in_the_entity(endpoint: Endpoint, way: str) -> None:
     """The datum that CloudWatch names is the culprit, and costs itself alone."""
     discarded: list[MetricData] = []
 

@@ -112,7 +112,7 @@ def test_no_argument_is_needed(start: str, shop: Endpoint) -> None:
         assert aws_satella.stats() == exporter.stats
 
 
-def test_an_asgi_application_is_served_by_the_environment(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asgi_application_is_served_by_the_environment(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrapper checks its arguments, and the variables that it uses, when it is made."""
     wrapper = asgi.Exporter(mock.Mock(), interval=60)
     assert wrapper._background._arguments['namespace'] == 'FromEnvironment'
@@ -140,7 +140,7 @@ def test_what_is_given_goes_before_the_environment(shop: Endpoint, monkeypatch: 
     assert aws_satella.preview(namespace='Preview', **given).data == 1
 
 
-def test_a_preview_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preview_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan is that of ``start_if_not_started``. The namespace has a default of its own."""
     for number in range(5):
         getMetric('orders', 'counter', sum_children=False).runtime(1, country=str(number))
@@ -153,7 +153,7 @@ def test_a_preview_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert aws_satella.preview().bytes < longer
 
 
-def test_the_class_and_the_pure_core_do_not_read_it(shop: Endpoint) -> None:
+def test_class_and_the_pure_core_do_not_read_it(shop: Endpoint) -> None:
     """Two exporters of a migration stay two, and payloads are what the program says."""
     exporter = AWSSatellaExporterThread('Class')
     exporter.loop()
@@ -283,7 +283,7 @@ def test_what_is_neither_yes_nor_no_is_refused(shop: Endpoint, monkeypatch: pyte
     assert not shop.received
 
 
-def test_an_exporter_that_runs_is_not_turned_off(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exporter_that_runs_is_not_turned_off(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable counts at the start: what runs goes on, and is flushed and counted."""
     aws_satella.start_if_not_started()
     wait_for(lambda: shop.received, 'the first export')

@@ -67,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
     return source
 
 
-def test_the_cron_job_exports_before_it_ends(moto: Moto, folder: Path, tmp_path: Path) -> None:
+def test_cron_job_exports_before_it_ends(moto: Moto, folder: Path, tmp_path: Path) -> None:
     """What each run recorded has arrived when it ends, and adds up over the runs; cron has nothing to mail."""
     for _ in range(2):
         result = run('cron_job.py', moto.url, folder, tmp_path / 'target')
@@ -86,7 +86,7 @@ def test_the_cron_job_exports_before_it_ends(moto: Moto, folder: Path, tmp_path:
     assert (tmp_path / 'target' / '3' / 'file').read_bytes() == b'x' * 300
 
 
-def test_a_cron_job_that_fails_says_how_far_it_came(moto: Moto, folder: Path, tmp_path: Path) -> None:
+def test_cron_job_that_fails_says_how_far_it_came(moto: Moto, folder: Path, tmp_path: Path) -> None:
     """The metrics of a backup that broke off arrive, and its error is its own."""
     (tmp_path / 'target' / '3' / 'file').mkdir(parents=True)
     (tmp_path / 'target' / '3' / 'file' / 'file').mkdir()  # a folder where a file should go
@@ -96,7 +96,7 @@ def test_a_cron_job_that_fails_says_how_far_it_came(moto: Moto, folder: Path, tm
     assert arrived(moto)['backup.files', 'job=backup'] == [2]
 
 
-def test_an_outage_is_no_failure_of_the_cron_job(endpoint: Endpoint, folder: Path, tmp_path: Path) -> None:
+def test_outage_is_no_failure_of_the_cron_job(endpoint: Endpoint, folder: Path, tmp_path: Path) -> None:
     """The backup is made and the job succeeds, with a line for cron to mail."""
     endpoint.behave = lambda _: error('AccessDenied', 403)
     result = run('cron_job.py', endpoint.url, folder, tmp_path / 'target')
@@ -139,7 +139,7 @@ def test_each_invocation_of_the_lambda_exports_its_own(moto: Moto, lambda_handle
     assert len(exporters) == 1
 
 
-def test_an_invocation_that_fails_exports_too(moto: Moto, lambda_handler: ModuleType) -> None:
+def test_invocation_that_fails_exports_too(moto: Moto, lambda_handler: ModuleType) -> None:
     """The error is the program's; how long it took arrives."""
     with pytest.raises(KeyError, match='country'):
         lambda_handler.handler({}, None)
@@ -149,7 +149,7 @@ def test_an_invocation_that_fails_exports_too(moto: Moto, lambda_handler: Module
 # --- Celery
 
 
-def test_the_celery_worker_exports_what_its_processes_recorded(moto: Moto, tmp_path: Path) -> None:
+def test_celery_worker_exports_what_its_processes_recorded(moto: Moto, tmp_path: Path) -> None:
     """A prefork worker of two processes runs ten tasks; after its warm shutdown every one of them has arrived, once."""
     settings = {'QUEUE_FOLDER': str(tmp_path / 'queue')}
     queued = run('celery_worker.py', moto.url, 10, **settings)
@@ -204,7 +204,7 @@ def site() -> Iterator[str]:
         thread.join()
 
 
-def test_a_program_with_its_own_client_sends_the_payloads(moto: Moto, site: str) -> None:
+def test_program_with_its_own_client_sends_the_payloads(moto: Moto, site: str) -> None:
     """What was probed arrives: one site that is up, and one that is not there."""
     up, down = site, 'http://127.0.0.1:1/'
     result = run('own_client.py', moto.url, up, down)
@@ -216,7 +216,7 @@ def test_a_program_with_its_own_client_sends_the_payloads(moto: Moto, site: str)
     assert {datum.unit for datum in moto.data if datum.name == 'probe.seconds'} == {'Seconds'}
 
 
-def test_a_program_with_its_own_client_hears_of_discards(moto: Moto) -> None:
+def test_program_with_its_own_client_hears_of_discards(moto: Moto) -> None:
     """What cannot be sent is said, and costs itself alone."""
     result = run('own_client.py', moto.url, 'http://127.0.0.1:1/', f'http://127.0.0.1:1/{"x" * 1_100}')
     assert result.returncode == 0
@@ -257,7 +257,7 @@ RECORD = """
 
 
 @pytest.mark.parametrize('compressed', [False, True], ids=['plain', 'compressed'])
-def test_the_receiver_prints_each_point(tmp_path: Path, compressed: bool) -> None:
+def test_receiver_prints_each_point(tmp_path: Path, compressed: bool) -> None:
     """One variable redirects a program from CloudWatch to the receiver, which needs no region and no credentials. It
     prints a line for the process and one for each point, as the documentation shows."""
     with receiver(tmp_path) as (url, printed):

@@ -63,7 +63,7 @@ def last(endpoint: Endpoint) -> float:
 
 @each_destination
 @pytest.mark.parametrize('way', EXITS)
-def test_the_last_values_arrive_when_a_program_ends(way: str, endpoint: Endpoint) -> None:
+def test_last_values_arrive_when_a_program_ends(way: str, endpoint: Endpoint) -> None:
     """What was counted after the last export arrives, and all that is said at the end is what the program says."""
     act, code, said = EXITS[way]
     ended = scripts.run(PRELUDE + 'start()\ncount()\n' + act, endpoint.url)
@@ -77,7 +77,7 @@ def test_the_last_values_arrive_when_a_program_ends(way: str, endpoint: Endpoint
 
 @each_destination
 @pytest.mark.parametrize('seconds', [0, 1])
-def test_a_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) -> None:
+def test_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) -> None:
     """A job needs not live for an interval, nor for any time at all, for its metrics to arrive."""
     ended = scripts.run(PRELUDE + f'start(interval="5m")\ntime.sleep({seconds})\nwork.runtime(1)', endpoint.url)
 
@@ -108,7 +108,7 @@ os._exit(0)
     assert not ended.stderr
 
 
-def test_a_flush_before_execv_exports_what_is_left(endpoint: Endpoint) -> None:
+def test_flush_before_execv_exports_what_is_left(endpoint: Endpoint) -> None:
     """Another program in the same process runs no exit handlers of this one."""
     execute = "os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])"
     ended = scripts.run(PRELUDE + f'start()\ncount()\nassert aws_satella.flush(timeout=20)\n{execute}', endpoint.url)
@@ -141,7 +141,7 @@ count()
 
 
 @pytest.mark.parametrize('method', multiprocessing.get_all_start_methods())
-def test_the_last_values_of_a_multiprocessing_child_arrive(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_last_values_of_a_multiprocessing_child_arrive(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """A child of multiprocessing leaves without the interpreter's exit hooks; its last values arrive all the same."""
     ended = run_job(tmp_path, endpoint.url, method)
 
@@ -171,7 +171,7 @@ if __name__ == '__main__':
 
 
 @each_destination
-def test_a_hanging_endpoint_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
+def test_hanging_endpoint_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
     """An endpoint that takes requests and never answers holds up the end for exit_timeout, and what it was not told is
     counted as dropped, with one warning.
     """
@@ -180,7 +180,7 @@ def test_a_hanging_endpoint_delays_the_end_by_exit_timeout(endpoint: Endpoint) -
     assert 0.5 < delay(endpoint.url, exit_timeout=0.5, dropped=1) < 10
 
 
-def test_an_absent_endpoint_delays_the_end_by_exit_timeout() -> None:
+def test_absent_endpoint_delays_the_end_by_exit_timeout() -> None:
     """Nor do botocore's own attempts to reach an endpoint that is not there."""
     with socket.socket() as absent:
         absent.bind(('127.0.0.1', 0))  # and never listens
@@ -189,7 +189,7 @@ def test_an_absent_endpoint_delays_the_end_by_exit_timeout() -> None:
         assert 0.5 < delay(url, exit_timeout=0.5, dropped=1, AWS_MAX_ATTEMPTS='30') < 10
 
 
-def test_an_endpoint_that_refuses_does_not_delay_the_end(endpoint: Endpoint) -> None:
+def test_endpoint_that_refuses_does_not_delay_the_end(endpoint: Endpoint) -> None:
     """One attempt at the end is enough to know that there is an outage: nobody waits for its end."""
     endpoint.behave = lambda _request: error('InternalFailure', 500)
 
@@ -197,7 +197,7 @@ def test_an_endpoint_that_refuses_does_not_delay_the_end(endpoint: Endpoint) -> 
     assert delay(endpoint.url, exit_timeout=40, dropped=2, AWS_MAX_ATTEMPTS='1') < 20
 
 
-def test_a_metric_that_hangs_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
+def test_metric_that_hangs_delays_the_end_by_exit_timeout(endpoint: Endpoint) -> None:
     """A callable metric that does not return delays the end as long as an endpoint may; the rest has been sent."""
     hang = "getMetric('hanging', 'callable', value_getter=lambda: time.sleep(60))"
 
@@ -231,7 +231,7 @@ print(time.monotonic())
     return took
 
 
-def test_a_hanging_endpoint_delays_a_multiprocessing_child_once(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_hanging_endpoint_delays_a_multiprocessing_child_once(endpoint: Endpoint, tmp_path: Path) -> None:
     """Where both multiprocessing and the interpreter announce the end, it is waited for once, and warned of once."""
     endpoint.behave = lambda _request: HANG
     ended = run_job(tmp_path, endpoint.url, 'spawn', exit_timeout=5)
@@ -262,7 +262,7 @@ def slowly(endpoint: Endpoint, seconds: float) -> None:
     endpoint.behave = answer  # type: ignore[assignment]  # a Reply
 
 
-def test_the_last_export_of_many_series_arrives(endpoint: Endpoint) -> None:
+def test_last_export_of_many_series_arrives(endpoint: Endpoint) -> None:
     """It takes 1,000 data a request, so that a tree of 20,002 series needs 21 requests instead of 1,001."""
     slowly(endpoint, 0.055)
     ended = scripts.run(PRELUDE + MANY.format(more='exit_timeout=30'), endpoint.url)
@@ -366,7 +366,7 @@ called = threading.Event()
 @pytest.mark.parametrize(
     'log', ['stderr', 'last_resort', 'stream', 'syslog', 'custom', 'memory', 'every_line', 'without_a_lock']
 )
-def test_a_log_that_blocks_delays_the_end_by_exit_timeout(log: str, unbuffered: str) -> None:
+def test_log_that_blocks_delays_the_end_by_exit_timeout(log: str, unbuffered: str) -> None:
     """The thread of the exporter logs into a full pipe, a dead socket, or a handler that waits, and the process ends
     all the same, with its own exit code.
     """
@@ -393,7 +393,7 @@ sys.exit(3)
     assert took < 10
 
 
-def test_a_log_that_blocks_the_watch_of_a_request(endpoint: Endpoint) -> None:
+def test_log_that_blocks_the_watch_of_a_request(endpoint: Endpoint) -> None:
     """A request hangs, and the thread that says so is stuck in a handler: the process ends all the same."""
     endpoint.behave = lambda _request: HANG
     script = f"""{PRELUDE}{LOGGING}
@@ -441,7 +441,7 @@ assert aws_satella.flush(20)
     assert last(endpoint) == 1
 
 
-def test_a_log_that_takes_lines_again_gets_them(endpoint: Endpoint) -> None:
+def test_log_that_takes_lines_again_gets_them(endpoint: Endpoint) -> None:
     """A pipe that is read late gets what is said from then on."""
     ended = scripts.run(
         f"""{PRELUDE}{LOGGING}
@@ -460,7 +460,7 @@ sys.stdout.write(os.read(reading, 1_000_000).decode())
     assert 'bad.second is discarded' in ended.stdout
 
 
-def test_a_handler_that_only_takes_long_is_not_left_out(endpoint: Endpoint) -> None:
+def test_handler_that_only_takes_long_is_not_left_out(endpoint: Endpoint) -> None:
     """logging.shutdown() flushes the handlers of a program, though the last export does not end in time."""
     endpoint.behave = lambda _request: HANG
     ended = scripts.run(
@@ -478,7 +478,7 @@ logging.warning('kept until the end')
 
 
 @pytest.mark.parametrize('timeout', ['1e10', '1e300'])
-def test_an_exit_timeout_may_be_longer_than_the_platform_waits(timeout: str, endpoint: Endpoint) -> None:
+def test_exit_timeout_may_be_longer_than_the_platform_waits(timeout: str, endpoint: Endpoint) -> None:
     """It is waited for in parts, and the last values arrive."""
     ended = scripts.run(PRELUDE + f'start(exit_timeout={timeout})\ncount()', endpoint.url)
     assert ended.returncode == 0

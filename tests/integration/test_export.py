@@ -123,7 +123,7 @@ def test_in_delta_mode_cloudwatch_returns_what_happened(moto: Moto) -> None:
     assert {name for name, _ in _listed(client, 'Shop')} == {'counter', 'counter.sum', 'histogram', 'summary'}
 
 
-def test_a_thread_exports_to_cloudwatch(moto: Moto) -> None:
+def test_thread_exports_to_cloudwatch(moto: Moto) -> None:
     """Start, record, terminate: CloudWatch has the first export and the last."""
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
@@ -171,7 +171,7 @@ def test_internal_metrics_are_not_exported(endpoint: Endpoint) -> None:
     assert_conserved(exporter, endpoint, 1)
 
 
-def test_the_pid_counts_toward_the_limit_of_dimensions(endpoint: Endpoint) -> None:
+def test_pid_counts_toward_the_limit_of_dimensions(endpoint: Endpoint) -> None:
     """A series with ten labels plus the pid is discarded and reported; one with nine is sent with ten dimensions."""
     ten = {f'label{number}': str(number) for number in range(10)}
     nine = {name: ten[name] for name in sorted(ten)[:9]}
@@ -194,7 +194,7 @@ def test_later_dimensions_override_earlier_ones(endpoint: Endpoint) -> None:
     assert dimensions(endpoint.data[0]) == {'a': 'label', 'b': 'extra', 'c': str(os.getpid())}
 
 
-def test_the_failure_callback_gets_the_exception(endpoint: Endpoint) -> None:
+def test_failure_callback_gets_the_exception(endpoint: Endpoint) -> None:
     """The one that the client raised, once a failed request."""
     getMetric('counter', 'counter').runtime(1)
     endpoint.behave = lambda _request: RESET
@@ -289,7 +289,7 @@ def test_intervals_are_numbers_or_expressions(interval: float | str) -> None:
     assert exporter.seconds == seconds
 
 
-def test_a_client_without_a_region_is_an_initialization_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_without_a_region_is_an_initialization_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What boto3 raised is chained."""
     monkeypatch.delenv('AWS_DEFAULT_REGION')
     with pytest.raises(InitializationError, match='region') as caught:
@@ -298,7 +298,7 @@ def test_a_client_without_a_region_is_an_initialization_error(monkeypatch: pytes
     assert isinstance(caught.value.__cause__, botocore.exceptions.NoRegionError)
 
 
-def test_an_unknown_profile_is_an_initialization_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_profile_is_an_initialization_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """As is whatever else is wrong with boto3's configuration."""
     monkeypatch.setenv('AWS_PROFILE', 'nobody')
     with pytest.raises(InitializationError, match='nobody') as caught:
@@ -306,7 +306,7 @@ def test_an_unknown_profile_is_an_initialization_error(monkeypatch: pytest.Monke
     assert isinstance(caught.value.__cause__, botocore.exceptions.ProfileNotFound)
 
 
-def test_a_factory_that_raises_is_an_initialization_error() -> None:
+def test_factory_that_raises_is_an_initialization_error() -> None:
     """Whatever it raised, chained."""
     with pytest.raises(InitializationError, match='zero') as caught:
         AWSSatellaExporterThread('Test', client_factory=lambda: 1 / 0)  # type: ignore[arg-type,return-value]
@@ -330,7 +330,7 @@ def test_patching_boto3_works(endpoint: Endpoint) -> None:
     assert endpoint.received == []
 
 
-def test_the_client_may_be_replaced_before_the_start(endpoint: Endpoint) -> None:
+def test_client_may_be_replaced_before_the_start(endpoint: Endpoint) -> None:
     """The one that was made is not used then."""
     getMetric('counter', 'counter').runtime(1)
     made = mock.Mock()
@@ -342,7 +342,7 @@ def test_the_client_may_be_replaced_before_the_start(endpoint: Endpoint) -> None
     made.put_metric_data.assert_not_called()
 
 
-def test_the_configuration_of_boto3_rules(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configuration_of_boto3_rules(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a factory, region, credentials and endpoint are those that boto3 finds."""
     monkeypatch.setenv('AWS_ENDPOINT_URL_CLOUDWATCH', endpoint.url)
     monkeypatch.setenv('AWS_DEFAULT_REGION', 'eu-central-1')

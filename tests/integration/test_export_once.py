@@ -89,7 +89,7 @@ def test_each_namespace_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any)
     assert sent == [('Jobs', 1), ('Jobs', 1), ('Audit', 3), ('Jobs', 2), ('Audit', 2)]
 
 
-def test_a_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> None:
+def test_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> None:
     """Exports of two subtrees to one namespace do not forget each other's counts."""
     roots = getMetric('a'), getMetric('b')
     counters = getMetric('a.rows', 'counter'), getMetric('b.rows', 'counter')
@@ -124,7 +124,7 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
     assert (second.sent, second.buffered, second.failed_requests, second.cycles) == (2, 0, 0, 1)
 
 
-def test_a_call_in_an_outage_tries_once(endpoint: Endpoint, once: Any) -> None:
+def test_call_in_an_outage_tries_once(endpoint: Endpoint, once: Any) -> None:
     """However much waits, a call makes one attempt while CloudWatch does not answer, so that the job can end."""
     rows = getMetric('rows', 'counter')
     endpoint.behave = lambda _: error('ServiceUnavailable', 503)
@@ -178,7 +178,7 @@ def test_one_bad_datum_does_not_cost_the_others(endpoint: Endpoint, once: Any) -
     assert (stats.sent, stats.discarded) == (2, 2)
 
 
-def test_an_interruption_loses_nothing(endpoint: Endpoint, once: Any) -> None:
+def test_interruption_loses_nothing(endpoint: Endpoint, once: Any) -> None:
     """Ctrl-C while metrics are read is the program's; what had been read arrives, and the next call sends the rest."""
     interrupted = [True]
 
@@ -223,7 +223,7 @@ def test_no_metrics_send_no_request(endpoint: Endpoint, once: Any) -> None:
     assert endpoint.received == []
 
 
-def test_a_client_that_cannot_be_made_is_an_error(once: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_cannot_be_made_is_an_error(once: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a region there is nobody to ask later: ``InitializationError``, with what boto3 said."""
     monkeypatch.delenv('AWS_DEFAULT_REGION')
     monkeypatch.setenv('AWS_CONFIG_FILE', '/nonexistent')
@@ -247,7 +247,7 @@ def test_bad_arguments_are_errors(arguments: dict[str, Any], wrong: type[Excepti
         export_once(**arguments)
 
 
-def test_a_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> None:
+def test_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> None:
     """The process's exporter, and a call for another namespace, each send every increase once."""
     rows = getMetric('rows', 'counter')
     rows.runtime(1)
@@ -288,7 +288,7 @@ def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread
         end(exporter)
 
 
-def test_a_call_asks_the_exporter_that_sends_the_same(
+def test_call_asks_the_exporter_that_sends_the_same(
     endpoint: Endpoint, once: Any, start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is sent twice where an exporter of the same plan runs: it exports, and the result says what."""
@@ -318,7 +318,7 @@ def test_a_call_asks_the_exporter_that_sends_the_same(
 
 
 @each_destination
-def test_an_exporter_goes_on_where_a_call_has_come_to(endpoint: Endpoint, once: Any, start: Any) -> None:
+def test_exporter_goes_on_where_a_call_has_come_to(endpoint: Endpoint, once: Any, start: Any) -> None:
     """Started after a call of the same plan, an exporter takes over its baseline and what it could not send."""
     rows = getMetric('rows', 'counter')
     rows.runtime(5)
@@ -339,7 +339,7 @@ def test_an_exporter_goes_on_where_a_call_has_come_to(endpoint: Endpoint, once: 
     assert sum(values(endpoint, 'rows')) == 8
 
 
-def test_an_exporter_of_the_programs_own_is_asked_as_well(endpoint: Endpoint, once: Any) -> None:
+def test_exporter_of_the_programs_own_is_asked_as_well(endpoint: Endpoint, once: Any) -> None:
     """Whoever started the exporter, and whichever comes first, each increase of a plan is sent once."""
     rows = getMetric('rows', 'counter')
     rows.runtime(5)
@@ -405,7 +405,7 @@ def test_functions_that_are_made_anew_are_the_same_plan(endpoint: Endpoint, once
     assert sent == [('Count', 1)] * 4 + [('Seconds', 3)] * 2
 
 
-def test_a_call_from_a_callback_of_the_exporter_waits_for_nobody(endpoint: Endpoint, once: Any, start: Any) -> None:
+def test_call_from_a_callback_of_the_exporter_waits_for_nobody(endpoint: Endpoint, once: Any, start: Any) -> None:
     """In the thread of the exporter, or in the midst of a call that an exporter waits for, it returns at once."""
     rows = getMetric('rows', 'counter')
     rows.runtime(5)
@@ -429,7 +429,7 @@ def test_a_call_from_a_callback_of_the_exporter_waits_for_nobody(endpoint: Endpo
     assert sum(values(endpoint, 'rows')) == 5
 
 
-def test_an_exporter_waits_for_a_call_that_is_under_way(endpoint: Endpoint, once: Any, start: Any) -> None:
+def test_exporter_waits_for_a_call_that_is_under_way(endpoint: Endpoint, once: Any, start: Any) -> None:
     """Started while a call sends, an exporter sends nothing before the call has ended, and nothing again."""
     rows = getMetric('rows', 'counter')
     rows.runtime(5)
@@ -521,7 +521,7 @@ def test_in_a_real_process_each_increase_is_sent_once(acts: str, endpoint: Endpo
     }
 
 
-def test_a_call_asks_the_last_one_of_a_line_of_exporters(endpoint: Endpoint, once: Any, start: Any) -> None:
+def test_call_asks_the_last_one_of_a_line_of_exporters(endpoint: Endpoint, once: Any, start: Any) -> None:
     """One that is in its last export has read the metrics already; the one that waits for it reads them again."""
     rows = getMetric('rows', 'counter')
     sending, go_on = threading.Event(), threading.Event()

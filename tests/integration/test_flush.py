@@ -75,7 +75,7 @@ def test_true_means_that_everything_recorded_before_has_arrived(endpoint: Endpoi
         assert total(endpoint) == number
 
 
-def test_an_export_under_way_does_not_count(endpoint: Endpoint) -> None:
+def test_export_under_way_does_not_count(endpoint: Endpoint) -> None:
     """What is recorded while a request is in flight is not in it: flush waits for an export that begins later."""
     orders = getMetric('orders', 'counter')
     orders.runtime(1)
@@ -290,7 +290,7 @@ def test_false_in_a_forked_child_until_it_has_an_exporter(endpoint: Endpoint) ->
     assert sorted(datum['Value'] for datum in endpoint.named('orders') if datum['Value']) == [1, 2]
 
 
-def test_the_thread_stays(endpoint: Endpoint) -> None:
+def test_thread_stays(endpoint: Endpoint) -> None:
     """To flush starts no thread, and ends none."""
     exporter = start(endpoint)
     getMetric('orders', 'counter').runtime(1)
@@ -331,7 +331,7 @@ def test_every_exporter_of_the_process_is_flushed(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize('timeout', [float('inf'), 1e10, 1e300, 10**400])
-def test_a_timeout_may_be_longer_than_the_platform_waits(timeout: float, endpoint: Endpoint) -> None:
+def test_timeout_may_be_longer_than_the_platform_waits(timeout: float, endpoint: Endpoint) -> None:
     """It is waited for in parts, for as long as it takes."""
     exporter = start(endpoint)
     getMetric('orders', 'counter').runtime(1)
@@ -341,7 +341,7 @@ def test_a_timeout_may_be_longer_than_the_platform_waits(timeout: float, endpoin
 
 
 @pytest.mark.parametrize('timeout', [0, -1, -0.5, float('-inf'), -(10**400)])
-def test_a_timeout_of_nothing_does_not_wait(timeout: float, endpoint: Endpoint) -> None:
+def test_timeout_of_nothing_does_not_wait(timeout: float, endpoint: Endpoint) -> None:
     """It asks for an export, which comes later, and is False."""
     start(endpoint, client_factory=lambda: endpoint.client(read_timeout=60))
     getMetric('orders', 'counter').runtime(1)
@@ -362,7 +362,7 @@ def flush_by_method_for(timeout: float) -> bool:
 
 @pytest.mark.parametrize(('timeout', 'kind'), [(float('nan'), ValueError), ('5', TypeError), ([1], TypeError)])
 @pytest.mark.parametrize('running', [True, False])
-def test_a_timeout_that_is_none(timeout: Any, kind: type[Exception], running: bool, endpoint: Endpoint) -> None:
+def test_timeout_that_is_none(timeout: Any, kind: type[Exception], running: bool, endpoint: Endpoint) -> None:
     """The error names the argument, the value and what is allowed, whether or not there is an exporter."""
     if running:
         start(endpoint)
@@ -371,7 +371,7 @@ def test_a_timeout_that_is_none(timeout: Any, kind: type[Exception], running: bo
     assert caught.value.argument == 'timeout'  # type: ignore[attr-defined]
 
 
-def test_a_timeout_ends_where_the_clock_stands_still(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_ends_where_the_clock_stands_still(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a test that freezes ``time.monotonic``: what waits, waits for real, and not for ever."""
     exporter = start(endpoint, client_factory=lambda: endpoint.client(read_timeout=60))
     getMetric('orders', 'counter').runtime(1)
@@ -387,7 +387,7 @@ def test_a_timeout_ends_where_the_clock_stands_still(endpoint: Endpoint, monkeyp
     assert answers == [False, False]
 
 
-def test_a_timeout_holds_during_a_start_where_the_clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_holds_during_a_start_where_the_clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread starts the exporter, and its client is long in coming."""
     going_on = threading.Event()
     now = time.monotonic()
@@ -443,7 +443,7 @@ FROZEN = """
 
 
 @pytest.mark.parametrize('ahead', ['', '+ 1.7e9', '- 1000'], ids=['now', 'another date', 'the past'])
-def test_the_schedule_goes_on_where_the_clock_stands_still(ahead: str, endpoint: Endpoint) -> None:
+def test_schedule_goes_on_where_the_clock_stands_still(ahead: str, endpoint: Endpoint) -> None:
     """Frozen, now or at another date, and let go again: an export comes each interval, and no more often."""
     result = scripts.run(FROZEN.format(ahead=ahead), endpoint.url)
     assert result.returncode == 0, result.stderr

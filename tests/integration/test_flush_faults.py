@@ -76,7 +76,7 @@ def test_what_was_dropped_was_not_sent(endpoint: Endpoint) -> None:
         assert exporter.stats.buffered == 0
 
 
-def test_the_timeout_bounds_the_wait(endpoint: Endpoint) -> None:
+def test_timeout_bounds_the_wait(endpoint: Endpoint) -> None:
     """False when the attempt takes longer; it goes on all the same."""
     getMetric('counter', 'counter').runtime(1)
     endpoint.behave = lambda _request: HANG
@@ -117,7 +117,7 @@ def test_from_within_a_callback_it_is_false(which: str, endpoint: Endpoint) -> N
     assert not any(answers)
 
 
-def test_a_flush_that_meets_terminate_is_answered(endpoint: Endpoint) -> None:
+def test_flush_that_meets_terminate_is_answered(endpoint: Endpoint) -> None:
     """By the last export, where it came before that; with False, where it came too late. Never with silence."""
     getMetric('counter', 'counter').runtime(1)
     client = endpoint.client()
@@ -140,7 +140,7 @@ def test_a_flush_that_meets_terminate_is_answered(endpoint: Endpoint) -> None:
             assert len(answers) == 4
 
 
-def test_a_flush_whose_thread_dies_is_answered(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flush_whose_thread_dies_is_answered(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller looks from time to time whether the thread is alive. Here it dies when it is asked for something."""
     receive = loop_module.ExportLoop._receive
 
@@ -154,7 +154,7 @@ def test_a_flush_whose_thread_dies_is_answered(endpoint: Endpoint, monkeypatch: 
     assert not exporter.is_alive()
 
 
-def test_a_flush_that_meets_a_forced_end_is_answered(endpoint: Endpoint) -> None:
+def test_flush_that_meets_a_forced_end_is_answered(endpoint: Endpoint) -> None:
     """The thread is killed in the middle of the cycle that was asked for."""
     getMetric('counter', 'counter').runtime(1)
     answers: list[bool] = []

@@ -113,7 +113,7 @@ def test_uwsgi_without_threads(endpoint: Endpoint, tmp_path: Path) -> None:
         assert server.log.count('without --enable-threads') == len(workers) * standing_still
 
 
-def test_an_exporter_whose_thread_stands_still_says_so_once(endpoint: Endpoint) -> None:
+def test_exporter_whose_thread_stands_still_says_so_once(endpoint: Endpoint) -> None:
     """The same, where no such release of uWSGI is installed: with what its module says then."""
     ended = scripts.run(
         """

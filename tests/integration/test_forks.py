@@ -128,7 +128,7 @@ STATES = {
 
 @each_destination
 @pytest.mark.parametrize('state', STATES)
-def test_a_child_exports_whatever_its_parent_was_doing(state: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_child_exports_whatever_its_parent_was_doing(state: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """In whatever state a process is forked, its child starts an exporter at once, and exports; so does the parent."""
     hanging = tmp_path / 'hanging'
 
@@ -284,7 +284,7 @@ wait(fork(count_and_flush))
 
 
 @pytest.mark.parametrize('parent', ['start(); flush()', 'export_once(); start = lambda: None; flush = export_once'])
-def test_a_child_that_exports_once_exports_what_it_counted(parent: str, endpoint: Endpoint) -> None:
+def test_child_that_exports_once_exports_what_it_counted(parent: str, endpoint: Endpoint) -> None:
     """A job that its parent forked counts for itself, whether its parent exports all the time or when asked to."""
     run(
         """
@@ -353,7 +353,7 @@ flush()
     assert len(pids(endpoint, 'grandchild')) == 10
 
 
-def test_an_exporter_that_is_started_in_a_child_has_a_client_of_its_own(endpoint: Endpoint) -> None:
+def test_exporter_that_is_started_in_a_child_has_a_client_of_its_own(endpoint: Endpoint) -> None:
     """No connection is shared between processes; a client that the program has put in its place is left there."""
     run(
         """
@@ -389,7 +389,7 @@ assert inherited[0].cloudwatch is clients[0]
     assert pids(endpoint, 'child')
 
 
-def test_a_child_that_ends_leaves_its_parents_exporter_alone(endpoint: Endpoint) -> None:
+def test_child_that_ends_leaves_its_parents_exporter_alone(endpoint: Endpoint) -> None:
     """A child that exits as programs do neither exports nor waits for its parent's exporter, nor says a word."""
     endpoint.behave = lambda _request: HANG
     run(

@@ -71,7 +71,7 @@ def _threads(name: str) -> list[threading.Thread]:
 # --- it is said
 
 
-def test_a_request_that_hangs_is_said(
+def test_request_that_hangs_is_said(
     black_hole: int, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While the exporter waits for the reply, and once an outage: what waits for whom, without the password."""
@@ -109,7 +109,7 @@ def test_it_is_said_again_in_the_next_outage(
             wait_for(lambda before=arrived: len(endpoint.data) > before + 2, 'health', DEADLINE)
 
 
-def test_the_end_of_a_process_waits_for_no_watch(black_hole: int) -> None:
+def test_end_of_a_process_waits_for_no_watch(black_hole: int) -> None:
     """A program whose requests hang ends within ``exit_timeout``, and has said why."""
     script = """
         import logging, sys, time
@@ -133,7 +133,7 @@ def test_the_end_of_a_process_waits_for_no_watch(black_hole: int) -> None:
 # --- export_once
 
 
-def test_a_timeout_bounds_the_call(endpoint: Endpoint, once: Any) -> None:
+def test_timeout_bounds_the_call(endpoint: Endpoint, once: Any) -> None:
     """What has no reply stays buffered, and is counted."""
     getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _request: HANG
@@ -144,7 +144,7 @@ def test_a_timeout_bounds_the_call(endpoint: Endpoint, once: Any) -> None:
 
 
 @pytest.mark.parametrize('answer', [OK, RESET])
-def test_a_request_in_flight_is_neither_lost_nor_sent_twice(
+def test_request_in_flight_is_neither_lost_nor_sent_twice(
     answer: Reply | str, endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next call waits for its reply before it sends anything. Only if it has failed, it is sent again."""
@@ -171,7 +171,7 @@ def test_a_request_in_flight_is_neither_lost_nor_sent_twice(
     assert sum(each.dropped for each in stats) == 0
 
 
-def test_a_reply_after_the_timeout_counts_in_the_next_call(endpoint: Endpoint, once: Any) -> None:
+def test_reply_after_the_timeout_counts_in_the_next_call(endpoint: Endpoint, once: Any) -> None:
     """A call without a timeout settles it too."""
     rows = getMetric('rows', 'counter')
     rows.runtime(1)
@@ -227,7 +227,7 @@ def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, mon
     assert (last.sent, last.buffered) == (5, 0)
 
 
-def test_a_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call with a timeout then sends nothing in the pause. One without a timeout tries, as nothing hangs now."""
     monkeypatch.setattr(process, '_processes', {})
     getMetric('rows', 'counter').runtime(1)
@@ -241,7 +241,7 @@ def test_a_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint, monke
     assert export_once('Jobs', client_factory=lambda: client).buffered == 0
 
 
-def test_a_healthy_call_with_a_timeout_sends_all(endpoint: Endpoint, once: Any) -> None:
+def test_healthy_call_with_a_timeout_sends_all(endpoint: Endpoint, once: Any) -> None:
     """As without one, in many requests, some of which fail; no thread is left behind."""
     calls = 0
 
@@ -259,7 +259,7 @@ def test_a_healthy_call_with_a_timeout_sends_all(endpoint: Endpoint, once: Any) 
     wait_for(lambda: not _threads('aws-satella-request'), 'the end of its threads', DEADLINE)
 
 
-def test_a_call_at_the_end_of_the_interpreter_sends(endpoint: Endpoint) -> None:
+def test_call_at_the_end_of_the_interpreter_sends(endpoint: Endpoint) -> None:
     """No thread starts any more then, from Python 3.12 on."""
     script = """
         import atexit
@@ -278,7 +278,7 @@ def test_a_call_at_the_end_of_the_interpreter_sends(endpoint: Endpoint) -> None:
 # --- flush
 
 
-def test_a_flush_after_a_timeout_answers_at_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flush_after_a_timeout_answers_at_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until something has been sent. Without a timeout it waits only where no request hangs."""
     monkeypatch.setattr(breaker, 'FIRST_PAUSE_SECONDS', 3600.0)
     getMetric('orders', 'counter').runtime(1)
@@ -312,7 +312,7 @@ def test_after_a_pause_one_flush_waits_again(endpoint: Endpoint, monkeypatch: py
         gate.opened.set()
 
 
-def test_a_flush_at_a_healthy_destination_is_never_refused(endpoint: Endpoint) -> None:
+def test_flush_at_a_healthy_destination_is_never_refused(endpoint: Endpoint) -> None:
     """However short the timeouts of others were."""
     with exporting(endpoint, 3600) as exporter:
         for number in range(20):
@@ -321,7 +321,7 @@ def test_a_flush_at_a_healthy_destination_is_never_refused(endpoint: Endpoint) -
             assert exporter.flush()
 
 
-def test_a_timeout_of_export_once_ends_where_the_clock_stands_still(
+def test_timeout_of_export_once_ends_where_the_clock_stands_still(
     endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a test that freezes ``time.monotonic``: the waits for a reply, an earlier reply, another call."""

@@ -69,7 +69,7 @@ def longest_run(turns: list[int]) -> int:
     return max(len(list(run)) for _, run in itertools.groupby(turns))
 
 
-def test_the_host_has_a_turn_every_few_metrics(endpoint: Endpoint) -> None:
+def test_host_has_a_turn_every_few_metrics(endpoint: Endpoint) -> None:
     """While the thread reads metrics, the host goes on.
 
     Where a caller waits for the export, in a flush, at the end, and in export_once, its turns are fewer.

@@ -54,7 +54,7 @@ def test_stats_tell_what_became_of_everything(endpoint: Endpoint) -> None:
         after.sent = 0  # type: ignore[misc]
 
 
-def test_a_healthy_run_is_silent(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_healthy_run_is_silent(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """Each request is told at DEBUG, the start and the first success at INFO, and nothing at all above."""
     caplog.set_level(logging.DEBUG, 'aws_satella')
     getMetric('counter', 'counter').runtime(1)
@@ -65,9 +65,7 @@ def test_a_healthy_run_is_silent(endpoint: Endpoint, caplog: pytest.LogCaptureFi
     assert len(_records(caplog)) - 2 == len(endpoint.received) == exporter.stats.cycles
 
 
-def test_an_outage_is_told_at_its_beginning_and_at_its_end(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_outage_is_told_at_its_beginning_and_at_its_end(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """One WARNING, and one INFO that says how much was kept and dropped; DEBUG for each request, and nothing else."""
     caplog.set_level(logging.DEBUG, 'aws_satella')
     getMetric('counter', 'counter').runtime(1)
@@ -94,7 +92,7 @@ def test_an_outage_is_told_at_its_beginning_and_at_its_end(
     assert len(debug) == exporter.stats.failed_requests + len(endpoint.accepted)
 
 
-def test_the_page_of_a_portal_is_told_as_such(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_page_of_a_portal_is_told_as_such(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """The log and the callback say what came instead of a reply of CloudWatch."""
     getMetric('counter', 'counter').runtime(1)
     failures: list[Exception] = []
@@ -109,7 +107,7 @@ def test_the_page_of_a_portal_is_told_as_such(endpoint: Endpoint, caplog: pytest
     assert what in line.getMessage()
 
 
-def test_the_line_at_the_end_counts_what_was_kept(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_line_at_the_end_counts_what_was_kept(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """All that waited, the batch that went through first included."""
     caplog.set_level(logging.INFO, 'aws_satella')
     for index in range(7):

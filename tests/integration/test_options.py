@@ -37,7 +37,7 @@ def units(endpoint: Endpoint) -> dict[str, str]:
 # --- units
 
 
-def test_a_unit_is_given_by_name_or_by_shell_pattern(endpoint: Endpoint) -> None:
+def test_unit_is_given_by_name_or_by_shell_pattern(endpoint: Endpoint) -> None:
     """The name itself comes first, then the first pattern that fits; where there is neither there is no unit."""
     for name in ('orders', 'disk.bytes', 'net.bytes', 'load'):
         getMetric(name, 'counter').runtime(1)
@@ -45,14 +45,14 @@ def test_a_unit_is_given_by_name_or_by_shell_pattern(endpoint: Endpoint) -> None
     assert units(endpoint) == {'orders': 'Count', 'disk.bytes': 'Kilobytes', 'net.bytes': 'Bytes', 'load': 'None'}
 
 
-def test_a_distribution_has_its_unit(endpoint: Endpoint) -> None:
+def test_distribution_has_its_unit(endpoint: Endpoint) -> None:
     """In delta mode a histogram is one metric with one unit, which CloudWatch shows percentiles in."""
     getMetric('latency', 'histogram').runtime(0.2)
     export(endpoint, temporality='delta', units={'latency': 'Seconds'})
     assert units(endpoint) == {'latency': 'Seconds'}
 
 
-def test_a_unit_may_come_from_a_callable(endpoint: Endpoint) -> None:
+def test_unit_may_come_from_a_callable(endpoint: Endpoint) -> None:
     """The callable gets the name; None means no unit."""
     getMetric('disk.bytes', 'counter').runtime(1)
     getMetric('load', 'float').runtime(1)
@@ -90,7 +90,7 @@ def test_what_a_callable_gets_wrong_costs_that_metric_alone(answer: Any, endpoin
         ('none', 'None'),
     ],
 )
-def test_a_bad_unit_is_refused_with_the_nearest_valid_one(wrong: str, nearest: str) -> None:
+def test_bad_unit_is_refused_with_the_nearest_valid_one(wrong: str, nearest: str) -> None:
     """The constructor's error names the argument, the value, all that is allowed, and what was probably meant."""
     message = refused(units={'*.bytes': 'Bytes', 'latency': wrong})
     assert message.startswith(f"ArgumentError: units['latency']: {wrong!r} is not allowed")
@@ -177,7 +177,7 @@ def test_no_more_dimensions_than_cloudwatch_takes_may_be_allowed(wrong: int) -> 
 
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_a_subtree_is_exported_alone(temporality: str, endpoint: Endpoint) -> None:
+def test_subtree_is_exported_alone(temporality: str, endpoint: Endpoint) -> None:
     """With ``root`` a metric and all below it are exported, and nothing beside it; names start with its own."""
     getMetric('web.orders', 'counter').runtime(1)
     getMetric('web.api.calls', 'counter').runtime(2)
@@ -186,7 +186,7 @@ def test_a_subtree_is_exported_alone(temporality: str, endpoint: Endpoint) -> No
     assert {datum['MetricName']: datum['Value'] for datum in endpoint.data} == {'web.orders': 1, 'web.api.calls': 2}
 
 
-def test_a_single_metric_may_be_the_root(endpoint: Endpoint) -> None:
+def test_single_metric_may_be_the_root(endpoint: Endpoint) -> None:
     """A leaf is a tree too: it is exported with its label sets."""
     getMetric('web.orders', 'counter', sum_children=False).runtime(1, country='pl')
     getMetric('web.errors', 'counter').runtime(2)
@@ -194,7 +194,7 @@ def test_a_single_metric_may_be_the_root(endpoint: Endpoint) -> None:
     assert [(datum['MetricName'], dimensions(datum)) for datum in endpoint.data] == [('orders', {'country': 'pl'})]
 
 
-def test_a_root_that_is_no_metric_is_refused() -> None:
+def test_root_that_is_no_metric_is_refused() -> None:
     """The name of a metric is not the metric."""
     assert refused(root='web').startswith("ArgumentTypeError: root: 'web' is of type str; allowed: a satella metric")
 
@@ -239,7 +239,7 @@ def test_patterns_of_the_wrong_kind_are_refused(wrong: Any) -> None:
 # --- max_series
 
 
-def test_a_label_that_explodes_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_label_that_explodes_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """Beyond ``max_series`` the series of the metric that has too many are one, so that its total stays true; other
     metrics are left alone. One line says so."""
     caplog.set_level(logging.WARNING, 'aws_satella')
@@ -279,7 +279,7 @@ def test_levels_beyond_the_bound_are_reported(endpoint: Endpoint, caplog: pytest
     ]
 
 
-def test_a_bounded_bill_stays_on_the_same_series(endpoint: Endpoint) -> None:
+def test_bounded_bill_stays_on_the_same_series(endpoint: Endpoint) -> None:
     """In delta mode an idle histogram keeps its place, so that the series that are sent do not change with traffic."""
     latency = getMetric('latency', 'histogram', aggregate_children=False)
     for url in ('/a', '/b', '/c', '/d'):
@@ -292,7 +292,7 @@ def test_a_bounded_bill_stays_on_the_same_series(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize('wrong', [-1, 1.5, '10', True])
-def test_a_bound_that_is_none_is_refused(wrong: Any) -> None:
+def test_bound_that_is_none_is_refused(wrong: Any) -> None:
     """A whole number is wanted, or None."""
     message = refused(max_series=wrong)
     assert 'Error: max_series: ' in message
@@ -302,7 +302,7 @@ def test_a_bound_that_is_none_is_refused(wrong: Any) -> None:
 # --- client_factory
 
 
-def test_a_client_may_come_from_anywhere(endpoint: Endpoint) -> None:
+def test_client_may_come_from_anywhere(endpoint: Endpoint) -> None:
     """The client that the factory gives is the one that sends; what it raises becomes ``InitializationError``."""
     getMetric('orders', 'counter').runtime(1)
     client = endpoint.client()

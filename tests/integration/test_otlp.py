@@ -82,7 +82,7 @@ def _rejecting(*names: str) -> Callable[[Any], Reply]:
     return lambda request: failure(400, 'no') if {point.name for point in request.points} & set(names) else OK
 
 
-def test_a_request_that_is_refused_is_cut_until_the_culprit_is_alone(otlp: OtlpEndpoint) -> None:
+def test_request_that_is_refused_is_cut_until_the_culprit_is_alone(otlp: OtlpEndpoint) -> None:
     """One bad point costs itself alone, and the callback gets it."""
     discarded: list[MetricData] = []
     otlp.behave = _rejecting('m5')
@@ -94,7 +94,7 @@ def test_a_request_that_is_refused_is_cut_until_the_culprit_is_alone(otlp: OtlpE
     assert set(_of(otlp.points)) == {f'm{index}' for index in range(8)} - {'m5'}
 
 
-def test_a_request_that_is_too_large_is_cut(otlp: OtlpEndpoint) -> None:
+def test_request_that_is_too_large_is_cut(otlp: OtlpEndpoint) -> None:
     """A proxy may take less than CloudWatch: with 413 nothing is lost, and nothing is at fault."""
     otlp.behave = lambda request: failure(413, 'too large') if len(request) > 3 else OK
     _record(*(f'm{index}' for index in range(8)))
@@ -131,7 +131,7 @@ def test_what_may_pass_loses_nothing(otlp: OtlpEndpoint, reply: Reply | str) -> 
     assert (otlp.total('a'), otlp.total('b')) == (1, 1)
 
 
-def test_an_error_says_what_the_receiver_said(otlp: OtlpEndpoint) -> None:
+def test_error_says_what_the_receiver_said(otlp: OtlpEndpoint) -> None:
     """The message of the status goes into the exception, whose form botocore could not read."""
     failures: list[Exception] = []
     otlp.behave = lambda _request: failure(503, 'the queue is full')
@@ -142,7 +142,7 @@ def test_an_error_says_what_the_receiver_said(otlp: OtlpEndpoint) -> None:
     assert '503' in str(error)
 
 
-def test_a_wish_for_a_pause_is_honoured(otlp: OtlpEndpoint) -> None:
+def test_wish_for_a_pause_is_honoured(otlp: OtlpEndpoint) -> None:
     """``Retry-After`` is read from a reply of OTLP, too."""
     otlp.behave = lambda _request: failure(429, 'slow down', retry_after=120)
     _record('a')
@@ -180,7 +180,7 @@ def test_unnamed_points_are_counted_as_discarded(otlp: OtlpEndpoint, caplog: pyt
     assert said == [f'2 of 3 metric data were not taken: too many series, such as {place(1, 1)}']
 
 
-def test_a_remark_is_said_once_and_costs_nothing(otlp: OtlpEndpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_remark_is_said_once_and_costs_nothing(otlp: OtlpEndpoint, caplog: pytest.LogCaptureFixture) -> None:
     """A reply may take everything, and say something all the same: the numbers in it differ from request to request."""
     otlp.behave = lambda _request: partial_success(0, f'the bounds are few, at {len(otlp.received)}' + '.' * 2_000)
     _record('a', 'b')
@@ -207,7 +207,7 @@ def test_series_that_become_equal_are_one_point(otlp: OtlpEndpoint) -> None:
     assert exporter.stats.sent == len(otlp.points)
 
 
-def test_a_request_has_at_most_a_thousand_points_and_a_megabyte(otlp: OtlpEndpoint) -> None:
+def test_request_has_at_most_a_thousand_points_and_a_megabyte(otlp: OtlpEndpoint) -> None:
     """Whatever is recorded: requests are as few as the limits allow."""
     for index in range(2_500):
         getMetric('m', 'counter').runtime(1, index=str(index))
@@ -318,7 +318,7 @@ def test_totals_have_one_start_for_the_process(otlp: OtlpEndpoint) -> None:
 # --- identity
 
 
-def test_a_process_is_one_instance_over_its_life(otlp: OtlpEndpoint) -> None:
+def test_process_is_one_instance_over_its_life(otlp: OtlpEndpoint) -> None:
     """All exporters and calls of a process have the same instance, and say the same of it."""
     _record('a')
     _exporter(otlp, temporality='cumulative').loop()
@@ -330,7 +330,7 @@ def test_a_process_is_one_instance_over_its_life(otlp: OtlpEndpoint) -> None:
     assert first['telemetry.sdk.name'] == 'aws-satella'
 
 
-def test_the_service_may_have_another_name(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_may_have_another_name(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """``service`` and ``environment`` are what a resource has for them."""
     _record('a')
     _exporter(otlp, service='checkout', environment='prod').loop()
@@ -359,7 +359,7 @@ os.wait()
 
 
 @pytest.mark.parametrize('inside', ['', 'start()'], ids=['automatic', 'started'])
-def test_a_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndpoint, inside: str) -> None:
+def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndpoint, inside: str) -> None:
     """Its windows begin with the fork, and its counts are its own. Its parent's go on."""
     ended = scripts.run(CHILD.format(temporality='delta', before='start()', inside=inside), otlp.url)
     assert (ended.returncode, ended.stderr) == (0, '')
@@ -371,7 +371,7 @@ def test_a_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEn
     assert min(point.start for point in of_parent) < of_child.start < of_child.time
 
 
-def test_a_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
+def test_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
     """A variable that the program has changed since the start is no reason for a child to end in silence."""
     before = "start(); aws_satella.flush(); os.environ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'] = 'nonsense'"
     ended = scripts.run(CHILD.format(temporality='delta', before=before, inside=''), otlp.url)

@@ -85,7 +85,7 @@ def _assert_arrived(endpoint: OtlpEndpoint, number: int = 3) -> None:
 
 @pytest.mark.parametrize('size', [10, 1_000])
 @pytest.mark.parametrize('path', ['', '/', '/a/path', '/a/path/'])
-def test_a_request_goes_to_the_otlp_path_of_the_endpoint_and_is_signed(path: str, size: int) -> None:
+def test_request_goes_to_the_otlp_path_of_the_endpoint_and_is_signed(path: str, size: int) -> None:
     """Whatever the path of the endpoint, and whether the body is compressed. The signature is that of what was sent."""
     _record(6, size)
     with otlp_endpoint() as otlp:
@@ -121,7 +121,7 @@ def test_bodies_are_compressed_as_the_client_is_configured_to(
         assert request.wire[8] == 4  # what gzip says of the fastest level, RFC 1952, 2.3.1
 
 
-def test_the_endpoint_of_the_environment_is_used(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_of_the_environment_is_used(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """``AWS_ENDPOINT_URL_CLOUDWATCH`` is a setting of boto3, so it holds here, too."""
     monkeypatch.setenv('AWS_ENDPOINT_URL_CLOUDWATCH', otlp.url)
     _record()
@@ -165,7 +165,7 @@ def test_credentials_may_change_between_two_requests(otlp: OtlpEndpoint) -> None
     assert otlp.total('work') == 2
 
 
-def test_an_unsigned_client_sends_without_a_signature(receiver: OtlpEndpoint) -> None:
+def test_unsigned_client_sends_without_a_signature(receiver: OtlpEndpoint) -> None:
     """A client that was made to sign nothing, for a proxy that signs, is honoured."""
     _record()
     _exporter(receiver.client(signature_version=UNSIGNED)).loop()
@@ -221,7 +221,7 @@ def _requests_of(client: BaseClient) -> list[Any]:
 
 
 @pytest.mark.parametrize('where', HOSTS)
-def test_the_host_is_that_of_the_client(where: str) -> None:
+def test_host_is_that_of_the_client(where: str) -> None:
     """Partitions, FIPS and VPC endpoints are what the client says: botocore resolves and signs for them."""
     options, host, region = HOSTS[where]
     client: Any = boto3.client('cloudwatch', **options)
@@ -268,7 +268,7 @@ def test_calls_of_user_code_on_the_same_client_are_its_own(endpoint: Endpoint) -
 
 @pytest.mark.parametrize('event', ['request-created', 'before-sign', 'before-send'])
 @pytest.mark.parametrize('reply', ['taken', 'refused', 'none'])
-def test_a_handler_may_call_in_the_midst_of_a_request(endpoint: Endpoint, event: str, reply: str) -> None:
+def test_handler_may_call_in_the_midst_of_a_request(endpoint: Endpoint, event: str, reply: str) -> None:
     """A call of user code on the same client, between a request of ours and its reply, gets its own reply, or its own
     error. Ours is read for what it is, so nothing is sent again."""
     client = endpoint.client()
@@ -307,7 +307,7 @@ def test_both_forms_go_through_one_client(endpoint: Endpoint) -> None:
     assert kinds == ['application/x-protobuf', 'application/x-amz-json-1.0', 'application/x-protobuf']
 
 
-def test_a_handler_that_answers_the_stub_takes_nothing(otlp: OtlpEndpoint) -> None:
+def test_handler_that_answers_the_stub_takes_nothing(otlp: OtlpEndpoint) -> None:
     """What answers before a request is made cannot have taken the points, which stay."""
     client = otlp.client()
     exporter = _exporter(client)
@@ -320,7 +320,7 @@ def test_a_handler_that_answers_the_stub_takes_nothing(otlp: OtlpEndpoint) -> No
     _assert_arrived(otlp)
 
 
-def test_a_stub_that_is_sent_takes_nothing() -> None:
+def test_stub_that_is_sent_takes_nothing() -> None:
     """A handler that copies the data sends the stub alone, as PutMetricData. A server that takes it has no points."""
 
     def copy(params: Any, **_: Any) -> None:
@@ -336,7 +336,7 @@ def test_a_stub_that_is_sent_takes_nothing() -> None:
         assert (exporter.stats.sent, exporter.stats.buffered) == (0, 6)
 
 
-def test_an_export_in_the_midst_of_a_request_leaves_its_reply(otlp: OtlpEndpoint, receiver: OtlpEndpoint) -> None:
+def test_export_in_the_midst_of_a_request_leaves_its_reply(otlp: OtlpEndpoint, receiver: OtlpEndpoint) -> None:
     """A handler of user code may export elsewhere. The reply to the request of the exporter is read for what it is."""
     client = otlp.client()
     elsewhere: list[int] = []
@@ -367,7 +367,7 @@ def _cbor(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize('make', [lambda _: _Foreign(), _cbor], ids=['no client of botocore', 'CBOR'])
-def test_a_client_that_cannot_send_it_is_refused_at_once(
+def test_client_that_cannot_send_it_is_refused_at_once(
     make: Callable[[pytest.MonkeyPatch], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its requests could not be made those of OTLP, or its replies not be read."""
@@ -378,7 +378,7 @@ def test_a_client_that_cannot_send_it_is_refused_at_once(
         export_once('Shop', destination='otlp', client_factory=lambda: client)
 
 
-def test_a_client_that_is_put_in_later_is_checked_then(otlp: OtlpEndpoint) -> None:
+def test_client_that_is_put_in_later_is_checked_then(otlp: OtlpEndpoint) -> None:
     """An assignment that would stop the exports is an error of the assignment."""
     exporter = _exporter(otlp.client())
     with pytest.raises(ArgumentTypeError, match=r'^client_factory: '):
@@ -389,7 +389,7 @@ def test_a_client_that_is_put_in_later_is_checked_then(otlp: OtlpEndpoint) -> No
     _assert_arrived(otlp)
 
 
-def test_a_class_that_sends_itself_has_no_form_but_the_classic_one() -> None:
+def test_class_that_sends_itself_has_no_form_but_the_classic_one() -> None:
     """``send_metrics`` gets dictionaries, and OTLP has none."""
 
     class Own(AWSSatellaExporterThread):
@@ -404,14 +404,14 @@ def test_a_class_that_sends_itself_has_no_form_but_the_classic_one() -> None:
 
 
 @pytest.mark.usefixtures('no_aws')
-def test_a_receiver_needs_nothing_of_aws(receiver: OtlpEndpoint) -> None:
+def test_receiver_needs_nothing_of_aws(receiver: OtlpEndpoint) -> None:
     """No region, no credentials, no profile; and what is sent has no signature."""
     _record()
     assert export_once('Shop', destination=receiver.metrics_url, temporality='delta').sent == 6
     _assert_arrived(receiver)
 
 
-def test_the_log_calls_a_receiver_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_calls_a_receiver_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
     """An outage of a receiver is none of CloudWatch. A query of its URL, which may have a key in it, is left out."""
     url = 'http://127.0.0.1:1/v1/%20metrics'
     _record()
@@ -444,7 +444,7 @@ def test_headers_for_others_do_not_go_to_cloudwatch(otlp: OtlpEndpoint, monkeypa
     _assert_arrived(otlp)
 
 
-def test_a_variable_redirects_to_a_receiver(
+def test_variable_redirects_to_a_receiver(
     receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is for CloudWatch goes there unsigned, and the log has it, once."""
@@ -459,7 +459,7 @@ def test_a_variable_redirects_to_a_receiver(
     assert said == [f'{METRICS_ENDPOINT} is set: metrics go to {receiver.metrics_url}']
 
 
-def test_a_redirection_to_cloudwatch_is_signed_for_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redirection_to_cloudwatch_is_signed_for_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's client has the credentials, and the URL has the region."""
     monkeypatch.setenv(METRICS_ENDPOINT, 'https://monitoring.ap-south-1.amazonaws.com/v1/metrics')
     client: Any = boto3.client('cloudwatch', region_name='eu-west-1')
@@ -483,7 +483,7 @@ def test_nobody_but_aws_gets_a_signature(receiver: OtlpEndpoint, monkeypatch: py
         assert exporter.stats.sent == 6
 
 
-def test_a_variable_that_cannot_be_is_an_error_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_that_cannot_be_is_an_error_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the metrics would never arrive, the start says so, and names the variable."""
     monkeypatch.setenv(METRICS_ENDPOINT, 'collector:4318')
     with pytest.raises(ArgumentError, match=f'^{METRICS_ENDPOINT}: '):
@@ -506,7 +506,7 @@ def test_resource_attributes_that_are_none_are_told(
     assert 'secret' not in said
 
 
-def test_a_name_of_the_service_that_is_too_long_is_told(
+def test_name_of_the_service_that_is_too_long_is_told(
     otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is ignored, since it would have all points refused, and the log has it, once."""
@@ -520,7 +520,7 @@ def test_a_name_of_the_service_that_is_too_long_is_told(
     assert said == ['OTEL_SERVICE_NAME is longer than CloudWatch takes, and is ignored']
 
 
-def test_a_url_takes_no_client(receiver: OtlpEndpoint) -> None:
+def test_url_takes_no_client(receiver: OtlpEndpoint) -> None:
     """What a factory makes would not be used, so it is refused instead of ignored."""
     with pytest.raises(ArgumentError, match=r'^client_factory: .*needs no client of AWS'):
         AWSSatellaExporterThread('Shop', destination=receiver.metrics_url, client_factory=mock.Mock)
@@ -544,7 +544,7 @@ def _certificate(directory: Path) -> Path:
 
 
 @pytest.mark.usefixtures('no_aws')
-def test_a_receiver_with_a_certificate_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_receiver_with_a_certificate_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``OTEL_EXPORTER_OTLP_CERTIFICATE`` says whom to trust. Without it nothing is sent."""
     certificate = _certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -561,7 +561,7 @@ def test_a_receiver_with_a_certificate_of_its_own(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures('no_aws')
-def test_a_certificate_that_is_missing_is_told_at_once(receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificate_that_is_missing_is_told_at_once(receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that leads nowhere would fail every request."""
     monkeypatch.setenv('OTEL_EXPORTER_OTLP_CERTIFICATE', '/nowhere.pem')
     with pytest.raises(ArgumentError, match=r'^OTEL_EXPORTER_OTLP_CERTIFICATE: .*nowhere\.pem'):
@@ -569,7 +569,7 @@ def test_a_certificate_that_is_missing_is_told_at_once(receiver: OtlpEndpoint, m
 
 
 @pytest.mark.usefixtures('no_aws')
-def test_a_timeout_of_the_environment_holds(receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_of_the_environment_holds(receiver: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver that does not answer is waited for as long as ``OTEL_EXPORTER_OTLP_TIMEOUT`` says, in milliseconds."""
     monkeypatch.setenv('OTEL_EXPORTER_OTLP_TIMEOUT', '50')
     exporter = AWSSatellaExporterThread('Shop', destination=receiver.metrics_url)

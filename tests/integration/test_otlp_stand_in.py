@@ -173,7 +173,7 @@ def test_counters_are_added_up_over_time_series_and_processes(otlp: OtlpEndpoint
 # --- signatures
 
 
-def test_a_session_token_belongs_to_its_key(otlp: OtlpEndpoint) -> None:
+def test_session_token_belongs_to_its_key(otlp: OtlpEndpoint) -> None:
     """Credentials that have one must send it, and what is known may change meanwhile."""
     otlp.secrets = {'temporary': Secret('secret', 'token')}
     content = encoded(counter('orders', 1))
@@ -252,7 +252,7 @@ def test_what_was_changed_after_it_was_signed_is_refused(
     assert (otlp.accepted, otlp.points, len(otlp.received)) == ([], [], 1)
 
 
-def test_a_signature_with_any_byte_changed_is_refused(otlp: OtlpEndpoint) -> None:
+def test_signature_with_any_byte_changed_is_refused(otlp: OtlpEndpoint) -> None:
     """Each of its 64 digits counts."""
     content = encoded(counter('orders', 1))
     for place_of_digit in range(1, 65):
@@ -275,14 +275,14 @@ def test_a_signature_with_any_byte_changed_is_refused(otlp: OtlpEndpoint) -> Non
         ({'X_Amz_Content_SHA256': 'UNSIGNED-PAYLOAD'}, 'X-Amz-Content-SHA256 is not the hash of the body'),
     ],
 )
-def test_a_signature_of_something_else_is_refused(otlp: OtlpEndpoint, options: dict[str, Any], message: str) -> None:
+def test_signature_of_something_else_is_refused(otlp: OtlpEndpoint, options: dict[str, Any], message: str) -> None:
     """Another region or service, another secret, or a body that was not signed."""
     assert send(otlp, encoded(counter('orders', 1)), **options).status == 403
     (violation,) = otlp.violations
     assert violation.startswith(f'SignatureDoesNotMatch: {message}')
 
 
-def test_a_plain_receiver_gets_no_credentials() -> None:
+def test_plain_receiver_gets_no_credentials() -> None:
     """Where nothing may be signed, what is signed is refused; headers that are required must be there."""
     content = encoded(counter('orders', 1))
     with otlp_endpoint(unsigned=True, required={'x-api-key': 'abc'}, clock=lambda: NOW) as plain:
@@ -335,7 +335,7 @@ def test_what_is_no_request_of_otlp_is_refused(
         (b'', 'no metric'),
     ],
 )
-def test_a_body_that_is_no_request_is_refused(otlp: OtlpEndpoint, content: bytes, message: str) -> None:
+def test_body_that_is_no_request_is_refused(otlp: OtlpEndpoint, content: bytes, message: str) -> None:
     """What is cut off, is no UTF-8, has unknown fields, or has nothing in it."""
     answer = send(otlp, content)
     assert answer.status == 400
@@ -345,7 +345,7 @@ def test_a_body_that_is_no_request_is_refused(otlp: OtlpEndpoint, content: bytes
 
 
 @pytest.mark.parametrize(('number', 'status'), [(1_000, 200), (1_001, 400)])
-def test_a_request_has_at_most_a_thousand_points(otlp: OtlpEndpoint, number: int, status: int) -> None:
+def test_request_has_at_most_a_thousand_points(otlp: OtlpEndpoint, number: int, status: int) -> None:
     """All metrics together; a histogram is one."""
     histogram = Histogram((1.0,), (1, 2), 3, 4.0)
     some = [counter(f'm{index}', 1) for index in range(number - 500)]
@@ -356,7 +356,7 @@ def test_a_request_has_at_most_a_thousand_points(otlp: OtlpEndpoint, number: int
 
 
 @pytest.mark.parametrize(('size', 'status'), [(1_000_000, 200), (1_000_001, 400)])
-def test_a_request_has_at_most_a_megabyte(otlp: OtlpEndpoint, size: int, status: int) -> None:
+def test_request_has_at_most_a_megabyte(otlp: OtlpEndpoint, size: int, status: int) -> None:
     """Before compression."""
     points = [counter('m', 1, {'n': index, **{f'l{n}': 'v' * 1_000 for n in range(20)}}) for index in range(49)]
     start = len(encoded(*points, counter('fill', 1)))
@@ -535,7 +535,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(('make', 'change'), GOOD)
-def test_a_point_within_all_limits_is_taken(
+def test_point_within_all_limits_is_taken(
     otlp: OtlpEndpoint, make: Callable[[Any], Any], change: Callable[[Any, Any], None]
 ) -> None:
     """A point of each kind, and what is just allowed."""
@@ -548,7 +548,7 @@ def test_a_point_within_all_limits_is_taken(
 
 
 @pytest.mark.parametrize(('make', 'change', 'message'), BAD)
-def test_a_point_that_breaks_a_rule_is_rejected(
+def test_point_that_breaks_a_rule_is_rejected(
     otlp: OtlpEndpoint, make: Callable[[Any], Any], change: Callable[[Any, Any], None], message: str
 ) -> None:
     """It costs itself alone: the reply names it, and the others are taken. Alone, it is refused."""
@@ -582,7 +582,7 @@ def test_labels_of_the_resource_and_the_scope_are_text(otlp: OtlpEndpoint, where
     assert 'no text' in violation
 
 
-def test_the_bytes_of_all_labels_count(otlp: OtlpEndpoint) -> None:
+def test_bytes_of_all_labels_count(otlp: OtlpEndpoint) -> None:
     """40,000 bytes, names and values, with those of resource and scope."""
     for size, status in ((40_000, 200), (40_001, 400)):
         request = official('m')
@@ -652,7 +652,7 @@ def test_processes_do_not_share_an_identifier(otlp: OtlpEndpoint) -> None:
     assert len(otlp.violations) == 1
 
 
-def test_a_level_is_sent_once_for_each_time(otlp: OtlpEndpoint) -> None:
+def test_level_is_sent_once_for_each_time(otlp: OtlpEndpoint) -> None:
     """A gauge, and what is cumulative, covers one moment."""
     level = DataPoint('level', 1, {})
     assert [_sent(otlp, -40, end, level) for end in (-10, -5, -10)] == [200, 200, 400]
@@ -721,7 +721,7 @@ def _three() -> bytes:
         (7, 'none', []),
     ],
 )
-def test_a_partial_success_can_be_told(otlp: OtlpEndpoint, number: int, message: str, taken: list[float]) -> None:
+def test_partial_success_can_be_told(otlp: OtlpEndpoint, number: int, message: str, taken: list[float]) -> None:
     """The points that it names are not taken, and then as many of the last as are left; a warning rejects none."""
     otlp.behave = lambda _request: partial_success(number, message)
     answer = send(otlp, _three())
@@ -733,7 +733,7 @@ def test_a_partial_success_can_be_told(otlp: OtlpEndpoint, number: int, message:
 
 
 @pytest.mark.parametrize('retry_after', [None, 7, 'Wed, 21 Oct 2026 07:28:00 GMT'])
-def test_an_error_can_be_told(otlp: OtlpEndpoint, retry_after: float | str | None) -> None:
+def test_error_can_be_told(otlp: OtlpEndpoint, retry_after: float | str | None) -> None:
     """An error has the status and the message that were given, and may say when to come again."""
     otlp.behave = lambda request: failure(429, f'{len(request)} are too many', retry_after)
     answer = send(otlp, _three())

@@ -81,7 +81,7 @@ class _Counted:
 
 
 @each_outage
-def test_an_outage_loses_nothing(outage: Outage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outage_loses_nothing(outage: Outage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was collected meanwhile arrives afterwards: once, in order, each with the timestamp of its own cycle."""
     begin, heal = outage
     clock = fast_clock(monkeypatch)
@@ -195,7 +195,7 @@ def test_beyond_the_bound_the_oldest_go(endpoint: Endpoint, caplog: pytest.LogCa
     assert_conserved(exporter, endpoint, exporter.stats.cycles)
 
 
-def test_the_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint) -> None:
+def test_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint) -> None:
     """The bound counts data, not requests."""
     for index in range(10):
         getMetric(f'm{index}', 'int').runtime(index)
@@ -210,7 +210,7 @@ def test_the_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint)
 
 
 @pytest.mark.parametrize('max_buffered', [0, 1, 10])
-def test_a_tree_that_is_larger_than_the_outbox_recovers(
+def test_tree_that_is_larger_than_the_outbox_recovers(
     max_buffered: int, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first cycle after an outage tries before it drops anything, so all of it arrives."""
@@ -273,7 +273,7 @@ def test_it_tries_again_by_itself(endpoint: Endpoint) -> None:
         assert (exporter.stats.cycles, exporter.stats.failed_requests) == (1, 1)
 
 
-def test_the_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the back-off, each cycle makes one attempt, and no more."""
     monkeypatch.setattr(loop_module, 'backoff', _Recorded(1e6))
     Ticks()
@@ -373,7 +373,7 @@ def test_nothing_is_dropped_while_every_third_request_fails(
     assert not [record for record in caplog.records if 'Exports to CloudWatch' in record.getMessage()]
 
 
-def test_a_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much waits: two requests, and then the back-off for two failures."""
     backoff = _Recorded(1e6)
     monkeypatch.setattr(loop_module, 'backoff', backoff)
@@ -399,7 +399,7 @@ def _asking(value: str) -> Reply:
 
 @each_destination
 @pytest.mark.parametrize('as_date', [False, True])
-def test_a_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two requests lies what ``Retry-After`` says, whether a back-off or a cycle would come before it. Cycles
     take their snapshots meanwhile, and what they took arrives with the timestamps of their own."""
     monkeypatch.setattr(loop_module, 'backoff', _Recorded(0.0))
@@ -444,7 +444,7 @@ def test_only_callers_and_the_end_do_not_wait(endpoint: Endpoint, monkeypatch: p
     assert (stats.sent, stats.buffered, stats.dropped) == (0, 0, stats.cycles)
 
 
-def test_a_successor_honours_the_same_wish(endpoint: Endpoint) -> None:
+def test_successor_honours_the_same_wish(endpoint: Endpoint) -> None:
     """It takes over the pause with the data."""
     Ticks()
     endpoint.behave = lambda _request: _asking('300')
@@ -464,7 +464,7 @@ def test_a_successor_honours_the_same_wish(endpoint: Endpoint) -> None:
     assert [datum['Value'] for datum in endpoint.data] == list(range(second.stats.cycles))
 
 
-def test_a_long_outage_is_said_again_once_an_hour(
+def test_long_outage_is_said_again_once_an_hour(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """How long it has lasted, what is kept, and what was dropped since it began."""

@@ -94,7 +94,7 @@ def wheel_metadata(wheel: Path) -> Message:
         return message_from_bytes(archive.read(name))
 
 
-def test_the_wheel_has_the_package_and_nothing_else(published: Published) -> None:
+def test_wheel_has_the_package_and_nothing_else(published: Published) -> None:
     """Every file of the package is in the wheel, the marker for type checkers too; besides it there is metadata."""
     with zipfile.ZipFile(published.wheel) as archive:
         names = set(archive.namelist())
@@ -105,7 +105,7 @@ def test_the_wheel_has_the_package_and_nothing_else(published: Published) -> Non
     assert {name.split('/', 1)[1] for name in metadata} == {'METADATA', 'RECORD', 'WHEEL', 'licenses/LICENSE'}
 
 
-def test_the_source_distribution_has_what_a_developer_needs(published: Published) -> None:
+def test_source_distribution_has_what_a_developer_needs(published: Published) -> None:
     """Package, tests, documentation, demo and the files beside them are there; nothing that was made is."""
     with tarfile.open(published.sdist) as archive:
         names = {name.split('/', 1)[1] for name in archive.getnames()}
@@ -138,7 +138,7 @@ def test_indexes_take_the_distributions(published: Published) -> None:
     run(sys.executable, '-m', 'twine', 'check', '--strict', *published)
 
 
-def test_the_metadata_is_complete(published: Published) -> None:
+def test_metadata_is_complete(published: Published) -> None:
     """Summary, licence, README, keywords, links, classifiers and requirements are there."""
     metadata = wheel_metadata(published.wheel)
 
@@ -177,7 +177,7 @@ def cells(*arguments: str) -> list[tuple[str, str, str]]:
     return [(f'3.{python[3:]}', f'{django[-2]}.{django[-1]}', libraries) for python, django, libraries in names]
 
 
-def test_the_matrix_tries_what_the_metadata_promises(published: Published) -> None:
+def test_matrix_tries_what_the_metadata_promises(published: Published) -> None:
     """Every Python and Django of the classifiers is in the matrix, and so are the oldest libraries that are allowed."""
     classifiers = wheel_metadata(published.wheel).get_all('Classifier', [])
     required = dict(each.split('>=') for each in wheel_metadata(published.wheel).get_all('Requires-Dist', []))
@@ -191,7 +191,7 @@ def test_the_matrix_tries_what_the_metadata_promises(published: Published) -> No
     assert all(version.startswith(f'{required[name]}.') for name, version in oldest.items())
 
 
-def test_the_code_of_the_readme_runs_on_each_python_of_the_matrix() -> None:
+def test_code_of_the_readme_runs_on_each_python_of_the_matrix() -> None:
     """Each Python of the matrix has a cell with the wheel, what it requires, and the code of the README."""
     named = tox('list', '--no-desc', '-m', 'readme').split()
 
@@ -201,7 +201,7 @@ def test_the_code_of_the_readme_runs_on_each_python_of_the_matrix() -> None:
 
 
 @pytest.mark.parametrize(('skipping', 'outcome'), [('true', 'SKIP'), ('false', 'FAIL')])
-def test_the_matrix_names_what_it_cannot_run(skipping: str, outcome: str, tmp_path: Path) -> None:
+def test_matrix_names_what_it_cannot_run(skipping: str, outcome: str, tmp_path: Path) -> None:
     """A cell of a Python that is not there is in the table: skipped here, and failed in the workflows."""
     said = tox(
         'run', '-e', 'py399-django52-oldest', '--skip-missing-interpreters', skipping, '--workdir', str(tmp_path)
@@ -211,7 +211,7 @@ def test_the_matrix_names_what_it_cannot_run(skipping: str, outcome: str, tmp_pa
     assert 'could not find python interpreter' in said
 
 
-def test_a_quick_matrix_leaves_no_version_out() -> None:
+def test_quick_matrix_leaves_no_version_out() -> None:
     """Each Python, each Django, and the oldest and the newest libraries are in a cell that goes together."""
     every, quick = cells(), cells('-m', 'quick')
 
@@ -221,7 +221,7 @@ def test_a_quick_matrix_leaves_no_version_out() -> None:
     ]
 
 
-def test_the_changelog_begins_with_what_is_not_released_and_the_version() -> None:
+def test_changelog_begins_with_what_is_not_released_and_the_version() -> None:
     """The newest heading is the version of the metadata, with a date. Each version since 3.0 links to its changes."""
     text = (ROOT / 'CHANGELOG.md').read_text()
     unreleased, newest, *_ = re.findall(r'^## (.*)$', text, re.MULTILINE)
@@ -269,7 +269,7 @@ def test_it_can_be_imported_where_nothing_is_configured(installed: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_end_to_end_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
+def test_end_to_end_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
     """The tests of the way to CloudWatch and back pass with the wheel, far from the checkout."""
     copytree(ROOT / 'tests', tmp_path / 'tests', ignore=lambda *_: ['__pycache__'])
     (tmp_path / 'pyproject.toml').write_text((ROOT / 'pyproject.toml').read_text())
@@ -293,7 +293,7 @@ def test_the_end_to_end_tests_pass_against_the_wheel(installed: Path, tmp_path: 
     assert done.stdout.splitlines()[-1].startswith(str(installed.parents[1]))
 
 
-def test_a_typed_program_finds_types_everywhere(installed: Path, tmp_path: Path) -> None:
+def test_typed_program_finds_types_everywhere(installed: Path, tmp_path: Path) -> None:
     """A program that uses all of the interface passes mypy at its strictest; no expression of it is Any."""
     program = tmp_path / 'consumer.py'
     program.write_text((ROOT / 'tests' / 'typing' / 'consumer.py').read_text())
@@ -302,7 +302,7 @@ def test_a_typed_program_finds_types_everywhere(installed: Path, tmp_path: Path)
     run(*mypy, '--python-executable', installed, program, cwd=str(tmp_path), PYTHONPATH='', MYPYPATH='')
 
 
-def test_the_typed_program_uses_all_of_the_interface() -> None:
+def test_typed_program_uses_all_of_the_interface() -> None:
     """The program that is type-checked names every public name."""
     _, text = (ROOT / 'tests' / 'typing' / 'consumer.py').read_text().split('\nclass ', 1)
 

@@ -52,7 +52,7 @@ def test_drawings_are_those_of_the_code(name: str) -> None:
     assert (PICTURES / f'{name}.svg').read_text() == DRAWINGS[name]()
 
 
-def test_the_numbers_of_the_drawings_are_those_of_the_package() -> None:
+def test_numbers_of_the_drawings_are_those_of_the_package() -> None:
     """A parent and its child send what was recorded, an outage loses nothing, and deltas add up to the total."""
     assert numbers.sent_after_a_fork(3, 1, child=False) + numbers.sent_after_a_fork(3, 2, child=True) == 3 + 1 + 2
     history = numbers.exports(6, {2, 3, 4})
@@ -64,7 +64,7 @@ def test_the_numbers_of_the_drawings_are_those_of_the_package() -> None:
     assert sum(value * number for value, number in example.spread.items()) == pytest.approx(sum(example.observed))
 
 
-def test_the_bill_is_that_of_the_page_about_cost() -> None:
+def test_bill_is_that_of_the_page_about_cost() -> None:
     """The bars have the three bills that the page computes."""
     page = (ROOT / 'docs' / 'cost.md').read_text()
     for name, bill in numbers.bills().items():
@@ -105,7 +105,7 @@ def imported(path: Path) -> Iterator[str]:
                 yield ROOM_OF[library]
 
 
-def test_the_house_is_drawn_as_it_is() -> None:
+def test_house_is_drawn_as_it_is() -> None:
     """Each directory is in a room, and the arrows between the rooms are the imports of the modules in them."""
     found = set()
     for path in PACKAGE.rglob('*.py'):

@@ -72,7 +72,7 @@ def assert_all_arrived(done: subprocess.CompletedProcess[str], endpoint: Endpoin
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_a_pool_that_is_closed_and_joined_loses_nothing(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_pool_that_is_closed_and_joined_loses_nothing(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """As the page has it. SIGTERM has no part in this, so it is the same without a handler."""
     text = changed(shown(), ', handle_sigterm=True', '')
     assert_all_arrived(run(text, method, endpoint.url, tmp_path), endpoint)
@@ -80,7 +80,7 @@ def test_a_pool_that_is_closed_and_joined_loses_nothing(method: str, endpoint: E
 
 @pytest.mark.parametrize('method', METHODS)
 @pytest.mark.parametrize('end', ['with multiprocessing.Pool(4, start_metrics) as pool:', LEFT], ids=['ended', 'left'])
-def test_a_pool_that_is_terminated(end: str, method: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_pool_that_is_terminated(end: str, method: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """SIGTERM comes while children are at work, or are already ending: both export what is left."""
     text = changed(shown(), '        pool.close()\n        pool.join()\n', '')
     done = run(changed(text, POOL, end), method, endpoint.url, tmp_path)
@@ -117,14 +117,14 @@ def test_children_that_are_replaced_lose_nothing(method: str, endpoint: Endpoint
 
 
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
-def test_an_executor_lets_its_children_end(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_executor_lets_its_children_end(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """The end of its block waits for them."""
     assert_all_arrived(run(ending(EXECUTOR), method, endpoint.url, tmp_path), endpoint)
 
 
 @pytest.mark.parametrize('handled', [True, False])
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
-def test_a_child_that_is_terminated_at_work(method: str, handled: bool, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_child_that_is_terminated_at_work(method: str, handled: bool, endpoint: Endpoint, tmp_path: Path) -> None:
     """Where SIGTERM is handled, it exports what is left; otherwise it ends at once."""
     text = ending(TERMINATED).replace("\nif __name__ == '__main__'", f"{WORK}\nif __name__ == '__main__'")
     text = changed(text, 'handle_sigterm=True', f'handle_sigterm={handled}')

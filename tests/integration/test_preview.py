@@ -105,7 +105,7 @@ def test_what_is_foretold_over_otlp_is_what_is_sent(arguments: dict[str, Any]) -
     assert abs(foretold.bytes - sent) < 50 * foretold.requests
 
 
-def test_a_single_small_datum_is_not_underestimated(endpoint: Endpoint) -> None:
+def test_single_small_datum_is_not_underestimated(endpoint: Endpoint) -> None:
     """What surrounds the data in a request counts too."""
     getMetric('a', 'int').runtime(0)
     arguments: dict[str, Any] = {'namespace': 'N' * 255, 'units': {'a': 'Terabits/Second'}}
@@ -200,7 +200,7 @@ def test_bad_arguments_are_errors(arguments: dict[str, Any], wrong: type[Excepti
 # --- the bill
 
 
-def test_the_known_bill_of_a_site() -> None:
+def test_known_bill_of_a_site() -> None:
     """50 URLs with two status codes on 8 workers: 9,376 metrics as the reference exports them, 203 in delta mode."""
     Site().serve(traffic(0))
     assert len(URLS) == 50
@@ -213,7 +213,7 @@ def test_the_known_bill_of_a_site() -> None:
     assert after.top[0] == ('django.status_codes', 100)
 
 
-def test_the_known_bill_of_a_site_over_otlp() -> None:
+def test_known_bill_of_a_site_over_otlp() -> None:
     """The same site: some 7 GB of data, and more where names of hosts are long. It costs less than in the classic form,
     until many processes share the 203 metrics of that."""
     Site().serve(traffic(0))
@@ -248,7 +248,7 @@ def test_the_known_bill_of_a_site_over_otlp() -> None:
         (10_001, 1_000_100, 64_502.00, 4_380.438),
     ],
 )
-def test_the_bill_at_the_borders_of_the_tiers(
+def test_bill_at_the_borders_of_the_tiers(
     processes: int, metrics: int, metric_cost: float, request_cost: float
 ) -> None:
     """100 series a process, one request a minute: 0.30, 0.10, 0.05 and 0.02 USD a metric, 0.01 USD a 1,000 requests."""
@@ -299,7 +299,7 @@ def test_prices_are_arguments() -> None:
     assert bill.cost == pytest.approx(bill.volume_per_point.bytes * 1_000 * 1_000 / 1e9)
 
 
-def test_the_ten_most_expensive_names_show() -> None:
+def test_ten_most_expensive_names_show() -> None:
     """Most billed metrics first; of twelve names ten, in the order of the alphabet where they cost the same."""
     for number in range(12):
         counter = getMetric(f'metric{number:02}', 'counter', sum_children=False)
@@ -309,7 +309,7 @@ def test_the_ten_most_expensive_names_show() -> None:
     assert preview().top == wanted
 
 
-def test_the_table_is_for_reading() -> None:
+def test_table_is_for_reading() -> None:
     """``str()`` is a table with thousands separated, numbers aligned, and the expensive names."""
     example = Preview(
         series=1_172,

@@ -25,7 +25,7 @@ def test_what_is_imported_late_is_shown_all_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize('name', ['start_if_not_started', 'export_once', 'preview', 'AWSSatellaExporterThread'])
-def test_the_help_names_every_argument(name: str) -> None:
+def test_help_names_every_argument(name: str) -> None:
     """Each function that takes the arguments of an exporter shows them in its signature and in its text."""
     shown = pydoc.plain(pydoc.render_doc(getattr(aws_satella, name)))
     for argument in ('namespace', 'temporality', 'max_buffered', 'client_factory'):
@@ -35,7 +35,7 @@ def test_the_help_names_every_argument(name: str) -> None:
 
 
 @pytest.mark.parametrize('place', ['environment', 'configuration'])
-def test_an_empty_region_is_said_to_be_one(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_empty_region_is_said_to_be_one(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """boto3 would speak of an invalid endpoint."""
     monkeypatch.delenv('AWS_DEFAULT_REGION')
     configuration = tmp_path / 'config'
@@ -53,7 +53,7 @@ def test_an_empty_region_is_said_to_be_one(place: str, monkeypatch: pytest.Monke
             AWSSatellaExporterThread('Test')
 
 
-def test_the_import_needs_no_fork_hooks() -> None:
+def test_import_needs_no_fork_hooks() -> None:
     """On Windows `os` has no `register_at_fork`."""
     script = """
 import os, boto3, satella.instrumentation.metrics, random, logging, concurrent.futures.thread
@@ -65,7 +65,7 @@ print(aws_satella.flush())
     assert ended.stdout == 'False\n', ended.stderr
 
 
-def test_a_preview_checks_what_it_does_not_use() -> None:
+def test_preview_checks_what_it_does_not_use() -> None:
     """No client is made, and yet a factory that is none is refused."""
     with pytest.raises(ArgumentTypeError, match='client_factory: 7 is of type int; allowed: a callable'):
         preview(client_factory=7)
@@ -79,7 +79,7 @@ class _AsynchronousClient:
         """What an asynchronous client has."""
 
 
-def test_an_asynchronous_client_is_refused() -> None:
+def test_asynchronous_client_is_refused() -> None:
     """A call that returns an awaitable has sent nothing; it is a failure that says what is allowed."""
     failures: list[Exception] = []
     exporter = AWSSatellaExporterThread(

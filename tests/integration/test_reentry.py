@@ -72,7 +72,7 @@ def _exporters() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == 'aws-satella-metrics']
 
 
-def test_a_log_handler_that_starts_lazily(endpoint: Endpoint, handling: Any) -> None:
+def test_log_handler_that_starts_lazily(endpoint: Endpoint, handling: Any) -> None:
     """botocore logs while the client is made: the handler gets its answers at once, and one exporter starts."""
     Ticks()
     clients: list[Any] = []
@@ -91,7 +91,7 @@ def test_a_log_handler_that_starts_lazily(endpoint: Endpoint, handling: Any) -> 
     assert aws_satella.flush(DEADLINE)
 
 
-def test_a_client_factory_that_starts(endpoint: Endpoint) -> None:
+def test_client_factory_that_starts(endpoint: Endpoint) -> None:
     """It starts no second exporter, and the first one runs."""
     flushed = []
 
@@ -106,7 +106,7 @@ def test_a_client_factory_that_starts(endpoint: Endpoint) -> None:
     assert aws_satella.flush(DEADLINE)
 
 
-def test_a_start_that_failed_inside_a_start_leaves_nothing_behind(endpoint: Endpoint) -> None:
+def test_start_that_failed_inside_a_start_leaves_nothing_behind(endpoint: Endpoint) -> None:
     """After a factory that raised, whoever it called, the next call starts."""
 
     def make() -> Any:
@@ -207,7 +207,7 @@ def test_export_once_of_another_namespace_in_a_callback(endpoint: Endpoint) -> N
 
 
 @pytest.mark.parametrize('place', ['callback', 'metric'])
-def test_the_exporter_starts_no_other_by_itself(place: str, endpoint: Endpoint) -> None:
+def test_exporter_starts_no_other_by_itself(place: str, endpoint: Endpoint) -> None:
     """A callback or a metric that starts lazily does so in vain, also in the last export; it does not wait either."""
     answers: list[object] = []
 

@@ -103,7 +103,7 @@ def _everything() -> None:
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
 @pytest.mark.parametrize('resolution', [1, 60])
-def test_the_request_is_the_one_that_botocore_makes_of_dictionaries(
+def test_request_is_the_one_that_botocore_makes_of_dictionaries(
     endpoint: Endpoint, temporality: str, resolution: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same parameters and headers, but for the time, the signature and the identity of the call."""
@@ -162,7 +162,7 @@ def test_bodies_are_compressed_as_the_client_is_configured_to(
 
 
 @pytest.mark.parametrize('above', [0, 1])
-def test_the_threshold_of_compression_is_exact(endpoint: Endpoint, above: int) -> None:
+def test_threshold_of_compression_is_exact(endpoint: Endpoint, above: int) -> None:
     """A body of just so many bytes is compressed, one that is a byte smaller is not."""
     _record(4, 3000)
     _exporter(endpoint.client(disable_request_compression=True)).loop()
@@ -196,7 +196,7 @@ def _signature(request: Request, secret: str) -> str:
 
 @pytest.mark.parametrize('size', [500, 20_000])
 @pytest.mark.parametrize('path', ['/', '/a/path'])
-def test_the_signature_is_that_of_the_body_that_is_sent(endpoint: Endpoint, size: int, path: str) -> None:
+def test_signature_is_that_of_the_body_that_is_sent(endpoint: Endpoint, size: int, path: str) -> None:
     """In every attempt, compressed or not, whatever the path of the endpoint."""
     _record(4, size // 4)
     endpoint.behave = lambda request: Reply(500) if len(endpoint.received) == 1 else OK
@@ -248,7 +248,7 @@ def test_what_no_attempt_brought_is_sent_by_the_next_export(endpoint: Endpoint) 
 # --- the ways to the endpoint
 
 
-def test_the_endpoint_of_the_environment_is_used(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_of_the_environment_is_used(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exporter's own client is one of boto3's, and gets ready bodies."""
     monkeypatch.setenv('AWS_ENDPOINT_URL_CLOUDWATCH', f'{endpoint.url}/of/the/environment')
     _record()
@@ -349,7 +349,7 @@ def test_without_validation_of_parameters_it_is_the_same(endpoint: Endpoint) -> 
 
 
 @pytest.mark.parametrize('before', [True, False])
-def test_a_stubber_answers(endpoint: Endpoint, before: bool) -> None:
+def test_stubber_answers(endpoint: Endpoint, before: bool) -> None:
     """One response for one request, whether the stubber was there before the exporter or came after."""
     _record(3)
     client = endpoint.client()
@@ -370,7 +370,7 @@ def test_a_stubber_answers(endpoint: Endpoint, before: bool) -> None:
     assert all(map(_is_ready, endpoint.received))
 
 
-def test_a_stubber_is_shown_the_data(endpoint: Endpoint) -> None:
+def test_stubber_is_shown_the_data(endpoint: Endpoint) -> None:
     """Its expected parameters are compared with the dictionaries; a difference is an error, and loses nothing."""
     _record(2)
     client = endpoint.client()
@@ -445,7 +445,7 @@ def _cases(*events: str) -> list[Any]:
 
 @pytest.mark.parametrize('size', [0, 9_000])
 @pytest.mark.parametrize(('event', 'place'), _cases(*PARAMETERS, *BODIES))
-def test_a_handler_that_looks_sees_the_data(endpoint: Endpoint, event: str, place: Place, size: int) -> None:
+def test_handler_that_looks_sees_the_data(endpoint: Endpoint, event: str, place: Place, size: int) -> None:
     """What botocore would have shown it; and the data arrive. Where it is blind, it does no harm."""
     _record(2, size)
     seen: list[list[str]] = []
@@ -517,7 +517,7 @@ CHANGES: dict[Callable[[Any], None], Callable[[dict[str, Any]], bool]] = {
 
 @pytest.mark.parametrize('change', CHANGES)
 @pytest.mark.parametrize(('event', 'place'), _cases(*PARAMETERS))
-def test_a_handler_that_changes_parameters_is_honoured(
+def test_handler_that_changes_parameters_is_honoured(
     endpoint: Endpoint, event: str, place: Place, change: Callable[[Any], None]
 ) -> None:
     """Even one that is blind, since a stub that was changed is never replaced: the data go again as dictionaries."""
@@ -533,7 +533,7 @@ def test_a_handler_that_changes_parameters_is_honoured(
     assert STUB == {'MetricName': STUB_NAME, 'StorageResolution': 2}
 
 
-def test_a_handler_may_return_parameters_of_its_own(endpoint: Endpoint) -> None:
+def test_handler_may_return_parameters_of_its_own(endpoint: Endpoint) -> None:
     """``provide-client-params`` takes what is returned, which may hold the same list or a copy."""
     _record(2)
     for make in (dict, copy.copy, copy.deepcopy):
@@ -561,7 +561,7 @@ def _change_body(kwargs: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(('event', 'place'), _cases(*BODIES))
-def test_a_handler_that_changes_the_body_is_honoured(endpoint: Endpoint, event: str, place: Place) -> None:
+def test_handler_that_changes_the_body_is_honoured(endpoint: Endpoint, event: str, place: Place) -> None:
     """Wherever it is: where it has the stub only, the data go again, as dictionaries, past it."""
     _record(2)
     exporter = _with_handler(endpoint.client(), event, place, lambda **kwargs: _change_body(kwargs))
@@ -612,7 +612,7 @@ def test_what_a_handler_answers_is_what_it_was_given(endpoint: Endpoint, event: 
     assert taken == [*blind, ['m00000', 'm00001']]
 
 
-def test_an_answer_is_given_to_what_a_blind_handler_changed(endpoint: Endpoint) -> None:
+def test_answer_is_given_to_what_a_blind_handler_changed(endpoint: Endpoint) -> None:
     """Whoever answers has the changed data in hand, not those that were ready before the change."""
     _record(2)
     answered: list[Any] = []
@@ -631,7 +631,7 @@ def test_an_answer_is_given_to_what_a_blind_handler_changed(endpoint: Endpoint) 
 
 
 @pytest.mark.parametrize(('event', 'place'), _cases(*PARAMETERS, *BODIES))
-def test_a_handler_that_raises_loses_nothing(endpoint: Endpoint, event: str, place: Place) -> None:
+def test_handler_that_raises_loses_nothing(endpoint: Endpoint, event: str, place: Place) -> None:
     """The call fails, is reported with the handler's own exception, and goes out when the handler is gone."""
     _record(2)
     failures: list[Exception] = []
@@ -653,7 +653,7 @@ def test_a_handler_that_raises_loses_nothing(endpoint: Endpoint, event: str, pla
     _assert_arrived(exporter, endpoint, ['m00000', 'm00001'])
 
 
-def test_a_handler_may_give_the_list_to_another_thread(endpoint: Endpoint) -> None:
+def test_handler_may_give_the_list_to_another_thread(endpoint: Endpoint) -> None:
     """Which looks at any moment of the call: it sees the data, and they arrive as they are."""
     _record(20)
     lists: list[Any] = []
@@ -681,7 +681,7 @@ def test_a_handler_may_give_the_list_to_another_thread(endpoint: Endpoint) -> No
 
 
 @pytest.mark.parametrize('change', CHANGES)
-def test_a_handler_may_come_and_go(endpoint: Endpoint, change: Callable[[Any], None]) -> None:
+def test_handler_may_come_and_go(endpoint: Endpoint, change: Callable[[Any], None]) -> None:
     """What it looked at or changed is sent the ordinary way; what comes before and after it is ready."""
     _record(2)
     client = endpoint.client()
@@ -701,7 +701,7 @@ def test_a_handler_may_come_and_go(endpoint: Endpoint, change: Callable[[Any], N
     assert exporter.stats.sent == 6
 
 
-def test_a_parameter_that_botocore_refuses_is_a_refusal(endpoint: Endpoint) -> None:
+def test_parameter_that_botocore_refuses_is_a_refusal(endpoint: Endpoint) -> None:
     """A handler that adds an unknown parameter makes botocore's validation fail, as it would have without the seam."""
     _record(2)
     client = endpoint.client()
@@ -716,7 +716,7 @@ def test_a_parameter_that_botocore_refuses_is_a_refusal(endpoint: Endpoint) -> N
     assert exporter.stats.sent == 0
 
 
-def test_a_namespace_that_is_no_text_is_left_to_botocore(endpoint: Endpoint) -> None:
+def test_namespace_that_is_no_text_is_left_to_botocore(endpoint: Endpoint) -> None:
     """Its error is the one that is reported."""
     _record(1)
     client = endpoint.client()
@@ -729,7 +729,7 @@ def test_a_namespace_that_is_no_text_is_left_to_botocore(endpoint: Endpoint) -> 
 # --- the stub
 
 
-def test_the_stub_is_refused() -> None:
+def test_stub_is_refused() -> None:
     """It has no value, and a resolution that CloudWatch does not know: should it ever arrive, it is not taken.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
@@ -738,7 +738,7 @@ def test_the_stub_is_refused() -> None:
     assert STUB['StorageResolution'] not in (1, 60)
 
 
-def test_a_stub_that_arrives_counts_as_nothing(endpoint: Endpoint) -> None:
+def test_stub_that_arrives_counts_as_nothing(endpoint: Endpoint) -> None:
     """Where user code has removed the handler that puts the body in, CloudWatch refuses, and nothing was sent."""
     _record(2)
     client = endpoint.client()
@@ -844,7 +844,7 @@ def test_other_clients_of_the_session_are_left_alone(endpoint: Endpoint) -> None
     assert theirs.data == [{'MetricName': 'mine', 'Value': 1.0}]
 
 
-def test_the_client_of_a_running_exporter_may_be_replaced(endpoint: Endpoint) -> None:
+def test_client_of_a_running_exporter_may_be_replaced(endpoint: Endpoint) -> None:
     """By a client of another endpoint, and by one that is none of boto3: all arrives, at one or the other."""
     ticks = iter(range(1_000_000))
     getMetric('tick', 'callable', value_getter=lambda: next(ticks))
@@ -882,7 +882,7 @@ REPLIES = {
 
 
 @pytest.mark.parametrize('protocol', REPLIES)
-def test_a_client_of_another_protocol_gets_dictionaries(
+def test_client_of_another_protocol_gets_dictionaries(
     endpoint: Endpoint, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the first call on, and at most 100,000 bytes of them a request: other protocols make more of them."""
@@ -906,7 +906,7 @@ def test_a_client_of_another_protocol_gets_dictionaries(
 
 @pytest.mark.parametrize('event', ['before-call', 'request-created'])
 @pytest.mark.parametrize('when', WHEN)
-def test_a_content_type_that_is_not_json_makes_dictionaries(endpoint: Endpoint, event: str, when: str) -> None:
+def test_content_type_that_is_not_json_makes_dictionaries(endpoint: Endpoint, event: str, when: str) -> None:
     """Where a handler says that it is something else, the seam has no body for it, and botocore's is sent."""
     _record(3)
 
@@ -943,7 +943,7 @@ def test_pieces_of_a_refused_request_are_cut_for_dictionaries(
     assert max(len(request) for request in endpoint.accepted) == 10
 
 
-def test_a_wrapper_gets_dictionaries(endpoint: Endpoint) -> None:
+def test_wrapper_gets_dictionaries(endpoint: Endpoint) -> None:
     """Plain lists, of at most 100,000 bytes of items."""
     _record(60, 9_000)
     wrapper = Wrapper(endpoint.client())
@@ -956,7 +956,7 @@ def test_a_wrapper_gets_dictionaries(endpoint: Endpoint) -> None:
     _assert_arrived(exporter, endpoint, [f'm{index:05}' for index in range(60)])
 
 
-def test_a_subclass_that_sends_itself_gets_dictionaries(endpoint: Endpoint) -> None:
+def test_subclass_that_sends_itself_gets_dictionaries(endpoint: Endpoint) -> None:
     """At most 100,000 bytes of items, since botocore serializes them."""
     _record(60, 9_000)
     lists: list[Any] = []
@@ -999,7 +999,7 @@ def _async_base_client() -> Any:
     return client
 
 
-def test_an_asynchronous_boto3_client_is_an_error_at_construction() -> None:
+def test_asynchronous_boto3_client_is_an_error_at_construction() -> None:
     """Which says that it must be synchronous, and names the argument."""
     with pytest.raises(ArgumentTypeError, match='synchronous client') as caught:
         AWSSatellaExporterThread('Test', client_factory=_async_base_client)
@@ -1008,7 +1008,7 @@ def test_an_asynchronous_boto3_client_is_an_error_at_construction() -> None:
 
 @pytest.mark.parametrize('make', [AsyncClient, _async_base_client])
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_a_call_that_returns_an_awaitable_is_an_error(
+def test_call_that_returns_an_awaitable_is_an_error(
     endpoint: Endpoint, make: Callable[[], Any], temporality: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says so, nothing counts as sent, and what waits goes out by the client that replaces it."""

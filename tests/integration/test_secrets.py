@@ -90,7 +90,7 @@ CONTENT = {
 
 
 @pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
-def test_an_exporter_at_debug_shows_no_content(
+def test_exporter_at_debug_shows_no_content(
     destination: str, endpoint: Endpoint, log: _Log, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """From its start to its end, through an outage, discards, a spool and success, the log has neither labels, nor
@@ -130,7 +130,7 @@ def _fails(**arguments: Any) -> None:
     exporter.cloudwatch.close()  # type: ignore[attr-defined]  # a client of boto3
 
 
-def test_a_signature_error_is_logged_without_the_headers_that_it_quotes(endpoint: Endpoint, log: _Log) -> None:
+def test_signature_error_is_logged_without_the_headers_that_it_quotes(endpoint: Endpoint, log: _Log) -> None:
     """The log has code, status and reason. The callback gets the whole exception."""
     endpoint.behave = _echo
     failures: list[Any] = []
@@ -146,7 +146,7 @@ def test_a_signature_error_is_logged_without_the_headers_that_it_quotes(endpoint
     assert len(line) < 500
 
 
-def test_a_traceback_quotes_no_headers_either(endpoint: Endpoint, log: _Log) -> None:
+def test_traceback_quotes_no_headers_either(endpoint: Endpoint, log: _Log) -> None:
     """A callback that raises what it got, or something because of it, is logged with a masked traceback."""
     endpoint.behave = _echo
 
@@ -174,7 +174,7 @@ def test_notes_and_groups_are_masked_too(log: _Log) -> None:
     assert 'ExceptionGroup: several' in log.text
 
 
-def test_a_traceback_without_secrets_is_the_exception_itself(
+def test_traceback_without_secrets_is_the_exception_itself(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Log handlers that look at the exception find the one that was raised."""
@@ -208,7 +208,7 @@ def test_urls_are_logged_without_user_and_password(where: str, log: _Log) -> Non
         assert '"http://127.0.0.1:1/"' in log.text
 
 
-def test_a_client_that_cannot_be_made_does_not_show_the_password(monkeypatch: pytest.MonkeyPatch, log: _Log) -> None:
+def test_client_that_cannot_be_made_does_not_show_the_password(monkeypatch: pytest.MonkeyPatch, log: _Log) -> None:
     """Neither its error does, nor the log of the start beside the requests of a site, its traceback included."""
     monkeypatch.setenv('AWS_ENDPOINT_URL', f'somebody:{PASSWORD}@host.example.com')
     with pytest.raises(InitializationError, match=r'Invalid endpoint: host\.example\.com$') as raised:
@@ -256,7 +256,7 @@ def test_callbacks_are_logged_by_name(callback: Any, name: str, endpoint: Endpoi
     assert f'test_secrets.{name} ' in line
 
 
-def test_a_program_prints_no_password(endpoint: Endpoint) -> None:
+def test_program_prints_no_password(endpoint: Endpoint) -> None:
     """A real process with an endpoint that does not answer, and the log on its standard error."""
     program = """
         import logging, aws_satella

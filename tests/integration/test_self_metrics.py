@@ -49,7 +49,7 @@ def _ended() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures('_ended')
-def test_the_process_has_statistics(endpoint: Endpoint) -> None:
+def test_process_has_statistics(endpoint: Endpoint) -> None:
     """They are those of the exporter that ``start_if_not_started`` has started, or else of the one that the program has
     started last. None where none runs, before a start and after the end."""
     assert aws_satella.stats() is None
@@ -76,7 +76,7 @@ def test_the_process_has_statistics(endpoint: Endpoint) -> None:
 
 @each_destination
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_the_heartbeat_is_there_from_the_first_cycle(temporality: str, endpoint: Endpoint) -> None:
+def test_heartbeat_is_there_from_the_first_cycle(temporality: str, endpoint: Endpoint) -> None:
     """Also when nothing was recorded. It has no label but those of every metric, and its value is 1."""
     exporter = exporter_to(
         endpoint, temporality=temporality, extra_dimensions={'stage': 'test'}, add_pid='pid', max_series=6
@@ -144,7 +144,7 @@ def test_they_tell_what_became_of_everything(temporality: str, endpoint: Endpoin
 
 
 @each_destination
-def test_a_successor_goes_on_with_the_counts(endpoint: Endpoint) -> None:
+def test_successor_goes_on_with_the_counts(endpoint: Endpoint) -> None:
     """An exporter that takes over the statistics of a dead one tells each increase once; so do calls of
     ``export_once``. One with another plan begins at zero."""
     getMetric('orders', 'counter').runtime(1)
@@ -171,7 +171,7 @@ def test_what_a_pattern_excludes_is_left_out(endpoint: Endpoint) -> None:
     assert [(datum['MetricName'], datum['Unit']) for datum in endpoint.data] == [(UP, 'Count')]
 
 
-def test_a_preview_counts_them() -> None:
+def test_preview_counts_them() -> None:
     """The bill has all of them, the one that the first cycle does not have too."""
     assert dict(aws_satella.preview(self_metrics=True).top) == dict.fromkeys(OWN, 1)
 
@@ -200,7 +200,7 @@ print(os.getpid())
 
 @each_destination
 @pytest.mark.parametrize('last', ['end', 'flush'])
-def test_a_forked_child_tells_of_itself_alone(last: str, endpoint: Endpoint) -> None:
+def test_forked_child_tells_of_itself_alone(last: str, endpoint: Endpoint) -> None:
     """A child that has nothing to send makes no request for the sake of its own metrics. One that has sent something
     tells that from zero on: what its parent has sent is not its own."""
     ended = scripts.run(CHILDREN, endpoint.url, last, PYTHONWARNINGS='ignore::DeprecationWarning')
@@ -232,7 +232,7 @@ def otlp() -> Iterator[OtlpEndpoint]:
 
 
 @each_destination
-def test_the_start_and_the_first_success_are_said(
+def test_start_and_the_first_success_are_said(
     destination: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line says where everything goes, and how often; another one what the first export was, and that its price is an
@@ -272,7 +272,7 @@ def test_another_receiver_has_no_price(otlp: OtlpEndpoint, caplog: pytest.LogCap
     ]
 
 
-def test_the_first_success_may_come_late(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_first_success_may_come_late(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """It is said when a cycle was taken as a whole: not for an empty tree, and not before an outage is over."""
     caplog.set_level(logging.INFO, 'aws_satella')
     exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
@@ -314,7 +314,7 @@ class _Client:
         """Take one request."""
 
 
-def test_a_client_that_tells_nothing_is_none_the_worse(caplog: pytest.LogCaptureFixture) -> None:
+def test_client_that_tells_nothing_is_none_the_worse(caplog: pytest.LogCaptureFixture) -> None:
     """A client of user code may raise whatever it is asked. It is not asked where nobody would read the line."""
     getMetric('orders', 'counter').runtime(1)
     for level in (logging.WARNING, logging.INFO):

@@ -136,7 +136,7 @@ def test_every_request_is_counted_once_by_asynchronous_servers(server: str, moto
         assert 'LOG aws_satella WARNING' not in running.log
 
 
-def test_a_server_that_ends_without_exit_handlers_is_told_of(moto: Moto, tmp_path: Path) -> None:
+def test_server_that_ends_without_exit_handlers_is_told_of(moto: Moto, tmp_path: Path) -> None:
     """Each worker of uvicorn says once what to add, where nothing exports when it stops."""
     command = [*ASYNC['uvicorn'][:-1], 'shop.asgi:application']
     with serve(command, moto.url, tmp_path / 'log', SHOP_MIDDLEWARE=EXPORT) as running:

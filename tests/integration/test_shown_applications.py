@@ -117,7 +117,7 @@ def assert_counted_once(server: Server, endpoint: Endpoint, answered: int) -> No
 
 
 @pytest.mark.parametrize(('application', 'command'), GRACEFUL, ids=names)
-def test_a_graceful_stop(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
+def test_graceful_stop(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
     """Every order that was answered has arrived when the server is gone."""
     with serve(written(application, tmp_path, command), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
         answered = after_first_cycles(server, endpoint)
@@ -126,7 +126,7 @@ def test_a_graceful_stop(application: str, command: list[str], endpoint: Endpoin
 
 
 @pytest.mark.parametrize(('application', 'command'), RELOADED, ids=names)
-def test_a_reload(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
+def test_reload(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
     """What the old workers counted arrives with their end, and what the new ones count, with the stop."""
     with serve(written(application, tmp_path, command), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
         answered = after_first_cycles(server, endpoint)
@@ -163,7 +163,7 @@ def test_recycled_workers(application: str, command: list[str], endpoint: Endpoi
 
 
 @pytest.mark.parametrize(('application', 'command'), QUICKLY, ids=names)
-def test_a_quick_stop_of_gunicorn(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
+def test_quick_stop_of_gunicorn(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
     """What was counted arrives, although requests are cut off."""
     with serve(written(application, tmp_path, command), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
         answered = after_first_cycles(server, endpoint)
@@ -171,7 +171,7 @@ def test_a_quick_stop_of_gunicorn(application: str, command: list[str], endpoint
         assert counted(endpoint) == answered, server.log
 
 
-def test_a_quick_stop_with_uvicorn_workers(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_quick_stop_with_uvicorn_workers(endpoint: Endpoint, tmp_path: Path) -> None:
     """The page says that it kills them. Where it no longer does, the page is to be changed."""
     command = written('FastAPI', tmp_path, [*UVICORN_WORKERS, '--graceful-timeout', '1'])
     with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
@@ -184,9 +184,7 @@ def test_a_quick_stop_with_uvicorn_workers(endpoint: Endpoint, tmp_path: Path) -
 @pytest.mark.parametrize(
     ('application', 'command'), [('Flask', GUNICORN), ('FastAPI', UVICORN), ('Flask', UWSGI)], ids=names
 )
-def test_the_first_process_of_a_container(
-    application: str, command: list[str], endpoint: Endpoint, tmp_path: Path
-) -> None:
+def test_first_process_of_a_container(application: str, command: list[str], endpoint: Endpoint, tmp_path: Path) -> None:
     """A server is stopped gracefully by SIGTERM also where it has the process id 1."""
     unshare = shutil.which('unshare')
     if not unshare or subprocess.run([unshare, '--pid', '--fork', 'true'], check=False).returncode:

@@ -68,7 +68,7 @@ print(signal.sigwait({signal.SIGTERM}).name)
 """
 
 
-def test_a_program_that_collects_its_signals_gets_them(endpoint: Endpoint) -> None:
+def test_program_that_collects_its_signals_gets_them(endpoint: Endpoint) -> None:
     """The thread of the exporter would take a signal that all others have blocked, and the process would die."""
     ended = ended_by(signal.SIGTERM, COLLECTING, endpoint.url)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, 'SIGTERM\n', '')
@@ -128,7 +128,7 @@ thread.join()
 """
 
 
-def test_a_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
+def test_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
     """A thread that hears signals again would take one that has arrived meanwhile, though the main thread is just late.
     It waits until that was taken.
     """
@@ -162,7 +162,7 @@ def test_no_signal_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert signal.SIGUSR2 not in masks[1]
 
 
-def test_the_thread_is_born_deaf(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_is_born_deaf(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new thread would take what has arrived before it gets the processor. So it looks for that first."""
     seen: list[tuple[str, set[int]]] = []
     pending = signal.sigpending
@@ -182,7 +182,7 @@ def test_the_thread_is_born_deaf(endpoint: Endpoint, monkeypatch: pytest.MonkeyP
     assert blocked >= signals.BLOCKED - {signal.SIGKILL, signal.SIGSTOP}
 
 
-def test_the_main_thread_is_never_deaf() -> None:
+def test_main_thread_is_never_deaf() -> None:
     """Where greenlets run in it, the exporter is one of them."""
     before = mask()
     with signals.blocked():
@@ -272,7 +272,7 @@ def first_of_a_container(script: str, endpoint: Endpoint) -> tuple[int, str]:
         outer.communicate()
 
 
-def test_the_first_process_of_a_container(endpoint: Endpoint) -> None:
+def test_first_process_of_a_container(endpoint: Endpoint) -> None:
     """It ignores SIGTERM unless something handles it, which is said at the start."""
     status, said = first_of_a_container(UNHANDLED, endpoint)
     assert (status, arrived(endpoint)) == (-signal.SIGKILL, {0})
@@ -281,7 +281,7 @@ def test_the_first_process_of_a_container(endpoint: Endpoint) -> None:
     assert (status, said, arrived(endpoint)) == (143, '', {0, 7})
 
 
-def test_a_process_id_that_all_containers_have(endpoint: Endpoint) -> None:
+def test_process_id_that_all_containers_have(endpoint: Endpoint) -> None:
     """``add_pid`` tells no containers apart."""
     _, said = first_of_a_container(HANDLED.replace('start(', "start(add_pid='pid', "), endpoint)
     assert "extra_dimensions={'host': socket.gethostname()}" in said

@@ -101,7 +101,7 @@ def _cycle_with(delivery: Delivery, injector: _Injector) -> None:
 
 @pytest.mark.parametrize('fails', [False, True], ids=['healthy', 'outage'])
 @pytest.mark.parametrize('error', [_InjectedError, MemoryError])
-def test_an_error_at_any_line_of_a_cycle_neither_loses_nor_doubles(error: type[BaseException], fails: bool) -> None:
+def test_error_at_any_line_of_a_cycle_neither_loses_nor_doubles(error: type[BaseException], fails: bool) -> None:
     """An exception is raised at each line of a cycle in turn, and where it runs again; after the next cycle every
     increase has arrived once.
     """
@@ -148,7 +148,7 @@ def test_values_are_of_one_moment_however_slow_the_destination(endpoint: Endpoin
     assert len({datum['Timestamp'] for datum in endpoint.data}) == 1
 
 
-def test_the_timestamp_is_a_whole_second(endpoint: Endpoint) -> None:
+def test_timestamp_is_a_whole_second(endpoint: Endpoint) -> None:
     """It is cut before anything is made of it, since versions of botocore differ in what they make of fractions."""
     getMetric('orders', 'counter').runtime(1)
     before = int(time.time())
@@ -172,7 +172,7 @@ def test_user_code_is_read_last(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_a_metric_that_hangs_costs_itself_alone(
+def test_metric_that_hangs_costs_itself_alone(
     temporality: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All others go on being exported, callables included. It is said once, and exported again once it has answered."""
@@ -225,7 +225,7 @@ def test_callables_have_one_thread_for_all_cycles(endpoint: Endpoint) -> None:
     wait_for(lambda: not _computing(), 'its end', DEADLINE)
 
 
-def test_a_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpoint) -> None:
+def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpoint) -> None:
     """The others have been sent when it is read."""
     hang, asked = threading.Event(), threading.Event()
 
@@ -249,7 +249,7 @@ def test_a_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: End
 # --- room
 
 
-def test_a_snapshot_on_its_way_out_is_not_bounded(endpoint: Endpoint) -> None:
+def test_snapshot_on_its_way_out_is_not_bounded(endpoint: Endpoint) -> None:
     """``max_buffered`` bounds what is unsent after a failed attempt, not what a healthy cycle sends."""
     for number in range(50):
         getMetric(f'orders.n{number}', 'counter').runtime(1)
@@ -301,7 +301,7 @@ def test_increases_that_wait_in_the_tree_count_as_dropped_at_the_end(endpoint: E
     assert exporter.stats.dropped == 20  # ten of the first cycle, and of each counter the increase since
 
 
-def test_the_outbox_is_bounded_by_bytes(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outbox_is_bounded_by_bytes(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large data are dropped before there are ``max_buffered`` of them."""
     monkeypatch.setattr('aws_satella.pure.account.MAX_BUFFERED_BYTES', 10_000)
     getMetric('large', 'int').runtime(1, text='x' * 1_000)
@@ -324,7 +324,7 @@ def _grow(number: int) -> None:
         orders.runtime(1, customer=str(index))
 
 
-def test_the_last_export_fills_its_requests(endpoint: Endpoint) -> None:
+def test_last_export_fills_its_requests(endpoint: Endpoint) -> None:
     """With time a request has 20 data; flush(), export_once() and the last export fill it up to 1,000."""
     _grow(1_001)
     with exporting(endpoint, 3_600) as exporter:
@@ -340,7 +340,7 @@ def test_the_last_export_fills_its_requests(endpoint: Endpoint) -> None:
     assert [len(request) for request in endpoint.accepted] == [1_000, 1]
 
 
-def test_an_export_under_way_fills_its_requests_once_a_caller_waits(endpoint: Endpoint) -> None:
+def test_export_under_way_fills_its_requests_once_a_caller_waits(endpoint: Endpoint) -> None:
     """A flush, or the end of the process, that meets a cycle in small requests need not wait for all of them."""
     _grow(2_000)
     waiting: list[threading.Thread] = []
@@ -362,7 +362,7 @@ def test_an_export_under_way_fills_its_requests_once_a_caller_waits(endpoint: En
     assert [len(request) for request in endpoint.accepted][:3] == [20, 1_000, 980]
 
 
-def test_a_bound_that_was_given_is_always_kept(endpoint: Endpoint) -> None:
+def test_bound_that_was_given_is_always_kept(endpoint: Endpoint) -> None:
     """Any ``max_send_at_once`` but the default is a hard bound."""
     _grow(50)
     with exporting(endpoint, 3_600, max_send_at_once=19) as exporter:
@@ -386,7 +386,7 @@ def test_catching_up_fills_requests(endpoint: Endpoint) -> None:
     assert [len(request) for request in endpoint.accepted] == [20, 10]
 
 
-def test_a_slow_destination_gets_filled_requests(endpoint: Endpoint) -> None:
+def test_slow_destination_gets_filled_requests(endpoint: Endpoint) -> None:
     """Where an export in small requests would outlast half the interval, the rest of it goes in large ones."""
     _grow(2_000)
 
@@ -403,7 +403,7 @@ def test_a_slow_destination_gets_filled_requests(endpoint: Endpoint) -> None:
     assert exporter.stats.sent == 2_000
 
 
-def test_an_export_that_outlasts_its_interval_is_said_once(
+def test_export_that_outlasts_its_interval_is_said_once(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At WARNING, with the remedy."""

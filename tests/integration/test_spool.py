@@ -62,7 +62,7 @@ def run(script: str, path: Path, *arguments: str) -> str:
     return ended.stdout
 
 
-def test_a_later_process_sends_what_another_left(path: Path) -> None:
+def test_later_process_sends_what_another_left(path: Path) -> None:
     """What a process kept before its end comes out of the spool as it was, the oldest first, and once."""
     run("spool.keep(batch(2), batch(1, ['{\"a\":1}', '{}']), batch(1, ['{\"b\":1}']))", path)
     spool = Heard(path)
@@ -128,7 +128,7 @@ def test_other_namespaces_are_left_alone(path: Path) -> None:
     assert one.deliver() == [batch()]
 
 
-def test_a_file_has_its_name_when_it_is_on_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_has_its_name_when_it_is_on_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is written under a dot name and synced before it has its name. What was removed is gone from the disk,
     too, before others may send."""
     done: list[str] = []
@@ -154,7 +154,7 @@ def test_a_file_has_its_name_when_it_is_on_the_disk(path: Path, monkeypatch: pyt
     assert done == ['fsync spool']
 
 
-def test_a_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once nothing has changed for longer than the time of a directory is exact, the directory is not opened again.
     Before that it is, since a file may come that leaves the time as it is. Any change has it opened."""
     now = 100.0
@@ -214,7 +214,7 @@ def test_one_sends_at_a_time(path: Path) -> None:
     assert other.said == spool.said == []
 
 
-def test_the_lock_stays_while_others_keep_batches(path: Path) -> None:
+def test_lock_stays_while_others_keep_batches(path: Path) -> None:
     """To keep a batch, also the first of a spool, takes no lock from the thread that sends: systems release all locks
     of a process on a file with any of its descriptors."""
     spool = Heard(path)
@@ -229,7 +229,7 @@ def test_the_lock_stays_while_others_keep_batches(path: Path) -> None:
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
-def test_a_child_is_no_sender(how: str, path: Path) -> None:
+def test_child_is_no_sender(how: str, path: Path) -> None:
     """A child that is forked while its parent sends neither sends nor removes, has no lock, and waits for none. It
     keeps batches, and sends them when the parent has ended. With Python's fork it has no descriptor of the spool."""
     script = """
@@ -270,7 +270,7 @@ def test_a_child_is_no_sender(how: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
-def test_a_child_leaves_the_block_of_its_parent(how: str, path: Path) -> None:
+def test_child_leaves_the_block_of_its_parent(how: str, path: Path) -> None:
     """A child that goes on after the block in which it was forked has closed nothing of its own there."""
     script = """
     spool.keep(batch())
@@ -286,7 +286,7 @@ def test_a_child_leaves_the_block_of_its_parent(how: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
-def test_a_child_never_waits_for_a_thread_of_its_parent(how: str, path: Path) -> None:
+def test_child_never_waits_for_a_thread_of_its_parent(how: str, path: Path) -> None:
     """Where another thread sends in the moment of a fork, the child can send as soon as its parent does not."""
     script = """
     spool.keep(batch())
@@ -339,7 +339,7 @@ def test_what_is_left_of_a_batch_takes_its_place(path: Path) -> None:
     assert [each.name for each in path.iterdir()] == [f'.{KEY}.lock']
 
 
-def test_the_oldest_go_where_there_is_too_much(path: Path) -> None:
+def test_oldest_go_where_there_is_too_much(path: Path) -> None:
     """Beyond ``max_bytes`` the oldest batches go, with a count of their items, and the others are within the bound."""
     size = len(spooled.to_bytes(batch(1, ['12', '34'])))
     spool = Heard(path, max_bytes=3 * size)
@@ -377,7 +377,7 @@ def test_what_is_too_old_goes(path: Path) -> None:
         assert drain.prune(NOW + 10 + limits.MAX_AGE_SECONDS) == 0
 
 
-def test_a_platform_without_locks_is_refused() -> None:
+def test_platform_without_locks_is_refused() -> None:
     """Where there is no ``fcntl``, the package works, and a spool is refused with the reason, before a client is made.
 
     Which process asks for an exporter, in a thread or in its own, does not matter.

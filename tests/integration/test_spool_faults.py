@@ -137,13 +137,13 @@ def test_what_is_in_the_way_is_left_there(put: Callable[[Path], None], tmp_path:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
-def test_a_directory_of_another_user_is_left_alone(path: Path) -> None:
+def test_directory_of_another_user_is_left_alone(path: Path) -> None:
     """A batch is not kept where another user may read it, or may have put one."""
     _of_another(path)
     refused(path, 'it belongs to another user')
 
 
-def test_a_directory_that_is_swapped_for_a_link_is_not_followed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_that_is_swapped_for_a_link_is_not_followed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a link takes the place of the directory after it was looked at, nothing is written behind the link."""
     spool = Heard(path)
     spool.keep(batch())
@@ -187,7 +187,7 @@ def test_what_is_moved_while_it_is_written_stays_together(path: Path, monkeypatc
 
 
 @pytest.mark.parametrize('code', [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
-def test_a_file_system_without_locks_is_not_used(code: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_system_without_locks_is_not_used(code: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where files cannot be locked nobody could send what is kept, so that nothing is."""
 
     def lockf(*args: object) -> None:
@@ -202,7 +202,7 @@ def test_a_file_system_without_locks_is_not_used(code: int, path: Path, monkeypa
     assert [each.name for each in path.iterdir()] == [LOCK]
 
 
-def test_a_lock_that_is_refused_with_another_code_is_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_that_is_refused_with_another_code_is_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Systems say with either of two codes that another process has a lock."""
     spool = Heard(path)
     spool.keep(batch())
@@ -218,7 +218,7 @@ def test_a_lock_that_is_refused_with_another_code_is_held(path: Path, monkeypatc
     assert spool.deliver() == [batch()]
 
 
-def test_a_full_disk_keeps_nothing_of_a_batch(tiny: Path) -> None:
+def test_full_disk_keeps_nothing_of_a_batch(tiny: Path) -> None:
     """A batch for which there is no space leaves no file behind. What was kept before is sent, and frees the space."""
     spool = Heard(tiny / 'spool')
     large = batch(1, ['x' * 20_000])
@@ -232,7 +232,7 @@ def test_a_full_disk_keeps_nothing_of_a_batch(tiny: Path) -> None:
     assert spool.deliver() == [large]
 
 
-def test_a_read_only_disk_is_not_sent_from(tiny: Path) -> None:
+def test_read_only_disk_is_not_sent_from(tiny: Path) -> None:
     """What could not be removed would be sent again and again, so that it waits until the disk can be written."""
     spool = Heard(tiny / 'spool')
     spool.keep(batch())
@@ -246,7 +246,7 @@ def test_a_read_only_disk_is_not_sent_from(tiny: Path) -> None:
     assert spool.deliver() == [batch()]
 
 
-def test_a_limit_on_the_size_of_files_is_like_a_full_disk(path: Path) -> None:
+def test_limit_on_the_size_of_files_is_like_a_full_disk(path: Path) -> None:
     """A file that must not become so large is not left there in part."""
     spool = Heard(path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -277,7 +277,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(('call', 'code'), FAULTS, ids=lambda each: errno.errorcode.get(each, each))
-def test_an_error_of_any_call_keeps_the_batch_in_memory(
+def test_error_of_any_call_keeps_the_batch_in_memory(
     call: str, code: int, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever call fails in the midst of it, a batch is not kept, no part of it is left there, and no descriptor. The
@@ -306,7 +306,7 @@ def test_an_error_of_any_call_keeps_the_batch_in_memory(
     assert spool.deliver() == [batch(), batch(2)]
 
 
-def test_a_directory_that_cannot_be_synced_has_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_that_cannot_be_synced_has_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems do not sync directories. The batch has its name by then, and another may be sending it."""
     spool = Heard(path)
     real = os.fsync
@@ -322,7 +322,7 @@ def test_a_directory_that_cannot_be_synced_has_the_batch(path: Path, monkeypatch
     assert spool.said == []
 
 
-def test_a_directory_that_cannot_be_closed_has_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directory_that_cannot_be_closed_has_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong after a batch has its name does not make it one that is in memory as well."""
     spool = Heard(path)
     real = os.close
@@ -396,7 +396,7 @@ def _directory_in_its_place(file: Path, _precious: Path) -> None:
 
 
 @pytest.mark.parametrize('put', [_link_to_precious, _pipe_in_its_place, _directory_in_its_place])
-def test_a_file_that_is_swapped_while_it_is_read_is_not_followed(
+def test_file_that_is_swapped_while_it_is_read_is_not_followed(
     put: Callable[[Path, Path], None], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where something else takes the place of a file after it was looked at, nobody waits for it and nothing of it is
@@ -443,7 +443,7 @@ def test_other_names_of_a_file_keep_what_is_in_it(path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
-def test_a_file_of_another_user_is_not_sent(path: Path) -> None:
+def test_file_of_another_user_is_not_sent(path: Path) -> None:
     """What another user has put into the directory, while others could write to it, is left there."""
     spool = Heard(path)
     spool.keep(batch())
@@ -452,7 +452,7 @@ def test_a_file_of_another_user_is_not_sent(path: Path) -> None:
     assert spool.said == [f'{file_of(path).parent}: {file_of(path).name}: not a file of a spool']
 
 
-def test_a_file_that_cannot_be_read_now_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_cannot_be_read_now_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of the disk holds up no other batch, and does not last. A batch that is gone when its turn comes says
     nothing."""
     spool = Heard(path)
@@ -530,7 +530,7 @@ def test_what_a_killed_process_left_goes(path: Path) -> None:
     assert spool.deliver() == [batch()]
 
 
-def test_a_writer_whose_file_was_taken_away_keeps_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_whose_file_was_taken_away_keeps_the_batch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a process that seems to be gone was only slow, it notices, and its batch is not lost."""
     spool = Heard(path)
     spool.keep(batch())
@@ -547,7 +547,7 @@ def test_a_writer_whose_file_was_taken_away_keeps_the_batch(path: Path, monkeypa
     assert spool.deliver() == [batch()]
 
 
-def test_a_drain_is_over_with_its_block(path: Path) -> None:
+def test_drain_is_over_with_its_block(path: Path) -> None:
     """Who still has it then removes nothing, since another may be the sender."""
     spool = Heard(path)
     spool.keep(batch())
@@ -562,7 +562,7 @@ def test_a_drain_is_over_with_its_block(path: Path) -> None:
     assert spool.deliver() == [batch()]
 
 
-def test_an_exception_in_the_midst_gives_the_lock_back(path: Path) -> None:
+def test_exception_in_the_midst_gives_the_lock_back(path: Path) -> None:
     """What a sender raises passes, and the next one may send."""
     spool = Heard(path)
     spool.keep(batch())
@@ -571,7 +571,7 @@ def test_an_exception_in_the_midst_gives_the_lock_back(path: Path) -> None:
     assert spool.deliver() == [batch()]
 
 
-def test_an_exception_at_any_moment_gives_the_lock_back(path: Path) -> None:
+def test_exception_at_any_moment_gives_the_lock_back(path: Path) -> None:
     """An exception from another thread, as of ``terminate(force=True)``, may come after any call on the way into the
     lock and out of it. The next one may send all the same."""
     spool = Heard(path)

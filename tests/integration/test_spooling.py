@@ -88,7 +88,7 @@ def once(endpoint: Endpoint, spool: Path) -> Any:
 
 
 @each_destination
-def test_a_later_run_delivers_what_an_earlier_one_collected(endpoint: Endpoint, spool: Path) -> None:
+def test_later_run_delivers_what_an_earlier_one_collected(endpoint: Endpoint, spool: Path) -> None:
     """A job that runs in an outage, and its next run, after the outage: both values arrive, the older one first, each
     with the timestamp of its own run. The first run says that its data are spooled, the second that it sent them."""
     behaving(endpoint, RESET)
@@ -122,7 +122,7 @@ ENDS = {
 
 @each_destination
 @pytest.mark.parametrize('way', ENDS)
-def test_an_outage_may_outlast_a_service(way: str, endpoint: Endpoint, spool: Path) -> None:
+def test_outage_may_outlast_a_service(way: str, endpoint: Endpoint, spool: Path) -> None:
     """What an exporter collected in an outage arrives from the next process, however the first one ended: at its end,
     the last values go to the disk, too, and that is said."""
     behaving(endpoint, RESET)
@@ -179,7 +179,7 @@ def test_what_the_end_puts_there_is_counted(endpoint: Endpoint, spool: Path) -> 
     assert len(files(spool)) == 1
 
 
-def test_a_file_is_what_one_request_holds(endpoint: Endpoint, spool: Path, once: Any) -> None:
+def test_file_is_what_one_request_holds(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """Data that are larger in all than a request may be go to more than one file."""
     work = getMetric('work', 'int')
     for number in range(800):
@@ -210,7 +210,7 @@ def test_nothing_is_sent_before_what_is_older(endpoint: Endpoint, spool: Path, o
     assert seen == [3, 2, 1]
 
 
-def test_a_call_that_collects_nothing_delivers_the_spool(endpoint: Endpoint, spool: Path, once: Any) -> None:
+def test_call_that_collects_nothing_delivers_the_spool(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """With ``exclude=('*',)``, one call sends what is in the spool, and nothing of its own process."""
     getMetric('work', 'counter').runtime(1)
     behaving(endpoint, RESET)
@@ -223,7 +223,7 @@ def test_a_call_that_collects_nothing_delivers_the_spool(endpoint: Endpoint, spo
     assert not files(spool)
 
 
-def test_a_flush_is_done_when_the_spool_is_empty(endpoint: Endpoint, spool: Path) -> None:
+def test_flush_is_done_when_the_spool_is_empty(endpoint: Endpoint, spool: Path) -> None:
     """``flush()`` is False while something of the spool could not be sent, and True when all of it was."""
     work = getMetric('work', 'counter')
     with exporting(endpoint, spool=spool, interval=3600) as exporter:
@@ -238,7 +238,7 @@ def test_a_flush_is_done_when_the_spool_is_empty(endpoint: Endpoint, spool: Path
         assert not files(spool)
 
 
-def test_an_outage_ends_between_two_cycles(endpoint: Endpoint, spool: Path) -> None:
+def test_outage_ends_between_two_cycles(endpoint: Endpoint, spool: Path) -> None:
     """The exporter tries again while it has nothing in memory, and delivers what is in the spool."""
     getMetric('work', 'counter').runtime(1)
     behaving(endpoint, RESET)
@@ -283,7 +283,7 @@ def test_one_of_many_processes_sends(endpoint: Endpoint, spool: Path, once: Any)
     assert not files(spool)
 
 
-def test_a_request_without_a_reply_keeps_its_file(endpoint: Endpoint, spool: Path, once: Any) -> None:
+def test_request_without_a_reply_keeps_its_file(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """Where the caller stops waiting for the reply to a spooled batch, nobody else sends it, and the next call counts
     the reply that has come in the meantime."""
     work = getMetric('work', 'int')
@@ -343,7 +343,7 @@ def test_what_a_signal_breaks_off_is_spooled_at_the_end(endpoint: Endpoint, spoo
     assert values(endpoint) == [1]
 
 
-def test_a_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> None:
+def test_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> None:
     """The reply to a spooled batch comes after the ``timeout``, and no other call follows: the file goes at the end of
     the process, and the next run does not send it again."""
     behaving(endpoint, RESET)
@@ -406,7 +406,7 @@ def test_what_cannot_be_removed_is_not_sent_by_the_next_call(
     assert not files(spool)
 
 
-def test_a_disk_that_hangs_does_not_hold_up_the_end(endpoint: Endpoint, spool: Path) -> None:
+def test_disk_that_hangs_does_not_hold_up_the_end(endpoint: Endpoint, spool: Path) -> None:
     """The thread that exports waits for a disk that does not answer. The process ends nevertheless, and counts what was
     written before as spooled, and the rest as dropped."""
     behaving(endpoint, RESET)
@@ -431,7 +431,7 @@ def test_a_disk_that_hangs_does_not_hold_up_the_end(endpoint: Endpoint, spool: P
 
 
 @pytest.mark.parametrize(('reply', 'times'), [(RESET, 1), (OK, 0)])
-def test_a_reply_after_the_end_says_whether_the_file_goes(
+def test_reply_after_the_end_says_whether_the_file_goes(
     reply: Reply | str, times: int, endpoint: Endpoint, spool: Path
 ) -> None:
     """A request with a batch of the spool outlasts ``exit_timeout``, and the process lives on for a while. Where the
@@ -493,7 +493,7 @@ def test_bad_data_of_the_spool_cost_themselves_alone(endpoint: Endpoint, once: A
     assert sorted(datum['MetricName'] for datum in endpoint.data) == ['after', 'm0', 'm1', 'm2', 'm4']
 
 
-def test_a_lone_bad_datum_waits_for_evidence(endpoint: Endpoint, once: Any, spool: Path) -> None:
+def test_lone_bad_datum_waits_for_evidence(endpoint: Endpoint, once: Any, spool: Path) -> None:
     """The only datum of the spool is refused, which proves nothing, and is kept there. What is sent afterwards proves
     it, in the same attempt."""
     behaving(endpoint, RESET)
@@ -552,7 +552,7 @@ def test_bad_data_in_front_do_not_hold_up_the_spool(
     assert not files(spool)
 
 
-def test_the_oldest_go_beyond_the_bound(
+def test_oldest_go_beyond_the_bound(
     endpoint: Endpoint, once: Any, spool: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Beyond ``max_spooled_bytes`` the oldest batches go. They are counted as dropped, and that is said once."""
@@ -635,7 +635,7 @@ def test_memory_goes_on_where_the_disk_does_not(
     assert fault != 'a file in the way' or spool.read_text() == 'important'
 
 
-def test_a_relative_path_is_that_of_the_start(
+def test_relative_path_is_that_of_the_start(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that goes to another directory, as a daemon does, still finds its spool, and so do its children."""
@@ -650,7 +650,7 @@ def test_a_relative_path_is_that_of_the_start(
     assert child.has_spooled()
 
 
-def test_a_namespace_that_is_assigned_has_its_own_files(endpoint: Endpoint, spool: Path) -> None:
+def test_namespace_that_is_assigned_has_its_own_files(endpoint: Endpoint, spool: Path) -> None:
     """What was collected for one namespace is not sent by the exporter of another, in the same directory."""
     work = getMetric('work', 'int')
     behaving(endpoint, RESET)
@@ -669,7 +669,7 @@ def test_a_namespace_that_is_assigned_has_its_own_files(endpoint: Endpoint, spoo
     assert [(request.namespace, request.data[0]['Value']) for request in endpoint.accepted][2] == ('One', 1)
 
 
-def test_a_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> None:
+def test_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> None:
     """An exporter that replaces a dead one delivers what that put into the spool, and counts it on."""
     getMetric('work', 'counter').runtime(1)
     behaving(endpoint, RESET)
@@ -694,7 +694,7 @@ def test_a_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> 
 
 
 @pytest.mark.parametrize('is_spooled', [False, True])
-def test_a_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endpoint, spool: Path, once: Any) -> None:
+def test_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endpoint, spool: Path, once: Any) -> None:
     """A call has left a request without a reply, and an exporter of another plan has ended. Who goes on with both
     counts the reply, and sends nothing twice."""
     arguments: dict[str, Any] = {'client_factory': endpoint.client, 'interval': 3600, 'spool': spool}
@@ -754,7 +754,7 @@ class _Wrench:
     [(spool_files, 'write'), (os, 'fsync'), (os, 'close'), (spool_files, 'directory_at')],
     ids=['write', 'fsync', 'close', 'directory'],
 )
-def test_an_exception_while_writing_loses_and_doubles_nothing(
+def test_exception_while_writing_loses_and_doubles_nothing(
     owner: Any, name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At any moment of the way to the disk, a datum is in memory or in a file, but not in both."""
@@ -780,7 +780,7 @@ def test_an_exception_while_writing_loses_and_doubles_nothing(
     ],
     ids=lambda each: each if isinstance(each, str) else each.__name__,
 )
-def test_an_exception_while_sending_loses_and_doubles_nothing(
+def test_exception_while_sending_loses_and_doubles_nothing(
     owner: Any, name: str, after: bool, endpoint: Endpoint, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At any moment of the way out of the spool, too."""

@@ -78,7 +78,7 @@ def test_fifty_threads_start_one_exporter(endpoint: Endpoint) -> None:
     assert [datum['Value'] for datum in endpoint.data] == [0, 1]
 
 
-def test_a_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the next call, whose exporter sends what the dead one left, and counts on from where that stopped."""
     monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
     counter = getMetric('counter', 'counter')
@@ -109,7 +109,7 @@ def test_a_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Mon
     assert stats.failed_requests == 2  # the first failure was tried again at once
 
 
-def test_a_dead_exporter_of_another_plan_leaves_what_is_unsent(
+def test_dead_exporter_of_another_plan_leaves_what_is_unsent(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its outbox goes where it belongs, by the next exporter; that one counts for itself, and so does the next of the
@@ -165,7 +165,7 @@ def test_what_another_client_is_needed_for_waits_for_it(endpoint: Endpoint, monk
     assert sum(sent) == 1
 
 
-def test_an_exporter_that_was_terminated_is_replaced(endpoint: Endpoint) -> None:
+def test_exporter_that_was_terminated_is_replaced(endpoint: Endpoint) -> None:
     """The next call starts another after an orderly end, too."""
     Ticks()
     _start(endpoint)
@@ -176,7 +176,7 @@ def test_an_exporter_that_was_terminated_is_replaced(endpoint: Endpoint) -> None
     assert aws_satella.flush(DEADLINE)
 
 
-def test_a_running_exporter_is_left_alone(endpoint: Endpoint) -> None:
+def test_running_exporter_is_left_alone(endpoint: Endpoint) -> None:
     """A second call does nothing, whatever its arguments."""
     _start(endpoint)
     first = _current()
@@ -185,7 +185,7 @@ def test_a_running_exporter_is_left_alone(endpoint: Endpoint) -> None:
     assert _current() is first
 
 
-def test_a_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call says so, chained; the next one tries again, and the exporter runs."""
     Ticks()
     start = threading.Thread.start
@@ -207,7 +207,7 @@ def test_a_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monk
     assert aws_satella.flush(DEADLINE)
 
 
-def test_a_client_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """InitializationError leaves nothing behind that would keep the next call from starting."""
     monkeypatch.delenv('AWS_DEFAULT_REGION')
     with pytest.raises(InitializationError):
@@ -217,7 +217,7 @@ def test_a_client_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monk
     assert process.is_running()
 
 
-def test_a_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> None:
+def test_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> None:
     """It raises as a thread's does; the exporter runs on, and is known to."""
     _start(endpoint)
     exporter = _current()
@@ -227,7 +227,7 @@ def test_a_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> Non
     assert process.is_running()
 
 
-def test_a_start_right_after_terminate(endpoint: Endpoint) -> None:
+def test_start_right_after_terminate(endpoint: Endpoint) -> None:
     """An exporter that ends does not count: the next one takes over its baseline, and exports after its last export."""
     counter = getMetric('counter', 'counter')
     counter.runtime(1)

@@ -35,7 +35,7 @@ def _just_started(_exporter: AWSSatellaExporterThread, _endpoint: Endpoint) -> N
 
 
 @pytest.mark.parametrize('until', [_idle, _backing_off, _just_started], ids=lambda until: until.__name__[1:])
-def test_the_thread_wakes_at_once(
+def test_thread_wakes_at_once(
     until: Callable[[AWSSatellaExporterThread, Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It exports what was recorded last, and ends, out of an hour's sleep and out of a long back-off."""
@@ -59,7 +59,7 @@ def test_the_thread_wakes_at_once(
 
 
 @each_destination
-def test_the_last_values_arrive(endpoint: Endpoint) -> None:
+def test_last_values_arrive(endpoint: Endpoint) -> None:
     """What was recorded just before terminate() is in the last export, as with the thread as a context manager."""
     counter = getMetric('counter', 'counter')
     with AWSSatellaExporterThread('Test', interval='1h', client_factory=endpoint.client) as exporter:
@@ -170,7 +170,7 @@ def test_force_ends_a_greenlet_after_its_request(endpoint: Endpoint) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def test_an_exporter_of_ones_own_goes_on_where_the_one_before_has_ended(endpoint: Endpoint) -> None:
+def test_exporter_of_ones_own_goes_on_where_the_one_before_has_ended(endpoint: Endpoint) -> None:
     """Of the same plan, whether the program has waited for its end or not: each increase is sent once."""
     orders = getMetric('orders', 'counter')
     for waits in (True, False, True):

@@ -140,7 +140,7 @@ def test_whatever_is_raised_wherever_the_next_interval_delivers_what_is_healthy(
     ],
     ids=['not UTF-8', 'a list', 'odd fields', 'empty', 'a page'],
 )
-def test_a_reply_that_cannot_be_understood_costs_nothing(reply: Reply, endpoint: Endpoint) -> None:
+def test_reply_that_cannot_be_understood_costs_nothing(reply: Reply, endpoint: Endpoint) -> None:
     """The data are kept, and sent when CloudWatch makes sense again."""
     answers = [reply, reply]
     endpoint.behave = lambda _request: answers.pop() if answers else OK
@@ -159,7 +159,7 @@ def test_a_reply_that_cannot_be_understood_costs_nothing(reply: Reply, endpoint:
     [None, ['a list'], {'Error': None}, {'ResponseMetadata': {'HTTPStatusCode': 'x'}}],
     ids=['none', 'a list', 'no error', 'no status'],
 )
-def test_an_error_that_cannot_be_understood_costs_nothing(response: Any, endpoint: Endpoint) -> None:
+def test_error_that_cannot_be_understood_costs_nothing(response: Any, endpoint: Endpoint) -> None:
     """Whatever a client makes of a reply, the data are kept."""
     failure = ClientError({}, 'PutMetricData')
     failure.response = response
@@ -207,7 +207,7 @@ def test_what_cannot_be_printed_or_hashed_costs_nothing(endpoint: Endpoint, capl
 
 
 @pytest.mark.parametrize('what', ERRORS, ids=lambda what: what.__name__)
-def test_a_log_handler_that_raises_ends_nothing(
+def test_log_handler_that_raises_ends_nothing(
     what: type[BaseException], endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not even what reports the faults may end the thread by a fault of its own."""
@@ -228,7 +228,7 @@ def test_a_log_handler_that_raises_ends_nothing(
     assert_conserved(exporter, endpoint, 3 * exporter.stats.cycles)
 
 
-def test_a_metric_that_cannot_even_be_opened_costs_itself(
+def test_metric_that_cannot_even_be_opened_costs_itself(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other metrics are sent, in delta mode too."""

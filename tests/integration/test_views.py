@@ -104,7 +104,7 @@ def test_export_once_goes_on_with_the_views(endpoint: Endpoint) -> None:
 
 
 @each_destination
-def test_an_outage_loses_nothing_of_the_views(endpoint: Endpoint) -> None:
+def test_outage_loses_nothing_of_the_views(endpoint: Endpoint) -> None:
     """What could not be sent goes out later, with the labels that it had; the sum is what was recorded."""
     with exporting(endpoint, 0.05, temporality='delta', views=VIEWS) as exporter:
         record()
@@ -116,7 +116,7 @@ def test_an_outage_loses_nothing_of_the_views(endpoint: Endpoint) -> None:
     assert sums(endpoint) == {'django.requests': times(2, REQUESTS), 'noisy': times(2, NOISE)}
 
 
-def test_a_successor_inherits_what_is_kept(endpoint: Endpoint) -> None:
+def test_successor_inherits_what_is_kept(endpoint: Endpoint) -> None:
     """The exporter that replaces a dead one keeps the same series, in whatever order it meets them."""
     noisy = getMetric('noisy', 'counter', sum_children=False)
     for user in 'abc':
@@ -139,7 +139,7 @@ def test_a_successor_inherits_what_is_kept(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize('automatic', [True, False])
-def test_a_forked_child_inherits_what_is_kept(automatic: bool, endpoint: Endpoint) -> None:
+def test_forked_child_inherits_what_is_kept(automatic: bool, endpoint: Endpoint) -> None:
     """A child keeps the series that its parent kept, whether it goes on by itself or starts an exporter; so both send
     the same ones."""
     script = f"""
@@ -167,7 +167,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert sums(endpoint)['noisy'] == Counter({('a',): 11, ('b',): 11, (OTHER,): 1 + 20})
 
 
-def test_a_label_that_raises_is_reported(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_label_that_raises_is_reported(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """A callable of a view that raises costs one series, is said once, and does not end the exporter."""
 
     def fails(_value: object) -> str:
@@ -188,7 +188,7 @@ def test_a_label_that_raises_is_reported(endpoint: Endpoint, caplog: pytest.LogC
 # --- warnings
 
 
-def test_a_metric_with_very_many_series_is_warned_of(
+def test_metric_with_very_many_series_is_warned_of(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without any view, a metric with more than 1,000 series is named once, with the label that has the most values
@@ -217,7 +217,7 @@ def test_digits() -> None:
 # --- preview
 
 
-def test_a_preview_shows_what_views_save() -> None:
+def test_preview_shows_what_views_save() -> None:
     """A preview with views has the series and the bill of the same without them, and says that each process keeps its
     own first series."""
     record()
@@ -237,7 +237,7 @@ def test_a_preview_shows_what_views_save() -> None:
     assert preview(views={'*': View(keep=())}).discards == {Reason.NOT_ADDITIVE: 2}
 
 
-def test_a_preview_over_otlp_shows_bytes() -> None:
+def test_preview_over_otlp_shows_bytes() -> None:
     """Over OTLP, views save bytes."""
     record()
     found = preview(views=VIEWS, destination='otlp')

@@ -176,7 +176,7 @@ STARTED, STOPPED = {'type': 'lifespan.startup.complete'}, {'type': 'lifespan.shu
 
 
 @pytest.mark.parametrize('app', [without_lifespan, silent], ids=lambda app: app.__name__)
-def test_an_application_need_not_know_lifespans(app: Any, endpoint: Endpoint) -> None:
+def test_application_need_not_know_lifespans(app: Any, endpoint: Endpoint) -> None:
     """The wrapper answers for it, and exports at the end what was recorded meanwhile."""
     orders = getMetric('orders', 'counter')
     wrapped = asgi.Exporter(app, **exporter_of_process(endpoint))
@@ -184,13 +184,13 @@ def test_an_application_need_not_know_lifespans(app: Any, endpoint: Endpoint) ->
     assert [datum['Value'] for datum in endpoint.named('orders')][-1] == 7
 
 
-def test_a_start_that_fails_is_the_applications(endpoint: Endpoint) -> None:
+def test_start_that_fails_is_the_applications(endpoint: Endpoint) -> None:
     """The server hears of it what it would hear without the wrapper."""
     with pytest.raises(RuntimeError, match='no database'):
         asyncio.run(live(asgi.Exporter(failing, **exporter_of_process(endpoint))))
 
 
-def test_the_event_loop_goes_on_during_the_last_export(endpoint: Endpoint) -> None:
+def test_event_loop_goes_on_during_the_last_export(endpoint: Endpoint) -> None:
     """A destination that hangs costs the stop of the server ``exit_timeout``, and no other task anything."""
     endpoint.behave = lambda _request: HANG
     getMetric('orders', 'counter').runtime(1)
@@ -230,7 +230,7 @@ def request_by_wsgi(endpoint: Endpoint, **more: Any) -> None:
 
 
 @pytest.mark.parametrize('request_by', [request_by_asgi, request_by_wsgi], ids=lambda each: each.__name__[-4:])
-def test_a_request_does_not_wait_for_the_start(request_by: Any, endpoint: Endpoint) -> None:
+def test_request_does_not_wait_for_the_start(request_by: Any, endpoint: Endpoint) -> None:
     """The first request of a process starts the exporter beside itself, also where no lifespan has."""
     go_on = threading.Event()
 
@@ -245,7 +245,7 @@ def test_a_request_does_not_wait_for_the_start(request_by: Any, endpoint: Endpoi
 
 
 @pytest.mark.parametrize('wrapper', [asgi.Exporter, wsgi.Exporter], ids=lambda each: each.__module__[-4:])
-def test_a_mistake_is_found_when_the_application_is_wrapped(wrapper: Any) -> None:
+def test_mistake_is_found_when_the_application_is_wrapped(wrapper: Any) -> None:
     """It would otherwise break the first request."""
     with pytest.raises(aws_satella.ArgumentError, match='interval'):
         wrapper(None, 'Shop', interval=-1)

@@ -105,7 +105,7 @@ calls = st.fixed_dictionaries(
 # --- the list
 
 
-def test_the_list_of_arguments() -> None:
+def test_list_of_arguments() -> None:
     """The keywords, their order and their defaults are those that are documented."""
     assert dict(DEFAULTS) == EXPECTED
     assert list(DEFAULTS) == list(EXPECTED) == list(VALUES)
@@ -123,7 +123,7 @@ def test_every_argument_has_a_check_and_a_text(field: Any) -> None:
 
 
 @pytest.mark.parametrize('argument', EXPECTED)
-def test_a_default_passes_its_own_check(argument: str) -> None:
+def test_default_passes_its_own_check(argument: str) -> None:
     """Every argument but the namespace has a default, which is allowed."""
     if argument == 'namespace':
         with pytest.raises(ArgumentTypeError):
@@ -139,13 +139,13 @@ def _rows() -> dict[str, list[str]]:
     return {name: cells.split(' | ') for name, cells in rows}
 
 
-def test_the_documentation_has_a_row_for_every_argument() -> None:
+def test_documentation_has_a_row_for_every_argument() -> None:
     """``docs/configuration.md`` has the arguments in their order, each once."""
     assert list(_rows()) == list(EXPECTED)
 
 
 @pytest.mark.parametrize('argument', EXPECTED)
-def test_the_documentation_has_the_default(argument: str) -> None:
+def test_documentation_has_the_default(argument: str) -> None:
     """The third column is the default."""
     kind, default, text = _rows()[argument]
     assert kind
@@ -159,7 +159,7 @@ def test_the_documentation_has_the_default(argument: str) -> None:
 
 
 @pytest.mark.parametrize('argument', EXPECTED)
-def test_a_property_names_every_argument(argument: str) -> None:
+def test_property_names_every_argument(argument: str) -> None:
     """Each argument has a strategy here, and a property elsewhere that names it."""
     others = [
         path
@@ -177,7 +177,7 @@ def test_a_property_names_every_argument(argument: str) -> None:
     [start_if_not_started, export_once, AWSSatellaExporterThread, asgi.Exporter, wsgi.Exporter],
     ids=lambda each: f'{each.__module__}.{each.__name__}',
 )
-def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
+def test_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
     """Everything that takes the arguments of an exporter has exactly these keywords, kinds and defaults. What wraps an
     application takes that first, and ``export_once`` a timeout last. The environment may have the namespace for all but
     the class."""
@@ -198,7 +198,7 @@ def test_a_signature_is_that_of_the_list(function: Callable[..., Any]) -> None:
     }
 
 
-def test_the_signature_of_preview() -> None:
+def test_signature_of_preview() -> None:
     """``preview`` has the same keywords and defaults, with a namespace by default, and arguments of its own."""
     parameters = dict(inspect.signature(preview).parameters)
     own = {'root': None, 'namespace': 'Preview', 'processes': 1, 'prices': None}
@@ -219,7 +219,7 @@ def test_the_signature_of_preview() -> None:
     ],
     ids=lambda each: getattr(each, '__name__', ''),
 )
-def test_a_docstring_has_every_argument_once(function: Any, own: tuple[str, ...]) -> None:
+def test_docstring_has_every_argument_once(function: Any, own: tuple[str, ...]) -> None:
     """The documentation of a function has one line for each argument, with the text of the list or with its own."""
     written = inspect.getdoc(function)
     assert written is not None
@@ -231,7 +231,7 @@ def test_a_docstring_has_every_argument_once(function: Any, own: tuple[str, ...]
         assert written.count(f':param {field.name}:') == 1
 
 
-def test_a_decorated_function_keeps_what_it_is() -> None:
+def test_decorated_function_keeps_what_it_is() -> None:
     """A decorated function or method has the parameters of the list, and its own name and result."""
 
     @takes_arguments
@@ -365,7 +365,7 @@ MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize('function', _takers(), ids=lambda each: each.__name__)
 @pytest.mark.parametrize(('args', 'kwargs', 'said'), MISTAKES)
-def test_a_wrong_call_says_what_is_wrong(
+def test_wrong_call_says_what_is_wrong(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], said: str
 ) -> None:
     """A missing, doubled, unknown or surplus argument is a ``TypeError`` that names it, as of any function."""
@@ -388,7 +388,7 @@ def test_a_wrong_call_says_what_is_wrong(
         (True, ArgumentTypeError, 'timeout: True is of type bool'),
     ],
 )
-def test_a_timeout_is_a_number_of_seconds(timeout: Any, wrong: type[Exception], problem: str) -> None:
+def test_timeout_is_a_number_of_seconds(timeout: Any, wrong: type[Exception], problem: str) -> None:
     """The timeout of ``export_once`` is checked like every argument, before anything is exported. No other function
     has one."""
     with pytest.raises(wrong) as raised:
@@ -399,7 +399,7 @@ def test_a_timeout_is_a_number_of_seconds(timeout: Any, wrong: type[Exception], 
 
 
 @given(plain, st.integers())
-def test_an_unknown_argument_is_refused_by_name(name: str, value: int) -> None:
+def test_unknown_argument_is_refused_by_name(name: str, value: int) -> None:
     """``check`` and ``bind`` refuse any name that is not in the list."""
     if name in EXPECTED:
         return
@@ -425,7 +425,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(('call', 'argument', 'value', 'kind'), ERRORS)
-def test_an_error_can_be_copied_and_pickled(
+def test_error_can_be_copied_and_pickled(
     call: Callable[[], object], argument: str, value: Any, kind: type[Exception]
 ) -> None:
     """An error has the argument, the value and what is allowed, also in another process."""

@@ -69,7 +69,7 @@ def test_more_metrics_never_cost_less(one: int, other: int) -> None:
         (2_000_000, 84_500),
     ],
 )
-def test_the_published_prices(number: int, cost: float) -> None:
+def test_published_prices(number: int, cost: float) -> None:
     """The prices at the borders of the tiers of CloudWatch, worked out by hand."""
     assert Prices().metrics(number) == pytest.approx(cost, abs=1e-9)
 
@@ -136,7 +136,7 @@ def requests_of(plan: Plan, given_points: list[DataPoint | Discarded]) -> tuple[
 
 
 @given(plans, st.lists(st.one_of(points, discards), max_size=20), st.integers(1, 9), st.integers(1, 86_400))
-def test_a_preview_is_what_the_plan_makes_counted(
+def test_preview_is_what_the_plan_makes_counted(
     plan: Plan, given_points: list[DataPoint | Discarded], processes: int, interval: int
 ) -> None:
     """Series, data, requests, bytes, discards, bill and top of a preview are those of the requests of the plan."""
@@ -189,7 +189,7 @@ def test_every_number_is_in_the_table(plan: Plan, given_points: list[DataPoint |
     )
 
 
-def test_the_whole_table() -> None:
+def test_whole_table() -> None:
     """What is printed, as its reader sees it: of one process unless told otherwise, most billed names first."""
     prices = Prices(metric_tiers=((2, 0.30), (math.inf, 0.10)), as_of=date(2026, 11, 1), source='a price list')
     points: list[DataPoint | Discarded] = [
@@ -301,7 +301,7 @@ def test_over_otlp_bytes_are_billed(tree: Any, plan: Plan, processes: int, inter
     assert list(preview.top) == sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:10]
 
 
-def test_a_request_of_otlp_holds_a_megabyte() -> None:
+def test_request_of_otlp_holds_a_megabyte() -> None:
     """Where the points are large, there are fewer than 1,000 in a request."""
     points = [DataPoint('m', 1, {'l': 'v' * 1_000, 'n': str(number)}) for number in range(3_000)]
     plan = Arguments('Shop', destination='otlp').plan
@@ -317,7 +317,7 @@ def test_series_that_become_equal_are_one_point_over_otlp() -> None:
     assert (preview.series, preview.data) == (1, 1)
 
 
-def test_the_whole_table_of_otlp() -> None:
+def test_whole_table_of_otlp() -> None:
     """What is printed, as its reader sees it: with the quota beside the requests, and both ways to count."""
     points: list[DataPoint | Discarded] = [
         DataPoint('orders', 1, {}),

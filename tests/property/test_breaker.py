@@ -14,7 +14,7 @@ events = st.lists(
 
 
 @given(events)
-def test_a_breaker_is_its_history(history: list[tuple[str, float]]) -> None:
+def test_breaker_is_its_history(history: list[tuple[str, float]]) -> None:
     """A timeout opens it for 5, 10, 20, 40, 60, 60 ... seconds, a success closes it, and after the pause one call is
     let through in each pause."""
     breaker, now, sent = Breaker(), 0.0, 0

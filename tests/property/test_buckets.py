@@ -113,7 +113,7 @@ def test_observations_in_no_bucket_stay_in_none(bounds: tuple[float, ...], value
 
 @given(bounds, mixed, st.sampled_from((math.nan, math.inf, -math.inf)))
 @example((1.0,), [0.1] * 4 + [3.0], math.nan)
-def test_a_sum_that_is_not_finite_gives_even_steps(bounds: tuple[float, ...], values: list[float], sum_: float) -> None:
+def test_sum_that_is_not_finite_gives_even_steps(bounds: tuple[float, ...], values: list[float], sum_: float) -> None:
     """Where the sum says nothing, the values of closed buckets are evenly spaced; counts and buckets agree."""
     *counts, _ = expected = counted(bounds, values)
     found = distribute(bounds, counts, len(values), sum_)
@@ -170,7 +170,7 @@ def test_what_was_given_out_before_is_taken_off_the_fullest_bucket(counts: tuple
 
 @given(bounds, observations)
 @example((10, 12), [11.0, 11.0])
-def test_an_observation_under_way_has_its_value(bounds: tuple[float, ...], values: list[float]) -> None:
+def test_observation_under_way_has_its_value(bounds: tuple[float, ...], values: list[float]) -> None:
     """One that is counted and added up, but not yet in its bucket, is given out with the sum intact."""
     *counts, _ = counted(bounds, values)
     index = next(index for index, count in enumerate(counts) if count)
@@ -221,7 +221,7 @@ def test_several_observations_under_way_have_their_mean() -> None:
     assert distribute((10, 12), (0, 1, 0), 3, 35.0) == {11.0: 1, 12.0: 2}
 
 
-def test_a_bucket_that_can_hold_nothing_has_its_lower_bound() -> None:
+def test_bucket_that_can_hold_nothing_has_its_lower_bound() -> None:
     """Observations that were read in a bucket from 0 to a negative bound do not disturb the others."""
     assert distribute((-5.0, 5.0), (7, 1, 0), 8, 3.0) == {0.0: 7, 3.0: 1}
 
@@ -343,7 +343,7 @@ def test_percentiles_are_about_as_good_as_those_of_prometheus(size: int) -> None
 
 
 @given(bounds, mixed, st.one_of(st.none(), st.floats(-1e7, 1e7, allow_subnormal=False)))
-def test_the_nearest_sum_is_what_the_values_add_up_to(
+def test_nearest_sum_is_what_the_values_add_up_to(
     bounds: tuple[float, ...], values: list[float], other: float | None
 ) -> None:
     """The sum of the observations is the nearest one itself but for rounding; of another sum, the nearest one is what
@@ -372,6 +372,6 @@ def test_the_nearest_sum_is_what_the_values_add_up_to(
         ([2, 0], 1, 1.5, 1.0),
     ],
 )
-def test_a_sum_that_no_observations_have(counts: list[int], count: int, total: float, nearest: float) -> None:
+def test_sum_that_no_observations_have(counts: list[int], count: int, total: float, nearest: float) -> None:
     """What closed buckets cannot have is cut; an open one takes all above it, and observations in none take all."""
     assert nearest_sum((1.0,), counts, count, total) == nearest

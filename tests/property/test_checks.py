@@ -78,7 +78,7 @@ def test_any_value_is_taken_or_refused_by_name(argument: str, value: Any) -> Non
 
 @pytest.mark.parametrize('argument', [*DEFAULTS, *OTHERS])
 @given(value=anything)
-def test_an_error_has_the_argument_and_the_value(argument: str, value: Any) -> None:
+def test_error_has_the_argument_and_the_value(argument: str, value: Any) -> None:
     """An error has the argument, the value and what is allowed as attributes, so that nobody has to parse its text."""
     error = refused(check_of, value, argument)
     if error is not None:
@@ -178,13 +178,13 @@ REFUSALS: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(('argument', 'value', 'said'), REFUSALS)
-def test_a_refusal_says_what_was_given_and_what_is_allowed(argument: str, value: Any, said: str) -> None:
+def test_refusal_says_what_was_given_and_what_is_allowed(argument: str, value: Any, said: str) -> None:
     """The message has the argument, the value, its type where that is wrong, and what is allowed."""
     assert refusal_of(argument, value) == said
 
 
 @pytest.mark.parametrize(('argument', 'value', 'said'), REFUSALS)
-def test_a_refusal_is_an_error_of_its_kind(argument: str, value: Any, said: str) -> None:
+def test_refusal_is_an_error_of_its_kind(argument: str, value: Any, said: str) -> None:
     """A wrong type is a ``TypeError``, and a wrong value is a ``ValueError``."""
     kind: type[Exception] = ArgumentTypeError if ' is of type ' in said else ArgumentError
     with pytest.raises(kind) as raised:
@@ -222,7 +222,7 @@ def test_bounds_belong_to_what_they_bound(argument: str, allowed: Any, refused: 
 
 
 @given(st.one_of(texts(255), texts(255).map(lambda text: f'AWS/{text}'), st.just('a' * 256)))
-def test_a_namespace(namespace: str) -> None:
+def test_namespace(namespace: str) -> None:
     """A namespace is taken if CloudWatch takes it, and is sent unchanged."""
     takes = (
         0 < len(namespace) <= 255
@@ -262,7 +262,7 @@ def test_values_of_extra_dimensions_are_texts() -> None:
     assert checks.dimensions('it', None) == {}
 
 
-def test_the_pid_needs_a_name() -> None:
+def test_pid_needs_a_name() -> None:
     """None and an empty name mean no pid. Any other is the name of a dimension."""
     assert checks.dimension_name('it', None) is None
     assert checks.dimension_name('it', '') is None
@@ -317,7 +317,7 @@ def test_what_counts_as_a_whole_number(value: Any, result: int | None) -> None:
 
 
 @given(anything)
-def test_an_optional_argument_may_be_none(value: Any) -> None:
+def test_optional_argument_may_be_none(value: Any) -> None:
     """None is taken, and any other value as without it."""
     assert checks.optional(checks.whole_number(0))('n', None) is None
     if value is not None:
@@ -338,7 +338,7 @@ def test_one_of_a_few(value: Any, taken: bool) -> None:
 @given(
     st.sampled_from(sorted(UNITS)), st.sampled_from((str.lower, str.upper, lambda unit: unit + 's', lambda u: u[1:]))
 )
-def test_a_misspelt_unit_is_refused_with_the_nearest(unit: str, misspell: Callable[[str], str]) -> None:
+def test_misspelt_unit_is_refused_with_the_nearest(unit: str, misspell: Callable[[str], str]) -> None:
     """The error asks whether the nearest unit was meant."""
     wrong = misspell(unit)
     said = refusal_of('units', {'a': wrong})
@@ -372,7 +372,7 @@ def test_units_may_be_asked_for() -> None:
         ('30 min', 1800.0),
     ],
 )
-def test_an_interval(value: Any, seconds: float) -> None:
+def test_interval(value: Any, seconds: float) -> None:
     """An interval is a number of seconds, or a text in the notation of satella."""
     assert checks.interval('interval', value) == seconds
     assert type(checks.interval('interval', value)) is float
@@ -400,7 +400,7 @@ def test_any_text_is_an_interval_or_none(value: str) -> None:
 @pytest.mark.parametrize(
     ('value', 'taken'), [(0, True), (2.5, True), (-0.1, False), (math.inf, False), (10**400, False)]
 )
-def test_a_span_of_seconds(value: float, taken: bool) -> None:
+def test_span_of_seconds(value: float, taken: bool) -> None:
     """A span of seconds is finite, and may be zero."""
     assert (refusal(checks.seconds, value) is None) == taken
 
@@ -408,7 +408,7 @@ def test_a_span_of_seconds(value: float, taken: bool) -> None:
 @given(st.one_of(st.floats(), st.integers(-(10**12), 10**13)))
 @example(sys.float_info.max)
 @example(-62_135_596_800)
-def test_a_timestamp(value: float) -> None:
+def test_timestamp(value: float) -> None:
     """UNIX seconds within the years 1 to 9999 become a moment in UTC."""
     said = refusal(checks.timestamp, value)
     if said is None:
@@ -453,7 +453,7 @@ class _Secretive:
 @pytest.mark.parametrize(
     ('value', 'shown'), [(_Secretive(), '<_Secretive>'), (10**5_000, '<int>')], ids=['raises', 'long']
 )
-def test_a_value_without_a_text_is_named_by_its_type(value: Any, shown: str) -> None:
+def test_value_without_a_text_is_named_by_its_type(value: Any, shown: str) -> None:
     """A value whose ``repr()`` raises is still refused by the name of the argument."""
     said = refusal_of('max_send_at_once', value)
     assert said is not None
@@ -470,6 +470,6 @@ def test_a_value_without_a_text_is_named_by_its_type(value: Any, shown: str) -> 
         ('seven', (7, 8), ''),
     ],
 )
-def test_a_suggestion(value: object, allowed: tuple[object, ...], said: str) -> None:
+def test_suggestion(value: object, allowed: tuple[object, ...], said: str) -> None:
     """A misspelt text is answered with the nearest one that is allowed, whatever its case."""
     assert suggestion(value, allowed) == said

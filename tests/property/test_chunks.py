@@ -79,7 +79,7 @@ def test_what_came_before_a_stream_broke_off_is_given_out(stream: list[Sized], m
     assert chunks == list(chunk(stream, most, size, size_of))
 
 
-def test_a_reader_may_stop() -> None:
+def test_reader_may_stop() -> None:
     """A reader that stops is not given more."""
     chunks = chunk(iter(range(5)), 10, 3, lambda _: 1)
     assert next(chunks) == [0, 1, 2]

@@ -38,7 +38,7 @@ def test_it_never_goes_back(values: list[float]) -> None:
 
 @given(readings, st.lists(st.floats(-10, 1e5), max_size=20))
 @example([1000.0, 0.0], [5.0])
-def test_a_moment_that_was_reached_does_not_come_again(values: list[float], waits: list[float]) -> None:
+def test_moment_that_was_reached_does_not_come_again(values: list[float], waits: list[float]) -> None:
     """After a wait that ran out it is as late as it was to be, even if the clock was turned back meanwhile."""
     with _reading(values):  # type: ignore[attr-defined]
         clock = Clock()
@@ -49,7 +49,7 @@ def test_a_moment_that_was_reached_does_not_come_again(values: list[float], wait
 
 
 @given(st.floats(0, 2e9), timeouts, st.floats(0.1, 3600))
-def test_a_wait_ends_where_time_stands_still(start: float, timeout: float, part: float) -> None:
+def test_wait_ends_where_time_stands_still(start: float, timeout: float, part: float) -> None:
     """The parts add up to the timeout; each is as long as it may be."""
     waited: list[float] = []
     with _reading([start]):  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def test_a_wait_ends_where_time_stands_still(start: float, timeout: float, part:
 
 
 @given(readings, timeouts, st.integers(0, 5))
-def test_a_wait_ends_when_what_it_waits_for_comes(values: list[float], timeout: float, after: int) -> None:
+def test_wait_ends_when_what_it_waits_for_comes(values: list[float], timeout: float, after: int) -> None:
     """However the clock jumps, it waits at least once, never less than nothing, and for no more parts than it takes."""
     waited: list[float] = []
 
@@ -77,7 +77,7 @@ def test_a_wait_ends_when_what_it_waits_for_comes(values: list[float], timeout: 
     assert all(0 <= seconds <= 1 for seconds in waited)
 
 
-def test_a_wait_without_an_end_asks_whether_to_go_on() -> None:
+def test_wait_without_an_end_asks_whether_to_go_on() -> None:
     """With an infinite deadline it waits part by part for as long as it may."""
     answers = [True, True, False]
     waited: list[float] = []

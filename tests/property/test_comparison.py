@@ -126,7 +126,7 @@ ROUNDING = 1e-5
 
 
 @given(trees(), plans, some_prices, st.sampled_from([1, 3, 50]), st.sampled_from([1.5, 300, 86_400]))
-def test_the_comparison_is_that_of_both_previews(
+def test_comparison_is_that_of_both_previews(
     tree: Any, plan: Plan, prices: Prices, processes: int, interval: float
 ) -> None:
     """The preview is that of the plan, and its comparison has the bills of both forms. With as many processes as it
@@ -187,7 +187,7 @@ def test_readings_are_iterated_once() -> None:
         (None, None, 'With many processes both cost the same.'),
     ],
 )
-def test_the_table_is_for_reading(classic_from: int | None, otlp_from: int | None, sentence: str) -> None:
+def test_table_is_for_reading(classic_from: int | None, otlp_from: int | None, sentence: str) -> None:
     """Both bills, in the columns of the preview, and which form to take with how many processes."""
     comparison = Comparison(1_000, 1_234.5, 3.032, 0, 0, classic_from, otlp_from)
     assert str(comparison) == dedent(f"""\

@@ -100,7 +100,7 @@ series_examples = (
 @given(st.lists(many_labels, max_size=4), extras, st.integers(3, 8))
 @example([{'pid': 'label'}], {'pid': '7'}, 3)
 @example([{'\\u0105': 'label'}], {'ą': 'extra'}, 3)
-def test_the_dimensions_are_those_of_the_model(
+def test_dimensions_are_those_of_the_model(
     series: list[dict[object, object]], extra: dict[str, str], most: int
 ) -> None:
     """Extra dimensions override labels, blank values are absent, and characters other than printable ASCII are escaped.
@@ -129,7 +129,7 @@ def _check_against_model(series: list[dict[object, object]], extra: dict[str, st
 
 @half
 @given(st.lists(many_labels, max_size=8), extras, st.integers(3, 8), st.integers(1, 3))
-def test_the_memory_of_labels_changes_nothing(
+def test_memory_of_labels_changes_nothing(
     series: list[dict[object, object]], extra: dict[str, str], most: int, remembered: int
 ) -> None:
     """A merger that has met other series gives the same as a new one, also where it has forgotten some of them."""
@@ -141,7 +141,7 @@ def test_the_memory_of_labels_changes_nothing(
 
 
 @pytest.mark.parametrize('series', series_examples)
-def test_the_memory_tells_similar_labels_apart(series: list[dict[object, object]]) -> None:
+def test_memory_tells_similar_labels_apart(series: list[dict[object, object]]) -> None:
     """A merger gives the same as a new one for labels and values that are easily taken for each other, in any order."""
     for order in (series, series[::-1]):
         used = merger({}, 3)
@@ -149,7 +149,7 @@ def test_the_memory_tells_similar_labels_apart(series: list[dict[object, object]
             assert merged(used, labels) == merged(merger({}, 3), labels)
 
 
-def test_the_memory_is_bounded_and_changes_nothing() -> None:
+def test_memory_is_bounded_and_changes_nothing() -> None:
     """A merger that has met more values than it remembers gives the same as a new one."""
     used = merger({'pid': '7'}, 10)
     number = 2 * dimensions.MAX_REMEMBERED + 500
@@ -176,7 +176,7 @@ def test_merging_leaves_its_arguments_alone(labels: dict[object, object], extra:
     assert (repr(labels), repr(extra)) == (labels_before, extra_before)
 
 
-def test_a_form_may_be_anything() -> None:
+def test_form_may_be_anything() -> None:
     """A dimension is what the form makes of its escaped name and value, in the order of labels and extra dimensions."""
     used = Merger({'extra': 'é'}, 3, lambda name: lambda value: f'<{name}={value}>')
     assert used.merge({'ą': 1.5, 'b': 'c'}) == ['<\\u0105=1.5>', '<b=c>', '<extra=\\xe9>']
@@ -199,7 +199,7 @@ def _labels(number: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(('labels', 'kept'), [(9, True), (10, False)])
-def test_the_pid_counts(labels: int, kept: bool) -> None:
+def test_pid_counts(labels: int, kept: bool) -> None:
     """With the pid, a series with nine labels is sent with ten dimensions; one with ten is discarded."""
     encoding = Arguments('Limits', add_pid='pid').plan.encoding(pid=77)
     (item,) = encoding.encode([DataPoint('m', 1, _labels(labels))])
@@ -215,7 +215,7 @@ def test_the_pid_counts(labels: int, kept: bool) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(('a', 'b', 'pid')), st.sampled_from(('1', '2', ' ')), max_size=3), st.booleans())
-def test_the_pid_overrides_all(labels: dict[str, str], extra: bool) -> None:
+def test_pid_overrides_all(labels: dict[str, str], extra: bool) -> None:
     """Extra dimensions override labels, and the pid overrides both. A blank label overrides nothing."""
     arguments = Arguments('Order', {'a': 'extra', 'pid': 'extra'} if extra else None, add_pid='pid')
     (item,) = arguments.plan.encoding(pid=77).encode([DataPoint('m', 1, labels)])

@@ -213,7 +213,7 @@ def test_c_code_that_reads_its_memory_finds_the_stub() -> None:
     assert heapq.heappop(target) == STUB
 
 
-def test_the_stub_cannot_be_changed_for_others() -> None:
+def test_stub_cannot_be_changed_for_others() -> None:
     """Every list has its own copy."""
     (one,) = stubs()
     one['StorageResolution'] = 60

@@ -103,7 +103,7 @@ def test_every_keyword_can_be_written_or_is_listed() -> None:
 
 @pytest.mark.parametrize('keyword', TEXTS)
 @given(data=st.data(), around=st.sampled_from(('', ' ', '\t', '\n')))
-def test_a_text_means_what_the_value_means(keyword: str, data: st.DataObject, around: str) -> None:
+def test_text_means_what_the_value_means(keyword: str, data: st.DataObject, around: str) -> None:
     """Each keyword that is read from text is what it would be if the value were given. Blanks around do not count."""
     text, value = data.draw(TEXTS[keyword])
     beside = {} if keyword == 'namespace' else {'namespace': 'N', **BESIDE.get(keyword, {})}
@@ -155,7 +155,7 @@ MALFORMED: list[tuple[str, str, str, object]] = [
 
 
 @pytest.mark.parametrize(('variable', 'text', 'named', 'part'), MALFORMED)
-def test_an_error_names_the_variable_and_the_part(variable: str, text: str, named: str, part: object) -> None:
+def test_error_names_the_variable_and_the_part(variable: str, text: str, named: str, part: object) -> None:
     """What is wrong in a variable is an error with its name, with the part that is wrong, and with what is allowed."""
     (error,) = faults({variable: text})
     assert isinstance(error, ArgumentError)
@@ -174,7 +174,7 @@ def test_an_error_names_the_variable_and_the_part(variable: str, text: str, name
         ({'AWS_SATELLA_DIMENSIONS': 'a=b,c=d', 'AWS_SATELLA_MAX_DIMENSIONS': '1'}, 'AWS_SATELLA_DIMENSIONS'),
     ],
 )
-def test_an_error_names_the_variable_that_does_not_fit(environ: Mapping[str, str], named: str) -> None:
+def test_error_names_the_variable_that_does_not_fit(environ: Mapping[str, str], named: str) -> None:
     """A variable may be wrong only beside others. The error has its name; where the argument was given, it has that of
     the argument."""
     with pytest.raises(ArgumentError) as raised:
@@ -202,7 +202,7 @@ def test_what_is_given_counts(keyword: str, data: st.DataObject) -> None:
 @given(
     st.dictionaries(st.sampled_from([*VARIABLES.values(), 'AWS_SATELLA_DISABLED']), st.sampled_from(('', ' ', '\n')))
 )
-def test_an_empty_variable_is_none(environ: Mapping[str, str]) -> None:
+def test_empty_variable_is_none(environ: Mapping[str, str]) -> None:
     """A variable that is empty, or blank, is not set."""
     assert keywords(environ) == {}
     assert not is_disabled(environ)

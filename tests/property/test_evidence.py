@@ -138,7 +138,7 @@ def test_many_culprits_cost_some_requests(first: int) -> None:
     assert attempt(bad).requests <= 1_632
 
 
-def test_a_refusal_of_everything_costs_16_requests_and_then_one_an_attempt() -> None:
+def test_refusal_of_everything_costs_16_requests_and_then_one_an_attempt() -> None:
     """Nothing is discarded. Each attempt sends one item, and each item has its turn. It is said once, and so is the
     end."""
     server, size = Server(), 1_000
@@ -160,7 +160,7 @@ def test_a_refusal_of_everything_costs_16_requests_and_then_one_an_attempt() -> 
 
 
 @given(st.integers(1, 1_500), st.booleans())
-def test_a_refusal_of_everything_costs_little_at_any_size(size: int, names: bool) -> None:
+def test_refusal_of_everything_costs_little_at_any_size(size: int, names: bool) -> None:
     """However many data there are, a refusal of everything is found after the halves of one request, three suspects
     and three probes, in this attempt or in the next."""
     server = Server(items_of(range(size)), names)
@@ -174,7 +174,7 @@ def test_a_refusal_of_everything_costs_little_at_any_size(size: int, names: bool
     assert done.ledger.outbox.buffered == size
 
 
-def test_a_single_datum_proves_nothing() -> None:
+def test_single_datum_proves_nothing() -> None:
     """A refused datum that is alone stays, as a suspect. Once others are taken, it is sent once more alone, and then
     discarded."""
     server = Server(['bad 0'])
@@ -188,7 +188,7 @@ def test_a_single_datum_proves_nothing() -> None:
     assert (done.discarded, done.ledger.outbox.buffered, done.ledger.is_refused) == (['bad 0'], 0, False)
 
 
-def test_a_last_datum_is_judged_by_those_before_it() -> None:
+def test_last_datum_is_judged_by_those_before_it() -> None:
     """Where nothing is left to send, a suspect is sent again in the same attempt if anything was taken in it."""
     server = Server(['bad 2'])
     done = Attempt(recorded(['good 0', 'good 1', 'bad 2']), server, Room(2, 10**9))
@@ -232,7 +232,7 @@ def test_probes_are_of_the_same_metric_where_there_is_no_other() -> None:
 
 
 @pytest.mark.parametrize('largest', [0, 1, 12, 999])
-def test_a_bound_on_the_size_is_found_by_halves(largest: int) -> None:
+def test_bound_on_the_size_is_found_by_halves(largest: int) -> None:
     """What is too large is halved until it fits, at less than twice the requests that it takes. If nothing fits, it is
     an outage."""
     server = Server()

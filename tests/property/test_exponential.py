@@ -75,7 +75,7 @@ def test_every_observation_is_in_its_bucket(samples: dict[float, int]) -> None:
 @given(multisets)
 @example({2.0 ** (index / 256): 1 for index in range(1, 161)})
 @example({2.0 ** (index / 256): 1 for index in range(1, 162)})
-def test_the_scale_is_the_largest_that_fits(samples: dict[float, int]) -> None:
+def test_scale_is_the_largest_that_fits(samples: dict[float, int]) -> None:
     """At most 8; at the next larger one there would be more than 160 buckets of a sign."""
     scale = exponential(samples).scale
     assert scale <= 8

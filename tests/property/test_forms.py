@@ -21,7 +21,7 @@ URL = 'http://localhost:4318/v1/metrics'
         (URL, 1, 1, 1),
     ],
 )
-def test_a_bound_that_was_given_is_kept(
+def test_bound_that_was_given_is_kept(
     destination: str, max_send_at_once: int, at_ease: int, short_of_time: int
 ) -> None:
     """The default is 20, and as many as a request takes when time is short, and over OTLP always."""

@@ -33,7 +33,7 @@ from aws_satella.pure import DataPoint, Distribution, HistogramReading, Kind, Re
 
 @half
 @given(trees(('histogram',), internal=False))
-def test_the_series_of_a_histogram_are_those_of_satella(tree: Tree) -> None:
+def test_series_of_a_histogram_are_those_of_satella(tree: Tree) -> None:
     """Each reading of a histogram, a labelled child's and a total's too, has exactly the series that satella shows."""
     root = build(tree)
     for metric in leaves(root):
@@ -51,7 +51,7 @@ def _shown(readings: list[HistogramReading]) -> list[tuple[Series, str]]:
 
 @half
 @given(trees(('histogram',), internal=False))
-def test_a_histogram_whole_is_one_distribution(tree: Tree) -> None:
+def test_histogram_whole_is_one_distribution(tree: Tree) -> None:
     """The distribution of a histogram since its start has its number of observations and its sum."""
     for reading in read(build(tree)):
         assert isinstance(reading, HistogramReading)
@@ -85,7 +85,7 @@ def check_histogram(observed: Distribution, values: list[Any], limits: tuple[flo
 @given(histories('histogram', histogram_options, real))
 @example(History('histogram', ({'buckets': ()},), ((Recorded(0, -0.5, {}), Recorded(0, 2, {})),)))
 @example(History('histogram', ({'buckets': (1.0, math.inf)},), ((Recorded(0, 7, {}), Recorded(0, 0.5, {})),)))
-def test_a_histogram_gives_what_was_observed(history: History) -> None:
+def test_histogram_gives_what_was_observed(history: History) -> None:
     """In each cycle: the number of observations exactly, every value in its bucket, the sum but for rounding."""
     observer = Observer()
     metrics = history.build()
@@ -114,7 +114,7 @@ def test_a_histogram_gives_what_was_observed(history: History) -> None:
 
 
 @pytest.mark.parametrize('odd', [math.nan, math.inf, -math.inf])
-def test_a_sum_that_is_lost_is_reported_once(odd: float) -> None:
+def test_sum_that_is_lost_is_reported_once(odd: float) -> None:
     """Once a histogram's sum is not finite it says nothing any more; the numbers go on, and it is reported once."""
     histogram = getMetric('h', 'histogram', buckets=(1.0, 10.0), labels={'host': 'a'})
     labels: Labels = frozenset({('host', 'a')})
@@ -150,7 +150,7 @@ def test_what_is_left_of_a_sum_is_passed_on_later() -> None:
     assert second.values == pytest.approx((4.5,))
 
 
-def test_a_histogram_that_was_emptied_starts_again() -> None:
+def test_histogram_that_was_emptied_starts_again() -> None:
     """A program that sets its histogram back gets what it recorded since."""
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
     observer = Observer()
@@ -163,7 +163,7 @@ def test_a_histogram_that_was_emptied_starts_again() -> None:
 
 
 @given(st.lists(real, min_size=1, max_size=20))
-def test_an_observation_that_reaches_its_bucket_late_is_counted_once(values: list[float]) -> None:
+def test_observation_that_reaches_its_bucket_late_is_counted_once(values: list[float]) -> None:
     """A recording that is interrupted between the count and the bucket is given out in one cycle only."""
     histogram = getMetric('late', 'histogram', buckets=(0.5, 5.0))
     histogram.buckets, histogram.count, histogram.sum = [0, 0, 0], 0, 0.0

@@ -113,7 +113,7 @@ DECODED = {CLASSIC: series_in_json, OTLP: series_in_protobuf}
 @example([('m', {'ą': 'x', '\\u0105': 'y'}), ('m', {'\ud800': 'x', '\\ud800': 'y'})])
 @example([('"}],"Value":2},{"MetricName":"x', {'"},{"Name":"pid","Value":"1"},{"': '\\"}]'})])
 @example([('m', {'a': '\n\x07attack', 'b' * 127: '\x12\x00' * 64, 'c': 'd' * 128})])
-def test_a_request_has_what_went_in_and_nothing_else(destination: str, given: list[tuple[str, Labels]]) -> None:
+def test_request_has_what_went_in_and_nothing_else(destination: str, given: list[tuple[str, Labels]]) -> None:
     """Whatever text a name or a label has, the decoded request has that series with its value, unit and time, and no
     other member, or the datum alone is discarded with a reason that applies to it."""
     outcomes = [expected(destination, *each) for each in given]
@@ -128,7 +128,7 @@ def test_a_request_has_what_went_in_and_nothing_else(destination: str, given: li
 
 @huge
 @pytest.mark.parametrize('destination', [CLASSIC, OTLP])
-def test_a_huge_label_costs_its_series_alone(destination: str, character: str) -> None:
+def test_huge_label_costs_its_series_alone(destination: str, character: str) -> None:
     """A name, a label and a value of a million characters are discarded each, and what stands between them is sent."""
     text, good = character * HUGE, ('good', {'a': 'b'})
     given = [good, (text, {}), good, ('m', {text: 'v'}), good, ('m', {'l': text}), good]
@@ -140,7 +140,7 @@ def test_a_huge_label_costs_its_series_alone(destination: str, character: str) -
 @half
 @pytest.mark.parametrize('destination', [CLASSIC, OTLP])
 @given(names_and_labels)
-def test_a_spool_has_the_items_and_a_name_of_its_own(destination: str, given: list[tuple[str, Labels]]) -> None:
+def test_spool_has_the_items_and_a_name_of_its_own(destination: str, given: list[tuple[str, Labels]]) -> None:
     """The name of a file is made of a time, numbers and a hash, so the same items under harmless names would have the
     same one. The file is the only one that is made, in the directory itself, and gives the items back to the byte."""
     batch, _ = batch_of(destination, given)
@@ -198,7 +198,7 @@ def _raise(error: Exception) -> None:
 @given(hostile, hostile, labels)
 @example('x' * HUGE, '\n' * HUGE, {})
 @example('%s %d %(a)s', '{}', {})
-def test_a_line_of_the_log_stays_a_line(name: str, text: str, labels: Mapping[str, str]) -> None:
+def test_line_of_the_log_stays_a_line(name: str, text: str, labels: Mapping[str, str]) -> None:
     """A discard, an error and a destination with any texts make one line each, which is short and has no character that
     a terminal acts upon, and of a traceback the lines have none either. Labels and their values are not there."""
     complaints = Complaints()
@@ -221,7 +221,7 @@ def test_a_line_of_the_log_stays_a_line(name: str, text: str, labels: Mapping[st
 @given(hostile)
 @example('\x1b[2J')
 @example('a\nb')
-def test_a_preview_is_a_table_whatever_names_it_has(destination: str, name: str) -> None:
+def test_preview_is_a_table_whatever_names_it_has(destination: str, name: str) -> None:
     """Its text has as many lines as with a harmless name, none with a character that a terminal acts upon."""
     tables = []
     for each in (name, 'harmless'):

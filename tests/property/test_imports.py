@@ -114,13 +114,13 @@ def _relative(path: Path) -> str:
 
 
 @pytest.mark.parametrize('path', PURE, ids=_relative)
-def test_the_pure_core_imports_nothing_that_acts(path: Path) -> None:
+def test_pure_core_imports_nothing_that_acts(path: Path) -> None:
     """Every import of the pure core, also inside of functions, is on the list."""
     assert not list(_refused(ast.parse(path.read_text(encoding='utf-8'))))
 
 
 @pytest.mark.parametrize('path', PURE, ids=_relative)
-def test_the_pure_core_has_no_way_into_the_world(path: Path) -> None:
+def test_pure_core_has_no_way_into_the_world(path: Path) -> None:
     """No clock by way of an allowed class, no built-in function that reads, writes or runs."""
     tree = ast.parse(path.read_text(encoding='utf-8'))
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -150,7 +150,7 @@ def test_the_pure_core_has_no_way_into_the_world(path: Path) -> None:
         'from aws_satella.effects.destinations import cloudwatch',
     ],
 )
-def test_the_list_refuses(source: str) -> None:
+def test_list_refuses(source: str) -> None:
     """The check sees what it is for."""
     assert list(_refused(ast.parse(source)))
 
@@ -179,13 +179,13 @@ def test_each_door_has_one_keeper(path: Path) -> None:
         ('.', 'from asgiref.sync import sync_to_async', True),
     ],
 )
-def test_the_doors_are_watched(directory: str, source: str, trespassing: bool) -> None:
+def test_doors_are_watched(directory: str, source: str, trespassing: bool) -> None:
     """The check sees what it is for."""
     assert bool(list(_trespassing(directory, ast.parse(source)))) is trespassing
 
 
 @pytest.mark.parametrize(('path', 'sources'), REEXPORTS.items())
-def test_the_reexports_are_nothing_else(path: str, sources: dict[str, set[str]]) -> None:
+def test_reexports_are_nothing_else(path: str, sources: dict[str, set[str]]) -> None:
     """What stands at a path that others expect only passes on what is elsewhere."""
     tree = ast.parse((PACKAGE / path).read_text(encoding='utf-8'))
     found: dict[str, set[str | None]] = {}
@@ -195,7 +195,7 @@ def test_the_reexports_are_nothing_else(path: str, sources: dict[str, set[str]])
     assert not [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
 
 
-def test_the_import_path_of_2_4_only_passes_on() -> None:
+def test_import_path_of_2_4_only_passes_on() -> None:
     """``aws_satella.exporter`` defines nothing of its own but the class that makes ``worker_thread`` and its lock
     attributes, and everything else in it is the very object of another module."""
     path = PACKAGE / 'exporter.py'
@@ -274,7 +274,7 @@ OF_OPTIONS = {
         ('views', "{'*': aws_satella.View(max_series=1)}"),
     ],
 )
-def test_an_exporter_has_the_modules_that_its_options_need(
+def test_exporter_has_the_modules_that_its_options_need(
     option: str | None, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are imported where the exporter is made, and those of other options are not. Its thread imports none: a fork

@@ -554,7 +554,7 @@ def _sent(ledger: Ledger, most: int = 100) -> Ledger:
 
 
 @pytest.mark.parametrize('is_of_spool', [False, True])
-def test_a_reply_is_counted_after_another_ledger_was_joined(is_of_spool: bool) -> None:
+def test_reply_is_counted_after_another_ledger_was_joined(is_of_spool: bool) -> None:
     """What another ledger has not sent goes behind a request that has no reply yet, even where it is older."""
     replies: list[object] = []
     batch = Batch('N', 1.0, ('a 1', 'a 2'))
@@ -566,7 +566,7 @@ def test_a_reply_is_counted_after_another_ledger_was_joined(is_of_spool: bool) -
     assert list(ledger.outbox.waiting()) == ['b']
 
 
-def test_a_reply_is_counted_once() -> None:
+def test_reply_is_counted_once() -> None:
     """A reply that is noted in the list of a request is counted by the next settling, and by no other."""
     replies: list[object] = []
     ledger = _recorded(Ledger(), 'a 1', 'a 2')
@@ -579,7 +579,7 @@ def test_a_reply_is_counted_once() -> None:
     assert settled.settled(4.0) == (settled, [])
 
 
-def test_a_late_reply_counts_nothing() -> None:
+def test_late_reply_counts_nothing() -> None:
     """After everything was given up, a reply changes neither the counts nor the next cycle."""
     replies: list[object] = []
     ledger = _recorded(Ledger(), 'a 1', 'a 2')
@@ -592,7 +592,7 @@ def test_a_late_reply_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize('between', ['nothing', 'accepted', 'named', 'discarded', 'halved', 'everything', 'aged'])
-def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
+def test_cycle_without_room_stays_in_the_tree(between: str) -> None:
     """In delta the items of a cycle for which there is no room go, its baseline is the one before, and its discards
     stay counted, also where older items were accepted, refused, discarded or dropped in between. Its levels are
     dropped, since the next cycle reads other ones."""
@@ -626,7 +626,7 @@ def test_a_cycle_without_room_stays_in_the_tree(between: str) -> None:
     assert [(saying.message, saying.values) for saying in said] == [(RETURNS, (2, 1))]
 
 
-def test_a_cycle_stays_in_the_tree_as_a_whole() -> None:
+def test_cycle_stays_in_the_tree_as_a_whole() -> None:
     """A cycle for which there is room in part stays in the tree as a whole, since it has one baseline."""
     ledger = _recorded(Ledger({'cycle': 0}), 'a 1', 'a 2', 'a 3', baseline={'cycle': 1})
     ledger, _ = ledger.bounded(2)
@@ -634,7 +634,7 @@ def test_a_cycle_stays_in_the_tree_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize('touch', ['accepted', 'discarded', 'kept', 'ended', 'cumulative'])
-def test_a_cycle_that_left_the_tree_loses_its_oldest(touch: str) -> None:
+def test_cycle_that_left_the_tree_loses_its_oldest(touch: str) -> None:
     """Once some of a cycle was sent or discarded, or there was room for all of it, or it has ended, the oldest items go
     instead. So they do for running totals, which bring the same value again."""
     ledger = Ledger({'cycle': 0}).recorded(Batch('N', 0.0, ['older']), 0, {'cycle': 0}, returnable=False)
@@ -661,7 +661,7 @@ def test_a_cycle_that_left_the_tree_loses_its_oldest(touch: str) -> None:
 
 
 @pytest.mark.parametrize('requests', range(1, 8))
-def test_a_cycle_that_is_refused_stays_in_the_tree(requests: int) -> None:
+def test_cycle_that_is_refused_stays_in_the_tree(requests: int) -> None:
     """A cycle that is refused in part or in whole, but of which nothing was taken or discarded, can still stay in the
     tree, whether it is in pieces, set aside, or back in the queue."""
     ledger = _recorded(Ledger({'cycle': 0}), 'a 1', 'a 2', 'a 3', 'a 4', 'a 5', baseline={'cycle': 1})
@@ -674,7 +674,7 @@ def test_a_cycle_that_is_refused_stays_in_the_tree(requests: int) -> None:
     assert (ledger.outbox.recorded, ledger.outbox.dropped) == (0, 0)
 
 
-def test_a_request_across_two_cycles_is_of_the_later_one() -> None:
+def test_request_across_two_cycles_is_of_the_later_one() -> None:
     """A request with items of both cycles takes some of the later one out of the tree."""
     ledger = _recorded(Ledger(), 'a 1', baseline={'cycle': 1}).cycle_ended()
     ledger = _sent(_recorded(ledger, 'b 1', 'b 2', 'b 3', baseline={'cycle': 2}), 2)
@@ -683,7 +683,7 @@ def test_a_request_across_two_cycles_is_of_the_later_one() -> None:
 
 
 @given(st.lists(st.sampled_from(('cycle', 'fail', 'drop', 'return', 'answer')), max_size=30))
-def test_an_outage_is_said_once(events: list[str]) -> None:
+def test_outage_is_said_once(events: list[str]) -> None:
     """The begin and the end of an outage are said once each. In between, dropping and returning are said once each."""
     ledger = Ledger()
     lines: list[str] = []
@@ -709,7 +709,7 @@ def test_an_outage_is_said_once(events: list[str]) -> None:
     assert len(lines) == len(set(lines))
 
 
-def test_the_end_of_an_outage_says_what_it_cost() -> None:
+def test_end_of_an_outage_says_what_it_cost() -> None:
     """The line at the end of an outage has the failed attempts, what was kept, and what was dropped in this outage."""
     ledger = _recorded(Ledger(), 'a 1', 'a 2', 'a 3').cycle_ended()
     ledger, _ = ledger.bounded(2)
@@ -735,7 +735,7 @@ def test_dropping_is_said_again_in_the_next_outage() -> None:
     assert [saying.message for saying in said] == [DROPS]
 
 
-def test_a_loss_by_age_is_counted_for_good() -> None:
+def test_loss_by_age_is_counted_for_good() -> None:
     """Items of a cycle that were dropped for their age stay counted, so the rest of the cycle no longer stays in the
     tree."""
     ledger = _recorded(Ledger({'cycle': 0}), 'a 1', baseline={'cycle': 1})
@@ -746,7 +746,7 @@ def test_a_loss_by_age_is_counted_for_good() -> None:
     assert (list(ledger.outbox.waiting()), ledger.outbox.dropped, ledger.baseline) == (['a 3'], 2, {'cycle': 1})
 
 
-def test_a_cycle_without_items_is_not_said_to_wait() -> None:
+def test_cycle_without_items_is_not_said_to_wait() -> None:
     """Where older items alone are too many, nothing is said of an empty cycle, and the next one that waits is said."""
     ledger = _recorded(Ledger(), 'a 1', 'a 2').cycle_ended()
     ledger, said = _recorded(ledger, discarded=1).bounded(1)
@@ -765,7 +765,7 @@ def test_bytes_are_bounded_whatever_their_number() -> None:
     assert ledger.outbox.dropped == len(items) - 64
 
 
-def test_a_ledger_is_a_value() -> None:
+def test_ledger_is_a_value() -> None:
     """Every transition gives another ledger, and leaves the one that it was asked of as it was."""
     full = _recorded(Ledger(), 'a 1', 'a 2', baseline={'cycle': 1})
     before = repr(full)

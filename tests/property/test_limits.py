@@ -30,19 +30,19 @@ def _shape(path: str) -> Any:
         ('MetricData.0.Dimensions.0.Value', limits.MAX_DIMENSION_VALUE_LENGTH),
     ],
 )
-def test_a_limit_is_that_of_the_model(path: str, most: int) -> None:
+def test_limit_is_that_of_the_model(path: str, most: int) -> None:
     """Lengths and numbers are what botocore's model of PutMetricData says."""
     assert _shape(path).metadata['max'] == most
 
 
-def test_the_units_are_those_of_the_model() -> None:
+def test_units_are_those_of_the_model() -> None:
     """All of CloudWatch's units, and no other, each once."""
     assert set(limits.UNITS) == UNITS
     assert len(limits.UNITS) == len(UNITS)
     assert limits.NO_UNIT in UNITS
 
 
-def test_a_namespace_may_not_start_as_the_model_says() -> None:
+def test_namespace_may_not_start_as_the_model_says() -> None:
     """What a namespace may not start with is the model's pattern."""
     assert _shape('Namespace').metadata['pattern'] == f'[^{limits.FORBIDDEN_FIRST_CHARACTER}].*'
 
@@ -59,14 +59,14 @@ def _documented(shape: Any) -> str:
         ('MetricData', r'more than (\d+) metrics', limits.MAX_DATA_PER_REQUEST),
     ],
 )
-def test_a_limit_is_that_of_the_documentation(path: str, pattern: str, limit: int) -> None:
+def test_limit_is_that_of_the_documentation(path: str, pattern: str, limit: int) -> None:
     """Limits that the model only tells in words."""
     found = re.search(pattern, _documented(_shape(path))) or re.search(pattern, _documented(OPERATION))
     assert found is not None
     assert int(found[1]) == limit
 
 
-def test_the_values_are_within_the_documented_range() -> None:
+def test_values_are_within_the_documented_range() -> None:
     """The largest value is the documented one, exactly."""
     assert limits.MAX_ABSOLUTE_VALUE == 2**360
     assert type(limits.MAX_ABSOLUTE_VALUE) is float

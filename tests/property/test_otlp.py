@@ -119,7 +119,7 @@ def _arrived(each: Seen) -> tuple[Any, ...]:
 @example([DataPoint('m', 1, {'a': '\ud800'}), counter('\ud800', -1, {'ą': 'b'})], 'delta', 'Percent')
 @example([DataPoint(' ', 1, {}), DataPoint('m', 1, {' ': 'b'}), DataPoint('m', 1, {' ': ' '})], 'delta', 'None')
 @example([counter('n' * 255, -0.0, {'a': '\ud800' * 171}), counter('n', 1, {'a': '\ud800' * 170})], 'delta', 'None')
-def test_a_number_arrives_as_it_was_read(given: list[Point], temporality: str, unit: str) -> None:
+def test_number_arrives_as_it_was_read(given: list[Point], temporality: str, unit: str) -> None:
     """A counter is a Sum, and is not monotonic where it has decreased; all else is a gauge. Names and labels are UTF-8,
     and a blank label is absent."""
     items = encode(*given, temporality=temporality, units={'*': unit})
@@ -133,14 +133,14 @@ def test_a_number_arrives_as_it_was_read(given: list[Point], temporality: str, u
 
 @pytest.mark.parametrize('kind', [Kind.GAUGE, Kind.COUNTER])
 @pytest.mark.parametrize(('value', 'expected'), GOOD, ids=map(type_of, (value for value, _ in GOOD)))
-def test_a_value_that_is_a_number_is_sent_as_a_float(value: Any, expected: float, kind: Kind) -> None:
+def test_value_that_is_a_number_is_sent_as_a_float(value: Any, expected: float, kind: Kind) -> None:
     """A number of any type is a float, as Prometheus and CloudWatch have it."""
     (found,) = seen(encode(DataPoint('m', value, {}, kind)))
     assert repr(found.point.as_double) == repr(expected)
 
 
 @pytest.mark.parametrize(('value', 'reason'), BAD, ids=map(type_of, (value for value, _ in BAD)))
-def test_a_bad_value_costs_itself_alone(value: Any, reason: Reason) -> None:
+def test_bad_value_costs_itself_alone(value: Any, reason: Reason) -> None:
     """A value that is no number, not finite or out of range is discarded as it was recorded."""
     good = counter('good', 1, {'a': 'b'})
     for bad_point in (counter('bad', value, {'x': 'y'}), DataPoint('bad', value, {'x': 'y'})):
@@ -190,7 +190,7 @@ class _Label:
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), KeyError('no'), SystemExit(1)])
-def test_a_label_that_raises_costs_its_series_alone(error: BaseException) -> None:
+def test_label_that_raises_costs_its_series_alone(error: BaseException) -> None:
     """What a label raises is in a discard, and its metric is told; where it is not tolerated it is passed on."""
     good, told = counter('good', 1, {'a': 'b'}), []
     given = [good, counter('bad', 1, {'a': _Label(error)}), good]
@@ -207,7 +207,7 @@ def test_a_label_that_raises_costs_its_series_alone(error: BaseException) -> Non
 @pytest.mark.parametrize(
     ('unit', 'reason'), [('Bytes', None), (None, None), ('bytes', Reason.BAD_UNIT), (7, Reason.BAD_UNIT)]
 )
-def test_a_callable_gives_units(unit: Any, reason: Reason | None) -> None:
+def test_callable_gives_units(unit: Any, reason: Reason | None) -> None:
     """What a units callable returns is checked when it comes."""
     (item,) = encode(counter('m', 1, {}), units=lambda _name: unit)
     if reason is None:
@@ -217,13 +217,13 @@ def test_a_callable_gives_units(unit: Any, reason: Reason | None) -> None:
         assert item.reason is reason
 
 
-def test_a_discard_passes() -> None:
+def test_discard_passes() -> None:
     """What was discarded before comes through as it is."""
     lost = Discarded(MetricData('lost', None), Reason.RAISED)
     assert encode(lost, counter('m', 1, {}))[0] is lost
 
 
-def test_the_memory_of_names_and_labels_changes_nothing() -> None:
+def test_memory_of_names_and_labels_changes_nothing() -> None:
     """An encoder that has met more names and labels than it remembers gives the same as a new one."""
     given = [
         counter(f'm{n}' if n % 5 else ' ' * n, n, {f'l{n}': str(n), 'same': str(n), 'q': n / 7}) for n in range(2_500)
@@ -249,7 +249,7 @@ def test_the_memory_of_names_and_labels_changes_nothing() -> None:
     ],
 )
 @pytest.mark.parametrize('value_of', [1, Histogram((1.0,), (1, 0), 1, 0.5)], ids=type_of)
-def test_the_labels_that_a_point_may_have(
+def test_labels_that_a_point_may_have(
     number: int, length: int, value: str, reason: Reason | None, value_of: object
 ) -> None:
     """150 labels, with those of the resource and the scope, of 1,024 characters each and 40,000 bytes in all."""
@@ -272,7 +272,7 @@ def test_the_labels_that_a_point_may_have(
     ],
 )
 @pytest.mark.parametrize('labels', [{}, {'a': ''}], ids=['none', 'blank'])
-def test_the_labels_of_the_resource_alone_may_be_too_many(
+def test_labels_of_the_resource_alone_may_be_too_many(
     number: int, value: str, reason: Reason | None, labels: Mapping[str, str]
 ) -> None:
     """A point has them even where it has none of its own."""
@@ -283,7 +283,7 @@ def test_the_labels_of_the_resource_alone_may_be_too_many(
         assert not violations(body(envelope('N', resource, '3.1.0'), [item]))
 
 
-def test_a_point_for_which_no_request_has_room_is_discarded() -> None:
+def test_point_for_which_no_request_has_room_is_discarded() -> None:
     """A histogram of 70,000 buckets is larger than a request."""
     bounds = tuple(map(float, range(70_000)))
     point = DataPoint('m', Histogram(bounds, (1,) * 70_001, 70_001, 1.0), {}, Kind.HISTOGRAM)
@@ -313,7 +313,7 @@ def _histograms(draw: st.DrawFn) -> tuple[Histogram, list[float]]:
 
 
 @given(_histograms(), st.sampled_from(TEMPORALITIES))
-def test_a_histogram_arrives_whole(made: tuple[Histogram, list[float]], temporality: str) -> None:
+def test_histogram_arrives_whole(made: tuple[Histogram, list[float]], temporality: str) -> None:
     """Count and sum are exact. An observation that equals a bound is above it. What was in no bucket is in the
     first."""
     histogram, observed = made
@@ -343,7 +343,7 @@ def test_more_in_the_buckets_than_were_counted() -> None:
 
 
 @pytest.mark.parametrize('total', [math.nan, math.inf, 2.0**361, None])
-def test_a_histogram_with_a_sum_that_cannot_be_sent(total: float | None) -> None:
+def test_histogram_with_a_sum_that_cannot_be_sent(total: float | None) -> None:
     """The buckets are sent without it, and it is discarded. Where an earlier cycle has done so, it is just absent."""
     items = encode(DataPoint('m', Histogram((1.0,), (1, 2), 3, total), {'a': 'b'}, Kind.HISTOGRAM))
     (found,) = seen(items)
@@ -395,7 +395,7 @@ def test_samples_are_an_exponential_histogram(
 
 
 @pytest.mark.parametrize(('value', 'reason'), BAD, ids=map(type_of, (value for value, _ in BAD)))
-def test_a_bad_observation_is_discarded_with_its_reason(value: Any, reason: Reason) -> None:
+def test_bad_observation_is_discarded_with_its_reason(value: Any, reason: Reason) -> None:
     """An observation is discarded as it was recorded."""
     samples = Samples((1.0, value), (2, 1), 2.0, True)
     bad, *rest = encode(DataPoint('m', samples, {}, Kind.SAMPLES), temporality='delta')[::-1]
@@ -439,7 +439,7 @@ eighths = st.integers(-400, 400).map(lambda number: number / 8)
 
 
 @given(histories('counter', {'count_calls': st.booleans(), 'sum_children': st.booleans()}, eighths))
-def test_the_sums_of_all_cycles_add_up(history: History) -> None:
+def test_sums_of_all_cycles_add_up(history: History) -> None:
     """What was recorded with each series is what arrives in all cycles, in monotonic sums and the others together."""
     metrics, receiver = history.build(), Receiver()
     totals: Counter[Any] = Counter()
@@ -506,7 +506,7 @@ def test_summaries_of_all_cycles_add_up(history: History) -> None:
     ('values', 'unlabelled', 'known'),
     [([4.0], (), True), ([4.0, 7.0], (), True), ([4.0, 7.0, 5.0], (), False), ([4.0], (9.0,), False)],
 )
-def test_the_total_of_a_summary_knows_what_its_labels_know(
+def test_total_of_a_summary_knows_what_its_labels_know(
     values: list[float], unlabelled: tuple[float, ...], known: bool
 ) -> None:
     """The least and the greatest observation of all labels together are there where every window held all that was new,
@@ -652,7 +652,7 @@ resources = st.dictionaries(plain, st.one_of(odd, st.integers()), max_size=4)
 
 @half
 @given(st.lists(any_points, max_size=5), st.sampled_from(TEMPORALITIES), units, resources, st.integers(1, 5))
-def test_a_request_has_no_more_bytes_than_were_counted(
+def test_request_has_no_more_bytes_than_were_counted(
     given: list[Point], temporality: str, unit: str, resource: dict[str, object], times: int
 ) -> None:
     """The sizes of the items and the envelope bound the body, whatever items are in it, and in whatever order. A body
@@ -674,7 +674,7 @@ def test_a_request_has_no_more_bytes_than_were_counted(
         assert (scope.name, scope.version) == ('aws-satella', '3.1.0')
 
 
-def test_the_largest_points_of_a_counter_have_as_many_bytes_as_were_counted() -> None:
+def test_largest_points_of_a_counter_have_as_many_bytes_as_were_counted() -> None:
     """Where every point is a metric of its own, and all lengths take three bytes, the bound is exact."""
     items = sent(encode(*(counter(f'm{n}', 1, {f'l{m}': 'v' * 1_000 for m in range(20)}) for n in range(3))))
     assert len(body(ENVELOPE, items)) == envelope_bytes(ENVELOPE) + sum(map(size, items))
@@ -731,7 +731,7 @@ def test_no_more_bytes_than_the_sdk_sends(number: int) -> None:
 
 
 @given(any_points, st.sampled_from(TEMPORALITIES))
-def test_an_item_says_what_its_point_said(point: Any, temporality: str) -> None:
+def test_item_says_what_its_point_said(point: Any, temporality: str) -> None:
     """satella's form of an item has the name, the labels, the time and the value of the point."""
     for item in sent(encode(point, temporality=temporality)):
         data = metric_data(item)
@@ -767,7 +767,7 @@ def test_encoding_is_repeatable(given: list[Point]) -> None:
     assert repr(given) == before
 
 
-def test_a_distribution_is_no_point_of_otlp() -> None:
+def test_distribution_is_no_point_of_otlp() -> None:
     """The classic form of observations is discarded, not sent as something else."""
     (item,) = encode(DataPoint('m', Distribution((1.0,), (1.0,)), {}, Kind.DISTRIBUTION))
     assert isinstance(item, Discarded)

@@ -29,13 +29,13 @@ def response(number: int, message: str) -> bytes:
 
 
 @given(st.integers(0, 2**63 - 1), st.text())
-def test_a_reply_tells_how_many_points_are_rejected(number: int, message: str) -> None:
+def test_reply_tells_how_many_points_are_rejected(number: int, message: str) -> None:
     """The number, and the message, which without a number is a warning."""
     assert rejection(response(number, message)) == Rejection(number, message)
     assert rejection(response(number, message) + b'\x7a\x01x') == Rejection(number, message)
 
 
-def test_a_reply_that_rejects_nothing() -> None:
+def test_reply_that_rejects_nothing() -> None:
     """An empty one, one without a partial success, and one with a negative number."""
     for reply in (b'', b'\x0a\x00', response(-1, '')):
         assert rejection(reply) == Rejection(0, '')
@@ -71,7 +71,7 @@ IN_JSON = '{"partialSuccess": {"rejectedDataPoints": %s, "errorMessage": "why"}}
         ('[' * 100_000, None),
     ],
 )
-def test_a_reply_may_be_json(reply: str, expected: Rejection | None, content_type: str) -> None:
+def test_reply_may_be_json(reply: str, expected: Rejection | None, content_type: str) -> None:
     """Whatever the numbers in it are. A reply that raised would be read again in each cycle."""
     assert rejection(reply.encode(), content_type) == expected
 
@@ -79,7 +79,7 @@ def test_a_reply_may_be_json(reply: str, expected: Rejection | None, content_typ
 @pytest.mark.parametrize(
     'around', [lambda said: said, lambda said: text(1, said)], ids=['the reply', 'the message in it']
 )
-def test_the_fields_of_a_reply_that_are_looked_at_are_bounded(around: Callable[[bytes], bytes]) -> None:
+def test_fields_of_a_reply_that_are_looked_at_are_bounded(around: Callable[[bytes], bytes]) -> None:
     """Nothing behind the first 100 is read, as millions would take seconds, several times. Any other field may come."""
     reply = around(varint(9, 1) * 100 + b'\x0b')
     assert rejection(reply) == Rejection()
@@ -99,13 +99,13 @@ def test_any_reply_can_be_read(reply: bytes) -> None:
 
 
 @given(st.integers(0, 16), st.text(min_size=1), st.binary(max_size=9))
-def test_the_message_of_an_error(code: int, message: str, detail: bytes) -> None:
+def test_message_of_an_error(code: int, message: str, detail: bytes) -> None:
     """The body of an error is a google.rpc.Status; its message is what there is to say."""
     status = varint(1, code) + text(2, message.encode()) + text(3, detail)
     assert error_message(status) == message
 
 
-def test_an_error_that_is_no_status_is_shown_as_it_is() -> None:
+def test_error_that_is_no_status_is_shown_as_it_is() -> None:
     """JSON and pages are shown from their beginning."""
     assert error_message(b'{"message": "no"}') == '{"message": "no"}'
     assert error_message(b'<html>' * 1_000) == ('<html>' * 1_000)[:1_000]
@@ -125,7 +125,7 @@ def named(metric: int, point: int, resource: int = 1, scope: int = 1) -> str:
 
 
 @given(st.lists(st.sampled_from('abc'), max_size=12), st.lists(st.tuples(st.integers(0, 13), st.integers(0, 13))))
-def test_a_named_point_is_the_item_that_was_sent_there(names: list[str], said: list[tuple[int, int]]) -> None:
+def test_named_point_is_the_item_that_was_sent_there(names: list[str], said: list[tuple[int, int]]) -> None:
     """Positions count from 1, metrics in the request and points in their metric, as a receiver sees them. A place that
     the request does not have names nothing."""
     items = items_of(*names)

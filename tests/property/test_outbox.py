@@ -328,7 +328,7 @@ def test_named_culprits_are_set_aside(size: int, culprits: set[int]) -> None:
 
 
 @given(st.lists(st.integers(1, 4), max_size=5), st.integers(0, 20))
-def test_a_bound_leaves_no_empty_batch(sizes: list[int], most: int) -> None:
+def test_bound_leaves_no_empty_batch(sizes: list[int], most: int) -> None:
     """A batch whose items are all dropped is gone. Otherwise there would be a request with nothing in it."""
     outbox = Outbox()
     for size in sizes:
@@ -341,7 +341,7 @@ def test_a_bound_leaves_no_empty_batch(sizes: list[int], most: int) -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(1, 12))
 @example([3, 0, 4], 5)
-def test_a_request_holds_items_of_several_cycles(sizes: list[int], most: int) -> None:
+def test_request_holds_items_of_several_cycles(sizes: list[int], most: int) -> None:
     """A request takes the oldest items of all cycles with one envelope, and the time of the youngest of them."""
     outbox, timestamps = Outbox(), {}
     for cycle, size in enumerate(sizes):
@@ -357,7 +357,7 @@ def test_a_request_holds_items_of_several_cycles(sizes: list[int], most: int) ->
     assert not order
 
 
-def test_the_bounds_belong_to_what_may_stay() -> None:
+def test_bounds_belong_to_what_may_stay() -> None:
     """Exactly as many items and bytes as the bounds allow may stay."""
     outbox = Outbox().put(Batch('N', 1.0, ['xxx', 'yy', 'z']))
     assert [outbox.surplus(most, NO_BOUND) for most in (3, 2, 1, 0)] == [0, 1, 2, 3]
@@ -365,7 +365,7 @@ def test_the_bounds_belong_to_what_may_stay() -> None:
     assert outbox.surplus(2, 1) == 2
 
 
-def test_a_batch_that_was_sent_in_part_may_grow_old() -> None:
+def test_batch_that_was_sent_in_part_may_grow_old() -> None:
     """Of a batch that is too old, the items that were sent stay counted as sent, and only the others are dropped."""
     outbox = Outbox().put(Batch('N', 1.0, _items(5))).put(Batch('N', 2.0, ['young']))
     request = outbox.next(Room(2, 10**6))
@@ -375,7 +375,7 @@ def test_a_batch_that_was_sent_in_part_may_grow_old() -> None:
     assert (outbox.sent, outbox.dropped, outbox.buffered) == (2, 3, 1)
 
 
-def test_a_request_has_one_envelope() -> None:
+def test_request_has_one_envelope() -> None:
     """Items of different envelopes are never in one request, and the order between envelopes is kept."""
     outbox = Outbox()
     for envelope, item in (('A', 'a1'), ('A', 'a2'), ('B', 'b1'), ('A', 'a3')):
@@ -387,7 +387,7 @@ def test_a_request_has_one_envelope() -> None:
     assert requests == [('A', ['a1', 'a2']), ('B', ['b1']), ('A', ['a3'])]
 
 
-def test_an_item_that_is_too_large_is_a_request_by_itself() -> None:
+def test_item_that_is_too_large_is_a_request_by_itself() -> None:
     """An item beyond the bytes of a request is still sent, so that CloudWatch decides, and the next one is not held
     up."""
     outbox = Outbox().put(Batch('N', 1.0, ['x' * 50, 'y']))
@@ -401,7 +401,7 @@ def test_discards_are_counted_without_items() -> None:
     assert Outbox().put(Batch('N', 1.0, []), 2) == Outbox(recorded=2, discarded=2)
 
 
-def test_an_outbox_is_a_value() -> None:
+def test_outbox_is_a_value() -> None:
     """Every operation gives another outbox, and leaves the one that it was asked of as it was."""
     batch = Batch('N', 1.0, _items(3))
     full = Outbox().put(batch)

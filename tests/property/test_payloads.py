@@ -111,7 +111,7 @@ def _flat(payloads: Iterator[Payload]) -> list[str]:
 
 @half
 @given(trees(internal=False), extras)
-def test_a_tree_a_collection_and_an_iterable_give_the_same(tree: Tree, extra: dict[str, str]) -> None:
+def test_tree_a_collection_and_an_iterable_give_the_same(tree: Tree, extra: dict[str, str]) -> None:
     """A tree gives what satella's collection of it gives, and that what its data give one by one."""
     root = build(tree)
     links = [metric for metric in _all(root) if type(metric) is LinkfailMetric]
@@ -142,7 +142,7 @@ def test_internal_data_of_an_iterable_are_left_out() -> None:
     assert not discarded
 
 
-def test_a_payload_has_20_data_unless_told_otherwise() -> None:
+def test_payload_has_20_data_unless_told_otherwise() -> None:
     """So a program's own client sends what the exporter would send."""
     payloads = build_payloads([MetricData('m', index) for index in range(41)], 'Default')
     assert [len(payload['MetricData']) for payload in payloads] == [20, 20, 1]
@@ -220,7 +220,7 @@ def test_arguments_are_checked_at_the_call(argument: str, value: Any, error: typ
     assert repr(shown) in message
 
 
-def test_an_item_of_a_wrong_kind_is_refused() -> None:
+def test_item_of_a_wrong_kind_is_refused() -> None:
     """What is in an iterable is seen when it is read."""
     with pytest.raises(TypeError, match=r"source: 'x' is of type str; allowed: MetricData"):
         list(build_payloads(['x'], 'N'))
@@ -256,7 +256,7 @@ def _filler(size: int) -> MetricData:
 @settings(max_examples=20)
 @given(st.text(st.sampled_from('aA"\\/ '), min_size=1, max_size=255).filter(lambda text: not blank(text)))
 @example('"' * 255)
-def test_the_namespace_counts_too(namespace: str) -> None:
+def test_namespace_counts_too(namespace: str) -> None:
     """The room for data is what the namespace leaves, also where a client writes a space after each separator: a
     request is as full as it can be but for one separator, and never too full."""
     source = [MetricData('m', 1, {f'label{n}': 'x' * 1000 for n in range(3)}) for _ in range(320)]

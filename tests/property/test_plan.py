@@ -84,7 +84,7 @@ def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int |
 @given(st.lists(names, max_size=12), st.integers(0, 12), patterns, st.one_of(st.none(), st.integers(0, 8)))
 @example(['a', 'b', 'a', 'c'], 2, ('a',), 1)
 @example(['a', 'b', 'c'], 2, (), 2)
-def test_a_bound_counts_all_parts_of_a_cycle(
+def test_bound_counts_all_parts_of_a_cycle(
     names: list[str], first: int, exclude: tuple[str, ...], max_series: int | None
 ) -> None:
     """The points of a cycle that come in two parts are selected as if they came in one, also by an encoding."""
@@ -99,7 +99,7 @@ def test_a_bound_counts_all_parts_of_a_cycle(
 
 
 @pytest.mark.parametrize('name', [None, 7, ['a'], b'a'])
-def test_a_name_that_is_no_text_does_not_stop_the_others(name: Any) -> None:
+def test_name_that_is_no_text_does_not_stop_the_others(name: Any) -> None:
     """A series with an odd name costs itself at most, patterns or no."""
     points = [DataPoint('a', 1, {}), DataPoint(name, 2, {}), DataPoint('b', 3, {})]
     for plan in (_plan(), _plan(exclude=('x*',), units={'y*': 'Count'})):
@@ -152,7 +152,7 @@ chosen = st.fixed_dictionaries({name: st.integers(0, len(values) - 1) for name, 
 
 
 @given(chosen, chosen, st.integers(1, 1000))
-def test_a_plan_is_what_its_arguments_mean(one: dict[str, int], other: dict[str, int], most: int) -> None:
+def test_plan_is_what_its_arguments_mean(one: dict[str, int], other: dict[str, int], most: int) -> None:
     """Two plans are the same just where all arguments mean the same that decide which data are sent."""
     made = [_plan(**{name: MEANINGS[name][index] for name, index in each.items()}) for each in (one, other)]
     assert (made[0].identity == made[1].identity) == (one == other)
@@ -161,7 +161,7 @@ def test_a_plan_is_what_its_arguments_mean(one: dict[str, int], other: dict[str,
     assert replace(made[0], namespace='M').identity != made[0].identity
 
 
-def test_a_function_that_is_made_anew_means_the_same() -> None:
+def test_function_that_is_made_anew_means_the_same() -> None:
     """A lambda is another object each time that its line runs."""
     assert _plan(units=_units('Count')).identity == _plan(units=_units('Count')).identity
 
@@ -176,7 +176,7 @@ def test_a_function_that_is_made_anew_means_the_same() -> None:
     assert before == same_before != after == same_after
 
 
-def test_a_plan_does_not_change_with_what_it_was_made_of() -> None:
+def test_plan_does_not_change_with_what_it_was_made_of() -> None:
     """Mappings and iterables that were given belong to the program, which may change or use them up."""
     extra, units, exclude = {'a': 'b'}, {'x': 'Bytes'}, iter(['y'])
     plan = _plan(extra_dimensions=extra, units=units, exclude=exclude)
@@ -196,7 +196,7 @@ class _Text(str):
     __slots__ = ()
 
 
-def test_a_plan_holds_plain_values() -> None:
+def test_plan_holds_plain_values() -> None:
     """Whatever equal of a value was given, a plan has that which botocore takes: it compares types, not values."""
     plan = _plan(
         add_pid='',
@@ -213,7 +213,7 @@ def test_a_plan_holds_plain_values() -> None:
 @pytest.mark.parametrize(
     ('argument', 'allowed', 'refused'), [('max_series', 0, -1), ('max_dimensions', 1, 0), ('max_send_at_once', 1, 0)]
 )
-def test_the_least_of_each_number(argument: str, allowed: int, refused: int) -> None:
+def test_least_of_each_number(argument: str, allowed: int, refused: int) -> None:
     """What is just allowed makes a plan; the next is refused by the name of its argument."""
 
     def plan(value: Any) -> Plan:
@@ -226,7 +226,7 @@ def test_the_least_of_each_number(argument: str, allowed: int, refused: int) -> 
 
 @half
 @given(trees())
-def test_the_temporality_is_that_of_the_plan(tree: Tree) -> None:
+def test_temporality_is_that_of_the_plan(tree: Tree) -> None:
     """Cumulative is what there is; delta is what came since the baseline, and gives the next one."""
     root = build(tree)
     with frozen():

@@ -29,7 +29,7 @@ signed = st.integers(-(2**31), 2**31 - 1)
 
 
 @given(unsigned)
-def test_a_number_is_read_as_it_was_written(value: int) -> None:
+def test_number_is_read_as_it_was_written(value: int) -> None:
     """A varint has all of its number, and tells where it ends."""
     encoded = number(value)
     assert read_number(b'before' + encoded + b'\xff', len('before')) == (value, len('before') + len(encoded))
@@ -37,7 +37,7 @@ def test_a_number_is_read_as_it_was_written(value: int) -> None:
 
 @given(unsigned, unsigned, st.floats(), signed, st.lists(unsigned), st.text())
 @example(0, 0, 0.0, 0, [], '')
-def test_the_official_classes_read_what_is_written(
+def test_official_classes_read_what_is_written(
     count: int, time: int, total: float, scale: int, counts: list[int], name: str
 ) -> None:
     """Every type of field has its value."""
@@ -62,7 +62,7 @@ def test_packed_numbers(counts: list[int], bounds: list[float]) -> None:
 
 
 @given(st.integers(0, 2**63 - 1), st.text(), st.binary(max_size=9), st.integers(0, 2**32 - 1))
-def test_the_reader_reads_what_the_official_classes_write(rejected: int, said: str, other: bytes, fixed32: int) -> None:
+def test_reader_reads_what_the_official_classes_write(rejected: int, said: str, other: bytes, fixed32: int) -> None:
     """Numbers and bytes come with the number of their field, unknown ones too."""
     written = ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=said).SerializeToString()
     more = b'\x4d' + fixed32.to_bytes(4, 'little') + b'\x51' + other.ljust(8, b'\0')[:8]

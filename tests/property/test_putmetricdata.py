@@ -81,7 +81,7 @@ def sent(items: list[Item | Discarded]) -> list[Item]:
 
 
 @pytest.mark.parametrize(('value', 'expected'), GOOD, ids=map(type_of, (value for value, _ in GOOD)))
-def test_a_value_that_is_a_number_is_sent_as_a_float(value: Any, expected: float) -> None:
+def test_value_that_is_a_number_is_sent_as_a_float(value: Any, expected: float) -> None:
     """``Value`` is ``float(x)`` for a number of any type."""
     (item,) = encode(DataPoint('m', value, {}))
     result = decoded(item)['Value']
@@ -90,7 +90,7 @@ def test_a_value_that_is_a_number_is_sent_as_a_float(value: Any, expected: float
 
 
 @pytest.mark.parametrize(('value', 'reason'), BAD, ids=map(type_of, (value for value, _ in BAD)))
-def test_a_bad_value_is_discarded_with_its_reason(value: Any, reason: Reason) -> None:
+def test_bad_value_is_discarded_with_its_reason(value: Any, reason: Reason) -> None:
     """A value that is no number, not finite or out of range is discarded as it was recorded. Its neighbors are sent."""
     good = DataPoint('good', 1, {'a': 'b'})
     before, bad, after = encode(good, DataPoint('bad', value, {'x': 'y'}), good)
@@ -103,7 +103,7 @@ def test_a_bad_value_is_discarded_with_its_reason(value: Any, reason: Reason) ->
 
 
 @pytest.mark.parametrize(('value', 'reason'), BAD, ids=map(type_of, (value for value, _ in BAD)))
-def test_a_bad_observation_costs_itself_alone(value: Any, reason: Reason) -> None:
+def test_bad_observation_costs_itself_alone(value: Any, reason: Reason) -> None:
     """An observation that is no number is discarded; the others of the same distribution are sent."""
     given = Distribution((1.0, value, 3), (1, 2, 3))
     items = encode(DataPoint('m', given, {}, Kind.DISTRIBUTION))
@@ -116,7 +116,7 @@ def test_a_bad_observation_costs_itself_alone(value: Any, reason: Reason) -> Non
     assert (datum['Values'], datum['Counts']) == ([1.0, 3.0], [1.0, 3.0])
 
 
-def test_a_counter_reading_is_a_point() -> None:
+def test_counter_reading_is_a_point() -> None:
     """A counter reading gives the same item as a data point with its name, value and labels."""
     (item,) = encoder().encode([CounterReading('m', 3, {'a': 'b'}, object())])
     assert [item] == encode(DataPoint('m', 3, {'a': 'b'}, Kind.COUNTER))
@@ -140,7 +140,7 @@ def test_names(name: str, others: list[str]) -> None:
             assert decoded(item)['MetricName'] == text
 
 
-def test_the_memory_of_names_changes_nothing() -> None:
+def test_memory_of_names_changes_nothing() -> None:
     """An encoder that has met more names than it remembers gives the same as a new one."""
     points = [DataPoint(f'm{index}' if index % 5 else ' ' * index, index, {}) for index in range(2_500)]
     assert len(points) > 2 * encoding.MAX_NAMES
@@ -151,7 +151,7 @@ units = st.sampled_from(sorted(UNITS))
 
 
 @given(st.dictionaries(st.sampled_from(('a', 'a.b', 'a.*', '*')), units), st.sampled_from(('a', 'a.b', 'a.c', 'b')))
-def test_an_item_has_the_unit_of_its_name(units: Mapping[str, str], name: str) -> None:
+def test_item_has_the_unit_of_its_name(units: Mapping[str, str], name: str) -> None:
     """``Unit`` is what :func:`unit_of` says, which has a test of its own."""
     pattern = [each for each in units if each in (('*', 'a.*') if name.startswith('a.') else ('*',))]
     expected = units.get(name) or next((units[each] for each in pattern), 'None')
@@ -163,7 +163,7 @@ def test_an_item_has_the_unit_of_its_name(units: Mapping[str, str], name: str) -
     ('unit', 'reason'),
     [('Bytes', None), (None, None), ('', None), ('bytes', Reason.BAD_UNIT), (7, Reason.BAD_UNIT), ([], None)],
 )
-def test_a_callable_gives_units(unit: Any, reason: Reason | None) -> None:
+def test_callable_gives_units(unit: Any, reason: Reason | None) -> None:
     """What a units callable returns is checked when it comes. If it returns nothing, there is no unit."""
     (item,) = encode(DataPoint('m', 1, {}), units=lambda _name: unit)
     if reason is None:
@@ -179,13 +179,13 @@ class _Unit(str, Enum):
     SIZE = 'Bytes'
 
 
-def test_a_unit_may_be_a_member_of_an_enumeration() -> None:
+def test_unit_may_be_a_member_of_an_enumeration() -> None:
     """A unit that is a text and has a ``str()`` of its own is sent as the text."""
     (item,) = encode(DataPoint('m', 1, {}), units={'m': _Unit.SIZE})
     assert decoded(item)['Unit'] == 'Bytes'
 
 
-def test_a_callable_that_raises_costs_the_names_it_raised_for() -> None:
+def test_callable_that_raises_costs_the_names_it_raised_for() -> None:
     """A units callable is asked once for each name, and what it raises is in the discard."""
     asked = []
 
@@ -214,7 +214,7 @@ class _Label:
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), MemoryError(), SystemExit(1)])
-def test_a_label_that_raises_costs_its_series_alone(error: BaseException) -> None:
+def test_label_that_raises_costs_its_series_alone(error: BaseException) -> None:
     """What the ``str()`` of a label raises costs one datum where it is tolerated, and is passed on elsewhere."""
     good = DataPoint('good', 1, {'a': 'b'})
     bad = DataPoint('bad', 1, {'a': _Label(error)})
@@ -227,7 +227,7 @@ def test_a_label_that_raises_costs_its_series_alone(error: BaseException) -> Non
             encode(good, bad, good)
 
 
-def test_a_discard_passes_and_the_rest_goes_on() -> None:
+def test_discard_passes_and_the_rest_goes_on() -> None:
     """What was discarded before comes through as it is. A fault of the dimensions has its own reason."""
     lost = Discarded(MetricData('lost', None), Reason.RAISED)
     good = DataPoint('good', 1, {})
@@ -249,7 +249,7 @@ def test_a_discard_passes_and_the_rest_goes_on() -> None:
 )
 @example({float(value): value + 1 for value in range(150)}, 0)
 @example({float(value): value + 1 for value in range(151)}, 0)
-def test_a_distribution_is_cut_at_150_values(observed: dict[float, int], labels: int) -> None:
+def test_distribution_is_cut_at_150_values(observed: dict[float, int], labels: int) -> None:
     """All values come with their counts, in order, in as few data as possible. No observations give no datum."""
     point = DataPoint('m', Distribution(tuple(observed), tuple(observed.values())), {f'l{n}': n for n in range(labels)})
     data = decode(sent(encode(point)))
@@ -324,7 +324,7 @@ def cycle_examples(test: Callable[..., None]) -> Callable[..., None]:
 @half
 @given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_a_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, envelope: Envelope) -> None:
+def test_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, envelope: Envelope) -> None:
     """A body says the same as what botocore's own serializer makes of the decoded items, and breaks no rule."""
     items, _ = cycle
     request = parameters(envelope, decode(items))
@@ -336,7 +336,7 @@ def test_a_body_is_what_botocore_makes_of_the_dictionaries(cycle: Cycle, envelop
 @half
 @given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_the_size_of_a_body_is_the_sum_of_its_parts(cycle: Cycle, envelope: Envelope) -> None:
+def test_size_of_a_body_is_the_sum_of_its_parts(cycle: Cycle, envelope: Envelope) -> None:
     """An item is printable ASCII, and its size is its length and a separator. All sizes and the envelope make the
     body, in which the last item has no separator."""
     items, _ = cycle
@@ -352,7 +352,7 @@ def test_the_size_of_a_body_is_the_sum_of_its_parts(cycle: Cycle, envelope: Enve
 
 @given(cycle=cycles, envelope=envelopes)
 @cycle_examples
-def test_the_room_of_a_payload_is_never_below_what_botocore_sends(cycle: Cycle, envelope: Envelope) -> None:
+def test_room_of_a_payload_is_never_below_what_botocore_sends(cycle: Cycle, envelope: Envelope) -> None:
     """The sizes of items in a payload, with the envelope, cover the body that botocore makes of the dictionaries. They
     count at most one byte more for each comma and colon inside a text, and one separator."""
     items, _ = cycle
@@ -367,7 +367,7 @@ def test_the_room_of_a_payload_is_never_below_what_botocore_sends(cycle: Cycle, 
 
 @pytest.mark.parametrize('dimensions', [0, 10, 30])
 @pytest.mark.parametrize('text', ['v', ',:"\\', '\ud800'])
-def test_a_payload_fits_in_a_request_when_botocore_serializes_it(dimensions: int, text: str) -> None:
+def test_payload_fits_in_a_request_when_botocore_serializes_it(dimensions: int, text: str) -> None:
     """A payload for a boto3 client is as long as CloudWatch takes, counted in the bytes that botocore makes of it."""
     labels = {f'{text}{index}': text * (1_000 // len(escaped(text))) for index in range(dimensions)}
     observed = Distribution(tuple(index / 7 for index in range(150)), (1,) * 150)
@@ -405,7 +405,7 @@ def test_decoding_is_the_inverse_of_encoding(cycle: Cycle, envelope: Envelope) -
 
 
 @given(points, st.one_of(st.none(), st.integers(0, 2**31)))
-def test_an_item_says_what_its_point_said(point: DataPoint, timestamp: int | None) -> None:
+def test_item_says_what_its_point_said(point: DataPoint, timestamp: int | None) -> None:
     """satella's form of an item has the escaped name and labels of the point, and its value."""
     encoded = encode(point, timestamp=timestamp)
     expected = {escaped(name): escaped(str(value)) for name, value in point.labels.items() if not blank(str(value))}
@@ -461,7 +461,7 @@ OF_A_SERVICE = CLASSIC._replace(envelope=Envelope('N', Entity('checkout', 'eks:s
 
 
 @given(st.lists(st.integers(1, 1000), max_size=5), st.sampled_from(('', '.Value', '.Dimensions.member.2.Name', ' is')))
-def test_the_culprits_that_a_reply_names(positions: list[int], rest: str) -> None:
+def test_culprits_that_a_reply_names(positions: list[int], rest: str) -> None:
     """CloudWatch counts positions from 1, and a culprit is counted from 0. The position of a dimension is not one of a
     datum. Where a request has an entity, its data are in the list of that."""
     message = ', '.join(f'The value for parameter MetricData.member.{position}{rest}' for position in positions)

@@ -71,7 +71,7 @@ def points(root: Metric) -> list[DataPoint]:
 
 @half
 @given(trees())
-def test_the_series_are_those_of_satella(tree: Tree) -> None:
+def test_series_are_those_of_satella(tree: Tree) -> None:
     """Every series has satella's own name, labels and value; internal leaves are left out."""
     root = build(tree)
     with frozen():
@@ -80,7 +80,7 @@ def test_the_series_are_those_of_satella(tree: Tree) -> None:
 
 @half
 @given(trees(), st.data())
-def test_a_part_of_the_tree_is_read_like_the_whole(tree: Tree, data: st.DataObject) -> None:
+def test_part_of_the_tree_is_read_like_the_whole(tree: Tree, data: st.DataObject) -> None:
     """Reading may start at any container or leaf; names start with its own."""
     root = build(tree)
     start = data.draw(st.sampled_from([*containers(root), *leaves(root)]))
@@ -135,7 +135,7 @@ class _Broken:
 
 
 @given(trees(), st.integers(1, 3), st.sampled_from((ValueError, MemoryError, RuntimeError, SystemExit)))
-def test_a_metric_that_raises_costs_itself_alone(tree: Tree, broken: int, error: type[BaseException]) -> None:
+def test_metric_that_raises_costs_itself_alone(tree: Tree, broken: int, error: type[BaseException]) -> None:
     """Each metric that raises is reported once with what it raised; all others are read as if it were not there."""
     root = build(tree)
     with frozen():
@@ -270,7 +270,7 @@ def _append_users(parent: Metric) -> None:
 
 @half
 @given(trees(), st.sampled_from(('', 'a', 'a.b')))
-def test_a_class_of_a_users_is_read_as_satella_reads_it(tree: Tree, where: str) -> None:
+def test_class_of_a_users_is_read_as_satella_reads_it(tree: Tree, where: str) -> None:
     """A class that satella does not ship, a subclass of one that it does included, gives its own account."""
     build(tree)
     _append_users(getMetric(where))
@@ -279,7 +279,7 @@ def test_a_class_of_a_users_is_read_as_satella_reads_it(tree: Tree, where: str) 
         assert values(collect(root)) == oracle(root)
 
 
-def test_a_class_of_a_users_speaks_for_itself() -> None:
+def test_class_of_a_users_speaks_for_itself() -> None:
     """What comes of such classes, spelled out."""
     _append_users(getMetric())
     assert values(collect(getMetric())) == {
@@ -311,7 +311,7 @@ def test_what_satella_shows_is_shown() -> None:
     'odd', [_Failing, _Moody, lambda *_: object(), _Nameless, _Unlabelled, _Undecided, _Unhashable]
 )
 @pytest.mark.parametrize('read_all', [collect, lambda root: Delta(read(root), {})], ids=['cumulative', 'delta'])
-def test_an_odd_child_costs_itself_alone(odd: Any, read_all: Any) -> None:
+def test_odd_child_costs_itself_alone(odd: Any, read_all: Any) -> None:
     """Whatever stands in a tree, its neighbours are read."""
     getMetric('before', 'int').runtime(1)
     getMetric().children.append(odd('odd', getMetric()))
@@ -323,7 +323,7 @@ def test_an_odd_child_costs_itself_alone(odd: Any, read_all: Any) -> None:
 
 @half
 @given(trees(), st.data())
-def test_a_metric_whose_mark_raises_costs_itself_alone(tree: Tree, data: st.DataObject) -> None:
+def test_metric_whose_mark_raises_costs_itself_alone(tree: Tree, data: st.DataObject) -> None:
     """A metric that does not say whether it is internal is discarded by its full name, and all others are read."""
     root = build(tree)
     everything = list(leaves(root))
@@ -346,7 +346,7 @@ def _is_of(name: str, reading: Any) -> bool:
     return f'{found}.'.startswith(f'{name}.')
 
 
-def test_a_callable_metric_whose_labels_are_lost_costs_itself_alone() -> None:
+def test_callable_metric_whose_labels_are_lost_costs_itself_alone() -> None:
     """A metric that raises before its callables are known is discarded whole, and what comes after it is read."""
     broken = getMetric('broken', 'callable', value_getter=Constant(1))
     LabeledMetric(broken, callable=Constant(2), n=1)
@@ -455,7 +455,7 @@ def test_reading_only_some_classes_reads_no_other(tree: Tree) -> None:
     assert {type(getattr(point, 'source', None)) for point in chosen} <= {CounterMetric, tuple}
 
 
-def test_a_summary_that_outgrew_its_window_in_a_race_is_read_as_far_as_the_window() -> None:
+def test_summary_that_outgrew_its_window_in_a_race_is_read_as_far_as_the_window() -> None:
     """Two threads that record at once can leave a summary's queue longer than it should be, and growing for ever."""
     summary = getMetric('s', 'summary', last_calls=3, quantiles=(0.0, 1.0))
     for value in (4, 3, 2, 1):
@@ -479,7 +479,7 @@ def test_clicks_are_counted_to_the_very_edge_of_the_period(period: int) -> None:
 
 @half
 @given(trees(), st.booleans())
-def test_a_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> None:
+def test_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> None:
     """The first part has the metrics whose numbers satella keeps, the second part the callables, the uptimes and the
     classes of users. Each part is in tree order, and together they are everything that reading the tree gives."""
     root = build(tree)
@@ -512,7 +512,7 @@ class _Asked(LeafMetric):  # type: ignore[misc]
         return MetricDataCollection(MetricData(self.name, 1))
 
 
-def test_a_walk_calls_user_code_only_when_it_gets_there() -> None:
+def test_walk_calls_user_code_only_when_it_gets_there() -> None:
     """Neither the first part of a walk nor making the second calls anything. Each step of the second part calls what
     it gives."""
     asked: list[str] = []
@@ -550,7 +550,7 @@ def test_both_parts_of_a_walk_tolerate_the_same(tree: Tree, broken: int) -> None
         list(walk.computed())
 
 
-def test_a_walk_lets_a_recording_finish() -> None:
+def test_walk_lets_a_recording_finish() -> None:
     """A walk waits for an observation that is counted and not in its bucket yet, as reading does."""
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
     histogram.count = 1
@@ -573,7 +573,7 @@ def test_where_there_is_no_tree_there_is_nothing_to_read() -> None:
 
 
 @given(st.lists(st.sampled_from((0.3, 3.0, 30.0)), max_size=5), st.integers(0, MAX_REREADS), st.booleans())
-def test_a_recording_that_is_under_way_is_waited_for(values: list[float], waits: int, labelled: bool) -> None:
+def test_recording_that_is_under_way_is_waited_for(values: list[float], waits: int, labelled: bool) -> None:
     """Where another thread has counted an observation, but not put it into its bucket yet, it is let finish; each of a
     labelled histogram and its total."""
     getMetric().reset()
@@ -647,7 +647,7 @@ def test_what_cannot_be_read_is_named() -> None:
     assert all(each.reason is Reason.RAISED and str(each.error) == 'not now' for each in discarded)
 
 
-def test_a_tree_that_grows_while_it_is_read_comes_to_an_end() -> None:
+def test_tree_that_grows_while_it_is_read_comes_to_an_end() -> None:
     """Metrics that come while the tree is read are the next cycle's, even if reading it is what makes them."""
     made = 0
 
@@ -663,7 +663,7 @@ def test_a_tree_that_grows_while_it_is_read_comes_to_an_end() -> None:
     assert len(list(read(getMetric()))) == 2
 
 
-def test_a_total_that_cannot_be_read_costs_itself() -> None:
+def test_total_that_cannot_be_read_costs_itself() -> None:
     """Of a labelled metric whose total raises the children are read, and so is what comes after."""
     orders, after = getMetric('orders', 'counter'), getMetric('z', 'int')
     orders.runtime(1, url='/')

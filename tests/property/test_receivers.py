@@ -23,7 +23,7 @@ paths = st.sampled_from(('/', '/v1/metrics', '/api/v2/otlp/v1/metrics', '/v1/met
 
 
 @given(st.sampled_from(('http', 'https')), hosts, st.none() | st.integers(1, 65_535), paths)
-def test_a_url_is_taken_as_it_is(scheme: str, host: str, port: int | None, path: str) -> None:
+def test_url_is_taken_as_it_is(scheme: str, host: str, port: int | None, path: str) -> None:
     """Any URL with a host and a path is a receiver, which wants no signature and may be anywhere."""
     url = f'{scheme}://{host}{f":{port}" if port else ""}{path}'
     assert destination('destination', url) == url
@@ -60,7 +60,7 @@ def test_what_is_set_for_all_signals_does_not_redirect_cloudwatch(environ: Mappi
     assert receiver('otlp', {**environ, METRICS: ' '}) == Receiver()
 
 
-def test_the_variable_for_metrics_redirects() -> None:
+def test_variable_for_metrics_redirects() -> None:
     """The variable that is for metrics alone says where 'otlp' goes, as it is; headers are of that receiver then. A
     destination that is a URL is not redirected."""
     found = receiver('otlp', {METRICS: LOCAL, **KEY})
@@ -70,7 +70,7 @@ def test_the_variable_for_metrics_redirects() -> None:
 
 
 @pytest.mark.parametrize('value', ['a', 'ftp://a/b', 'http://monitoring.eu-west-1.amazonaws.com/v1/metrics'])
-def test_a_variable_that_is_no_url_is_refused_by_name(value: str) -> None:
+def test_variable_that_is_no_url_is_refused_by_name(value: str) -> None:
     """The error has the name of the variable in place of an argument."""
     with pytest.raises(ArgumentError) as raised:
         receiver('otlp', {METRICS: value})
@@ -87,7 +87,7 @@ def test_a_variable_that_is_no_url_is_refused_by_name(value: str) -> None:
         ('xray.eu-west-1.amazonaws.com', ''),
     ],
 )
-def test_a_redirection_to_cloudwatch_is_signed_for_its_region(host: str, region: str) -> None:
+def test_redirection_to_cloudwatch_is_signed_for_its_region(host: str, region: str) -> None:
     """Requests to the endpoint of another region are signed for that region. A URL that is the destination itself is
     not: with a key in a header, CloudWatch takes requests without a signature."""
     url = f'https://{host}/v1/metrics'
@@ -116,7 +116,7 @@ def test_headers_are_what_opentelemetry_reads(all_signals: Mapping[str, str], of
 
 
 @pytest.mark.parametrize('value', ['sesame', 'a b=c', '=c', 'a=%0d%0aX: y', 'a=b,sesame', 'ą=c'])
-def test_a_header_that_is_none_is_refused_without_its_value(value: str) -> None:
+def test_header_that_is_none_is_refused_without_its_value(value: str) -> None:
     """The error names the variable, and keeps what may be a secret to itself."""
     with pytest.raises(ArgumentError, match='OTEL_EXPORTER_OTLP_HEADERS') as raised:
         receiver(LOCAL, {'OTEL_EXPORTER_OTLP_HEADERS': value})
@@ -125,7 +125,7 @@ def test_a_header_that_is_none_is_refused_without_its_value(value: str) -> None:
 
 @pytest.mark.parametrize('variable', ['OTEL_EXPORTER_OTLP_TIMEOUT', 'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT'])
 @given(milliseconds=st.integers(1, 10**9))
-def test_a_timeout_is_in_milliseconds(variable: str, milliseconds: int) -> None:
+def test_timeout_is_in_milliseconds(variable: str, milliseconds: int) -> None:
     """Either variable says how long to wait; that of the metrics goes first. The default is ten seconds."""
     assert receiver(LOCAL, {variable: str(milliseconds)}).timeout == milliseconds / 1000
     both = {'OTEL_EXPORTER_OTLP_TIMEOUT': '1', 'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT': '2000'}
@@ -134,20 +134,20 @@ def test_a_timeout_is_in_milliseconds(variable: str, milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize('value', ['soon', '0', '-1', 'nan', 'inf'])
-def test_a_timeout_that_is_none_is_refused(value: str) -> None:
+def test_timeout_that_is_none_is_refused(value: str) -> None:
     """Zero would never wait, and the library of the client takes no negative number."""
     with pytest.raises(ArgumentError, match='OTEL_EXPORTER_OTLP_TIMEOUT'):
         receiver(LOCAL, {'OTEL_EXPORTER_OTLP_TIMEOUT': value})
 
 
-def test_a_certificate() -> None:
+def test_certificate() -> None:
     """The path of the certificates to trust; that of the metrics goes first."""
     environ = {'OTEL_EXPORTER_OTLP_CERTIFICATE': '/a.pem'}
     assert receiver(LOCAL, environ).certificate == '/a.pem'
     assert receiver(LOCAL, {**environ, 'OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE': '/b.pem'}).certificate == '/b.pem'
 
 
-def test_a_receiver_is_shown_without_what_may_be_secret() -> None:
+def test_receiver_is_shown_without_what_may_be_secret() -> None:
     """The log has where the data go. A query may have a key in it."""
     shown = str(receiver('https://a.example.com:4318/v1/metrics?key=secret', {}))
     assert shown == 'https://a.example.com:4318/v1/metrics'

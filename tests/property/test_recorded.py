@@ -74,7 +74,7 @@ def test_what_was_recorded_since_is_read(before: list[Which], after: list[Which]
     assert recorded.any(getMetric()) == bool(after)
 
 
-def test_a_level_that_comes_back_to_its_value_is_still_read() -> None:
+def test_level_that_comes_back_to_its_value_is_still_read() -> None:
     """Otherwise its last value in CloudWatch would be another one."""
     level = getMetric('level', 'int')
     level.runtime(1)
@@ -113,7 +113,7 @@ def test_every_class_that_grows_is_followed() -> None:
 
 
 @pytest.mark.parametrize('kind', CLASSES)
-def test_a_metric_that_was_only_made_was_not_recorded(kind: str) -> None:
+def test_metric_that_was_only_made_was_not_recorded(kind: str) -> None:
     """A child that makes all its metrics at its start has recorded none of them."""
     recorded = Recorded({})
     made = getMetric(kind, kind)

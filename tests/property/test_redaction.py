@@ -97,7 +97,7 @@ def test_no_secret_is_shown(template: str, data: st.DataObject, before: str, aft
 
 
 @given(st.one_of(words, odd, hostile, st.text(), st.text('/@:"\'= ', max_size=300)))
-def test_a_cleaned_text_is_one_short_line(text: str) -> None:
+def test_cleaned_text_is_one_short_line(text: str) -> None:
     """It is never longer than a line may be, has no line break and no other character that a terminal acts upon, and
     cleaning it again changes nothing more."""
     shown = cleaned(text)
@@ -107,7 +107,7 @@ def test_a_cleaned_text_is_one_short_line(text: str) -> None:
 
 
 @given(st.one_of(words, hostile))
-def test_a_masked_text_has_only_line_breaks_and_tabs(text: str) -> None:
+def test_masked_text_has_only_line_breaks_and_tabs(text: str) -> None:
     """A traceback has several lines. What else a terminal acts upon is escaped there as well."""
     assert masked(text).replace('\n', '').replace('\t', '').isprintable()
 
@@ -116,7 +116,7 @@ def test_a_masked_text_has_only_line_breaks_and_tabs(text: str) -> None:
 @example('x' * MAX_VALUE_CHARACTERS)
 @example('x' * (MAX_VALUE_CHARACTERS + 1))
 @example('\x1b' * 1_000_000)
-def test_a_text_that_is_filled_into_a_line_stays_on_it(text: str) -> None:
+def test_text_that_is_filled_into_a_line_stays_on_it(text: str) -> None:
     """Each character that is not printable is escaped, as Python writes it, and what is too long loses its middle."""
     shown = on_one_line(text)
     assert shown.isprintable()
@@ -149,7 +149,7 @@ def test_what_helps_is_shown(text: str) -> None:
     assert cleaned(text) == masked(text) == text
 
 
-def test_a_page_is_cut_before_it_is_looked_through() -> None:
+def test_page_is_cut_before_it_is_looked_through() -> None:
     """A reply of megabytes costs no more than a short one, and a secret at the cut does not get through by halves."""
     page = 'x ' * (MAX_READ_CHARACTERS // 2 - 20) + 'https://somebody:password@host ' + '//' * 1_000_000
     assert 'password' not in masked(page)

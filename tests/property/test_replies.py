@@ -124,7 +124,7 @@ def test_every_code_of_the_table_is_written_down_twice() -> None:
 
 
 @pytest.mark.parametrize('code', sorted(REFUSALS))
-def test_a_refusal_is_split(code: str) -> None:
+def test_refusal_is_split(code: str) -> None:
     """A refusal for what is in the data will not pass, so the request is split."""
     assert verdict(Failure(code, 400)) is Verdict.SPLIT
 
@@ -150,7 +150,7 @@ def test_what_botocore_itself_sends_again_is_kept(code: str) -> None:
 
 
 @pytest.mark.parametrize('code', sorted({*VERDICTS, '', 'UnknownCode'}))
-def test_a_refusal_for_the_size_is_told_from_others(code: str) -> None:
+def test_refusal_for_the_size_is_told_from_others(code: str) -> None:
     """The status 413 says it, whatever the code, and so do the codes of the same name."""
     assert is_too_large(Failure(code, 413))
     assert is_too_large(Failure(code, 400)) == (code in {'RequestEntityTooLarge', 'RequestEntityTooLargeException'})
@@ -191,7 +191,7 @@ content_types = st.builds(
     st.sampled_from((200, 201, 204, 299)),
     st.dictionaries(st.sampled_from(('server', 'date', 'content-length')), st.text(max_size=5)),
 )
-def test_a_reply_of_aws_is_a_success(
+def test_reply_of_aws_is_a_success(
     content: tuple[bool, str] | None, request_id: str | None, status: int, headers: dict[str, str]
 ) -> None:
     """It has a request id or a content type of AWS. What a portal or a proxy says has neither."""
@@ -212,7 +212,7 @@ def test_a_reply_of_aws_is_a_success(
     ],
     ids=lambda reply: type(reply).__name__,
 )
-def test_a_stub_is_a_success(reply: object) -> None:
+def test_stub_is_a_success(reply: object) -> None:
     """What has no headers never was in a network: mocks, stubs and wrappers return it. Nothing raises."""
     assert is_success(reply) is True
 
@@ -228,7 +228,7 @@ def test_missing_credentials_ask_for_a_new_client() -> None:
         assert asks_for_new_client(Failure(code)) is False
 
 
-def test_the_errors_of_the_model_are_in_the_table() -> None:
+def test_errors_of_the_model_are_in_the_table() -> None:
     """Each error of PutMetricData in the service model has a verdict, under both names that an error has."""
     assert OPERATION.error_shapes
     for shape in OPERATION.error_shapes:
@@ -256,7 +256,7 @@ def test_seconds_to_wait(number: int, blanks: str) -> None:
 
 
 @given(ahead=seconds, skew=seconds, dated=st.booleans())
-def test_a_date_to_wait_for(ahead: int, skew: int, dated: bool) -> None:
+def test_date_to_wait_for(ahead: int, skew: int, dated: bool) -> None:
     """A date is as far ahead as the reply says that it is, whatever the clock of this machine; where the reply has no
     date, as the clock says."""
     headers = {'retry-after': _date(ahead), **({'date': _date(0)} if dated else {})}
@@ -294,7 +294,7 @@ def test_what_says_nothing(value: str, date: str) -> None:
         (b'{"partialSuccess": {"rejectedDataPoints": "x"}}', 'application/json', None),
     ],
 )
-def test_a_reply_of_otlp(body: bytes, kind: str, expected: tuple[int, str] | None) -> None:
+def test_reply_of_otlp(body: bytes, kind: str, expected: tuple[int, str] | None) -> None:
     """A reply of OTLP counts where its body is one, in either encoding, or empty; never the page of a captive portal.
     What it rejects is as many of the items as it says, and what it says besides is a remark."""
     metadata = {'HTTPStatusCode': 200, 'HTTPHeaders': {'content-type': kind}}
@@ -307,6 +307,6 @@ def test_a_reply_of_otlp(body: bytes, kind: str, expected: tuple[int, str] | Non
 
 
 @pytest.mark.parametrize('reply', [None, {}, 'reply', {'ResponseMetadata': {}}, {OTLP_BODY: 'text'}])
-def test_a_reply_of_another_form_rejects_nothing(reply: object) -> None:
+def test_reply_of_another_form_rejects_nothing(reply: object) -> None:
     """What is no reply of OTLP has no items that were not taken, and no remark."""
     assert (rejected_by(reply, ['a']).number, remark_of(reply)) == (0, '')

@@ -29,7 +29,7 @@ lists = st.lists(texts | st.sampled_from(('service.name=a', 'k8s.pod.name=b%2Cc'
 
 
 @given(lists.map(','.join), st.none() | plain)
-def test_the_environment_is_read_as_opentelemetry_does(attributes: str, name: str | None) -> None:
+def test_environment_is_read_as_opentelemetry_does(attributes: str, name: str | None) -> None:
     """Attributes and name are those that the OpenTelemetry SDK finds. An attribute without a name is none."""
     environ = {'OTEL_RESOURCE_ATTRIBUTES': attributes, **({} if name is None else {'OTEL_SERVICE_NAME': name})}
     with mock.patch.dict(os.environ, environ, clear=True):
@@ -53,7 +53,7 @@ def test_what_is_ignored_is_told(pairs: list[str]) -> None:
     assert said.attributes == dict(each.split('=') for each in pairs if each.strip() and each not in bad)
 
 
-def test_a_name_that_is_too_long_is_ignored() -> None:
+def test_name_that_is_too_long_is_ignored() -> None:
     """A point whose labels are too long is refused, and these would be labels of all points."""
     for name, expected in (('x' * 1_024, 'x' * 1_024), ('x' * 1_025, 'Shop'), ('\udcff' * 171, 'Shop')):
         environ = {'OTEL_SERVICE_NAME': name}

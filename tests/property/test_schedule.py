@@ -24,7 +24,7 @@ fractions = st.floats(0, 1, exclude_max=True)
 @example(now=5.0, slot=5.0, interval=5.0)
 @example(now=4.0, slot=100.0, interval=5.0)
 @example(now=3e8, slot=1e9, interval=0.01)
-def test_the_next_slot(now: float, slot: float, interval: float) -> None:
+def test_next_slot(now: float, slot: float, interval: float) -> None:
     """The next slot lies after now and on the grid, and no slot lies between."""
     following = next_slot(now, slot, interval)
     steps = (following - slot) / interval
@@ -46,7 +46,7 @@ def test_slots_go_on_whatever_a_cycle_takes(durations: list[float], interval: fl
 
 
 @given(moments, intervals, fractions)
-def test_the_phase(first: float, interval: float, fraction: float) -> None:
+def test_phase(first: float, interval: float, fraction: float) -> None:
     """The second cycle is due within one interval of the first."""
     due = phase(first, interval, fraction)
     assert first <= due <= first + interval
@@ -72,7 +72,7 @@ spans = st.floats(0, 1e6)
 
 
 @given(elapsed=spans, requests=st.integers(0, 10**6), left=st.floats(0, 1e6), seconds=spans)
-def test_an_export_that_outlasts_its_time(elapsed: float, requests: int, left: float, seconds: float) -> None:
+def test_export_that_outlasts_its_time(elapsed: float, requests: int, left: float, seconds: float) -> None:
     """An export outlasts its time if its requests so far, and those that are left at the same pace, take more seconds
     than there are. Before the first request there is no pace to judge by."""
     pace = elapsed / requests if requests else 0.0
@@ -82,7 +82,7 @@ def test_an_export_that_outlasts_its_time(elapsed: float, requests: int, left: f
     assert outlasts(elapsed, requests, left, seconds) == (total > seconds)
 
 
-def test_the_bound_of_an_export_belongs_to_its_time() -> None:
+def test_bound_of_an_export_belongs_to_its_time() -> None:
     """An export that takes exactly as long as there is time does not outlast it."""
     assert not outlasts(10.0, 5, 0.0, 10.0)
     assert not outlasts(10.0, 5, 5.0, 20.0)
@@ -121,7 +121,7 @@ def _busiest_second(shift: Callable[[float, float, float], float]) -> int:
 MEAN = HOSTS * WORKERS / INTERVAL
 
 
-def test_a_fleet_that_starts_together_does_not_send_together() -> None:
+def test_fleet_that_starts_together_does_not_send_together() -> None:
     """After the first interval no second sees more than three times the mean rate."""
     assert _busiest_second(phase) <= 3 * MEAN
 

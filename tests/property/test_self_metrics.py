@@ -99,7 +99,7 @@ def test_increases_add_up_to_the_counts(history: list[tuple[str, int, int]], cut
         assert len(baseline) == len(COUNTERS)
 
 
-def test_the_tree_keeps_its_places() -> None:
+def test_tree_keeps_its_places() -> None:
     """The metrics of the exporter go through the same stage as the tree, whose places in the baseline they leave
     alone."""
     getMetric('orders', 'counter').runtime(3)

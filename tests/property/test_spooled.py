@@ -59,7 +59,7 @@ def test_what_is_written_is_read_again(batch: Batch) -> None:
     assert type(read.envelope) is type(batch.envelope)
 
 
-def test_the_first_line_is_a_version() -> None:
+def test_first_line_is_a_version() -> None:
     """The files of today say 1, and stay readable: the bytes of one of them are written down here."""
     data = b'aws-satella spool 1\n84 1f7628b7\nputmetricdata 1700000000.25 1 2\n'
     data += b'\0\0\0\4\0\0\0\x12\0\0\0\x12Shop{"MetricName":"a"}{"MetricName":"b"}'
@@ -68,7 +68,7 @@ def test_the_first_line_is_a_version() -> None:
 
 
 @given(batches, st.data())
-def test_a_file_that_was_cut_is_incomplete(batch: Batch, data: st.DataObject) -> None:
+def test_file_that_was_cut_is_incomplete(batch: Batch, data: st.DataObject) -> None:
     """What a power cut left of a file, down to nothing, is recognized as a part of one."""
     written = spooled.to_bytes(batch)
     length = data.draw(st.integers(0, len(written) - 1))
@@ -76,13 +76,13 @@ def test_a_file_that_was_cut_is_incomplete(batch: Batch, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize('length', range(len(spooled.to_bytes(WRITTEN))))
-def test_a_file_is_incomplete_wherever_it_was_cut(length: int) -> None:
+def test_file_is_incomplete_wherever_it_was_cut(length: int) -> None:
     """The same of one batch, at each of its bytes."""
     assert spooled.from_bytes(spooled.to_bytes(WRITTEN)[:length]) is Unreadable.INCOMPLETE
 
 
 @given(batches, st.data())
-def test_a_file_that_was_changed_is_no_batch(batch: Batch, data: st.DataObject) -> None:
+def test_file_that_was_changed_is_no_batch(batch: Batch, data: st.DataObject) -> None:
     """A byte that is another, or one too many, is noticed wherever it is."""
     written = bytearray(spooled.to_bytes(batch))
     place = data.draw(st.integers(0, len(written) - 1))
@@ -151,7 +151,7 @@ def test_it_is_said_why_a_file_is_not_read(data: bytes, reason: Unreadable) -> N
 
 
 @given(timestamps, st.integers(1, 2**31), st.integers(0, 10**10 - 1), st.sampled_from((KEY, OTHER)))
-def test_a_name_says_what_it_was_made_of(timestamp: float, pid: int, number: int, key: str) -> None:
+def test_name_says_what_it_was_made_of(timestamp: float, pid: int, number: int, key: str) -> None:
     """It has the time, the process, the number and the key, whatever the clock said, and no character that a shell or a
     file system takes for something else."""
     name = spooled.name_of(WRITTEN._replace(timestamp=timestamp), pid, number, key)
@@ -182,13 +182,13 @@ def test_keys_differ(parts: list[str]) -> None:
     assert re.fullmatch('[0-9a-f]{16}', spooled.key_of(*first))
 
 
-def test_a_key_stays_what_it_is() -> None:
+def test_key_stays_what_it_is() -> None:
     """A later version, in another process, finds what this one left."""
     assert KEY == '44a8bf70741b87f1'
 
 
 @given(st.lists(names, unique=True), st.data())
-def test_the_oldest_of_this_key_goes_next(listing: list[str], data: st.DataObject) -> None:
+def test_oldest_of_this_key_goes_next(listing: list[str], data: st.DataObject) -> None:
     """The queue has the files of one key, the oldest first, then by process and number; without those that are not
     read, and without what is no batch."""
     unreadable = data.draw(st.lists(st.sampled_from(listing), unique=True)) if listing else []
@@ -220,7 +220,7 @@ def test_two_weeks_are_not_too_old() -> None:
 
 
 @given(st.lists(st.integers(0, 50)), st.integers(0, 200))
-def test_the_oldest_go_where_there_is_too_much(sizes: list[int], most: int) -> None:
+def test_oldest_go_where_there_is_too_much(sizes: list[int], most: int) -> None:
     """What is left is within the bound, and is all of the youngest files that fit; a file alone may be too large."""
     files = [File(str(number), size) for number, size in enumerate(sizes)]
     gone = spooled.beyond(files, most)

@@ -48,7 +48,7 @@ SUMMARIES = ('summary', 'quantile')
 
 @half
 @given(trees(SUMMARIES, internal=False))
-def test_the_series_of_a_summary_are_those_of_satella(tree: Tree) -> None:
+def test_series_of_a_summary_are_those_of_satella(tree: Tree) -> None:
     """Each reading of a summary, a labelled child's and a total's too, has exactly the series that satella shows."""
     root = build(tree)
     for metric in leaves(root):
@@ -81,7 +81,7 @@ def check_summary(observed: Distribution, values: list[Any], window: int) -> Non
         assert abs(found[value] - count * len(values) / window) < 1
 
 
-def test_a_call_that_is_not_in_the_window_yet_is_the_next_cycles() -> None:
+def test_call_that_is_not_in_the_window_yet_is_the_next_cycles() -> None:
     """A recording that is interrupted between the count and the window is given out with its value, and once."""
     summary = getMetric('s', 'summary', labels={'host': 'a'})
     series: Series = ('s', frozenset({('host', 'a')}))
@@ -97,7 +97,7 @@ def test_a_call_that_is_not_in_the_window_yet_is_the_next_cycles() -> None:
     assert observer.cycle() == {series: Distribution((), ())}
 
 
-def test_a_total_is_that_of_its_children() -> None:
+def test_total_is_that_of_its_children() -> None:
     """Observations that had labels keep their values in the total, whatever came before and after in the tree."""
     for name in ('a', 'b'):
         getMetric(name, 'summary').runtime(1.0, n=1)
@@ -112,7 +112,7 @@ def test_a_total_is_that_of_its_children() -> None:
 @half
 @given(st.sampled_from(('summary', 'quantile')).flatmap(lambda kind: histories(kind, summary_options, real)))
 @example(History('summary', ({}, {}), ((Recorded(0, 1.0, {}), Recorded(1, 2.0, {'a': 1})), (Recorded(0, 3.0, {}),))))
-def test_a_summary_gives_what_was_observed(history: History) -> None:
+def test_summary_gives_what_was_observed(history: History) -> None:
     """In each cycle: the raw observations that came; where the window lost some, as many, in proportion."""
     observer = Observer()
     metrics = history.build()
@@ -152,7 +152,7 @@ def check_total(total: Distribution, values: Mapping[Labels, list[Any]]) -> None
 
 @half
 @given(histories('summary', {'last_calls': st.integers(1, 6), 'aggregate_children': st.booleans()}, real))
-def test_a_summary_that_does_not_count_passes_through(history: History) -> None:
+def test_summary_that_does_not_count_passes_through(history: History) -> None:
     """With ``count_calls=False`` nobody knows what is new: its quantiles are given as they are."""
     history = History('summary', tuple({**each, 'count_calls': False} for each in history.options), history.cycles)
     metrics = history.build()
@@ -165,7 +165,7 @@ def test_a_summary_that_does_not_count_passes_through(history: History) -> None:
         assert not baseline
 
 
-def test_a_summary_that_was_emptied_starts_again() -> None:
+def test_summary_that_was_emptied_starts_again() -> None:
     """A program that sets its summary back gets what it recorded since."""
     summary = getMetric('s', 'summary')
     observer = Observer()
@@ -204,8 +204,6 @@ def test_scaling_is_by_largest_remainder(counts: dict[float, int], total: int) -
         ({1.0: 2, 2.0: 1}, 1, {1.0: 1}),
     ],
 )
-def test_the_largest_remainders_are_rounded_up(
-    counts: dict[float, int], total: int, expected: dict[float, int]
-) -> None:
+def test_largest_remainders_are_rounded_up(counts: dict[float, int], total: int, expected: dict[float, int]) -> None:
     """Whatever the values are; a single observation is one too."""
     assert scale(counts, total) == expected

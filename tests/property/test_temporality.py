@@ -71,7 +71,7 @@ OPTIONS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
 
 
 @given(st.sampled_from(sorted(OPTIONS)).flatmap(lambda kind: histories(kind, OPTIONS[kind], quarters)), st.booleans())
-def test_the_increases_of_any_cycles_add_up_to_the_state(history: History, from_note: bool) -> None:
+def test_increases_of_any_cycles_add_up_to_the_state(history: History, from_note: bool) -> None:
     """What came since one state after the other, from the start or from a note, adds up to the last state, exactly:
     of a counter the number, of a histogram buckets, observations and sum, of a summary observations and sum."""
     metrics = history.build()
@@ -130,7 +130,7 @@ def totals_of(history: History, observer: Observer) -> dict[Series, Any]:
 
 
 @given(histories('counter', counter_options, whole))
-def test_the_increases_of_a_counter_add_up(history: History) -> None:
+def test_increases_of_a_counter_add_up(history: History) -> None:
     """Labelled, ``.sum`` and ``.count`` increases add up to the true totals, exactly; a counter may go down."""
     totals = totals_of(history, Observer())
     recorded = by_series(each for cycle in history.cycles for each in cycle)
@@ -149,7 +149,7 @@ def test_the_increases_of_a_counter_add_up(history: History) -> None:
 
 @half
 @given(histories('counter', {}, real))
-def test_the_increases_of_fractions_add_up(history: History) -> None:
+def test_increases_of_fractions_add_up(history: History) -> None:
     """Fractions add up to the true totals but for rounding."""
     totals = totals_of(history, Observer())
     for (metric, labels), values in by_series(each for cycle in history.cycles for each in cycle).items():
@@ -158,7 +158,7 @@ def test_the_increases_of_fractions_add_up(history: History) -> None:
             assert totals[f'm{metric}', labels] == pytest.approx(math.fsum(values), abs=1e-9 * size + 1e-12)
 
 
-def test_an_idle_counter_says_zero() -> None:
+def test_idle_counter_says_zero() -> None:
     """A counter that exists is seen, whatever it does; a new one gives all it has."""
     observer = Observer()
     getMetric('c', 'counter', count_calls=True).runtime(5, a=1)
@@ -175,7 +175,7 @@ def test_an_idle_counter_says_zero() -> None:
 
 
 @pytest.mark.parametrize('value', [None, 'text', [1], object()])
-def test_a_counter_that_holds_no_number_says_so(value: Any) -> None:
+def test_counter_that_holds_no_number_says_so(value: Any) -> None:
     """What cannot be subtracted passes through, for the shaping to discard; it does not stop the others."""
     odd, other = getMetric('odd', 'counter'), getMetric('other', 'counter')
     observer = Observer()
@@ -195,7 +195,7 @@ class _Stubborn:
         raise ArithmeticError('no')
 
 
-def test_a_counter_whose_arithmetic_fails_costs_itself_alone() -> None:
+def test_counter_whose_arithmetic_fails_costs_itself_alone() -> None:
     """Whatever subtraction raises (infinite decimals do) concerns one counter."""
     getMetric('odd', 'counter').value = _Stubborn()
     getMetric('other', 'counter').runtime(1)
@@ -263,7 +263,7 @@ def test_what_does_not_happen_gives_nothing(tree: Tree) -> None:
 
 @half
 @given(trees())
-def test_the_baseline_is_that_of_the_live_series(tree: Tree) -> None:
+def test_baseline_is_that_of_the_live_series(tree: Tree) -> None:
     """It holds the series that there are, and none that went away."""
     root = build(tree)
     with frozen():
@@ -282,7 +282,7 @@ def test_the_baseline_is_that_of_the_live_series(tree: Tree) -> None:
 
 @half
 @given(histories('counter', {}, whole), st.integers(0, 4))
-def test_a_series_that_comes_back_starts_at_its_own_value(history: History, reset: int) -> None:
+def test_series_that_comes_back_starts_at_its_own_value(history: History, reset: int) -> None:
     """Metrics that were removed and made again are others: what they count is not held against the old ones."""
     assume(reset < len(history.cycles))
     observer = Observer()
@@ -303,7 +303,7 @@ def test_a_series_that_comes_back_starts_at_its_own_value(history: History, rese
 
 @half
 @given(trees(STATEFUL, internal=False), st.integers(0, 30))
-def test_a_reading_that_breaks_off_loses_nothing_and_repeats_nothing(tree: Tree, taken: int) -> None:
+def test_reading_that_breaks_off_loses_nothing_and_repeats_nothing(tree: Tree, taken: int) -> None:
     """What was given out before a cycle broke off is passed on; what was not is the next cycle's."""
     root = build(tree)
     baseline = baseline_of(root)
@@ -485,7 +485,7 @@ class _Hostile:
         raise SystemExit(1)
 
 
-def test_an_odd_observation_costs_its_metric_alone() -> None:
+def test_odd_observation_costs_its_metric_alone() -> None:
     """Whatever is tolerated is, in both temporalities; and in the next cycle nothing is lost of what was before."""
     summary, counter = getMetric('s', 'summary'), getMetric('c', 'counter')
     observer = Observer()
@@ -511,7 +511,7 @@ def test_an_odd_observation_costs_its_metric_alone() -> None:
     assert observer.cycle()['s', NO_LABELS] == Distribution((5.0,), (1,))
 
 
-def test_a_counter_that_raises_once_counts_its_calls_on() -> None:
+def test_counter_that_raises_once_counts_its_calls_on() -> None:
     """All that is kept of a counter is kept where it cannot be read: its value, and how often it was recorded."""
     counter = getMetric('c', 'counter', count_calls=True)
     observer = Observer()
@@ -564,7 +564,7 @@ def test_of_a_total_whose_children_raise_nothing_is_made_up() -> None:
     ]
 
 
-def test_the_value_of_a_discard_is_satellas() -> None:
+def test_value_of_a_discard_is_satellas() -> None:
     """What cannot be read is reported as satella's own data, without a value."""
     getMetric('s', 'summary').calls_queue = None
     (discarded,) = Delta(read(getMetric()), {})
@@ -599,7 +599,7 @@ def test_whatever_raises_goes_on_from_where_it_was(tree: Tree) -> None:
     assert delta.baseline == before
 
 
-def test_a_number_of_any_name_goes_on_from_where_it_was() -> None:
+def test_number_of_any_name_goes_on_from_where_it_was() -> None:
     """A metric may keep more than one number that grows, by whatever name it has."""
     one, gone = getMetric('a', 'counter'), getMetric('b', 'counter')
     getMetric().children.remove(gone)

@@ -25,7 +25,7 @@ def _shown(metric: Metric) -> Iterator[Metric]:
 
 @half
 @given(trees())
-def test_the_leaves_are_those_that_satella_shows(tree: Tree) -> None:
+def test_leaves_are_those_that_satella_shows(tree: Tree) -> None:
     """Every leaf that levels show comes once, in tree order, with the names above it."""
     root = build(tree)
     assert [(leaf, join(prefix, leaf.name)) for leaf, prefix in leaves(root)] == [
@@ -33,7 +33,7 @@ def test_the_leaves_are_those_that_satella_shows(tree: Tree) -> None:
     ]
 
 
-def test_a_leaf_is_its_own_only_leaf() -> None:
+def test_leaf_is_its_own_only_leaf() -> None:
     """A tree may be a single metric, which has no names above it."""
     counter = getMetric('web.c', 'counter')
     assert list(leaves(counter)) == [(counter, '')]
@@ -45,7 +45,7 @@ class _Stranger:
     level: object = MetricLevel.RUNTIME
 
 
-def test_a_stranger_is_as_visible_as_its_level() -> None:
+def test_stranger_is_as_visible_as_its_level() -> None:
     """What is no metric of satella's is left out where its level is beyond that which is shown."""
     parent = getMetric('web')
     stranger = _Stranger()
@@ -57,7 +57,7 @@ def test_a_stranger_is_as_visible_as_its_level() -> None:
     assert len(list(read(parent))) == 1
 
 
-def test_a_metric_below_two_parents_has_the_level_of_its_own() -> None:
+def test_metric_below_two_parents_has_the_level_of_its_own() -> None:
     """A child that was made below another metric inherits that one's level, wherever else it is shown."""
     other = getMetric('other')
     child = getMetric('other.c', 'int')

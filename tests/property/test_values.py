@@ -18,7 +18,7 @@ from aws_satella.pure.values import number, unit_of, utc
 
 
 @pytest.mark.parametrize(('value', 'sent'), GOOD, ids=map(type_of, (value for value, _ in GOOD)))
-def test_a_number_becomes_a_float(value: Any, sent: float) -> None:
+def test_number_becomes_a_float(value: Any, sent: float) -> None:
     """A number of any type becomes ``float(x)``."""
     result = number(value)
     assert type(result) is float
@@ -26,7 +26,7 @@ def test_a_number_becomes_a_float(value: Any, sent: float) -> None:
 
 
 @pytest.mark.parametrize(('value', 'reason'), BAD, ids=map(type_of, (value for value, _ in BAD)))
-def test_a_bad_value_has_its_reason(value: Any, reason: Reason) -> None:
+def test_bad_value_has_its_reason(value: Any, reason: Reason) -> None:
     """A value that is no number, not finite or out of range has a reason. What ``__float__`` raises is passed on."""
     if reason is Reason.RAISED:
         with pytest.raises((RuntimeError, MemoryError)):
@@ -55,7 +55,7 @@ patterns = st.dictionaries(st.sampled_from(('a', 'b', 'a.b', 'a.*', '*.b', '*', 
 
 
 @given(patterns, st.sampled_from(('a', 'b', 'c', 'a.b', 'a.c', 'b.b', 'A', 'a-b')))
-def test_the_unit_of_a_name(units: Mapping[str, str], name: str) -> None:
+def test_unit_of_a_name(units: Mapping[str, str], name: str) -> None:
     """The name itself comes before the first pattern that fits. Where there is neither, the unit is 'None'."""
     fitting = {
         'a': ['*'],
@@ -72,7 +72,7 @@ def test_the_unit_of_a_name(units: Mapping[str, str], name: str) -> None:
 
 
 @pytest.mark.parametrize(('unit', 'expected'), [('Bytes', 'Bytes'), (None, 'None'), ('', 'None'), ('bytes', 'bytes')])
-def test_a_callable_gives_the_unit_of_a_name(unit: str | None, expected: str) -> None:
+def test_callable_gives_the_unit_of_a_name(unit: str | None, expected: str) -> None:
     """A units callable is given the name. If it returns nothing, the unit is 'None'."""
     names = []
 
@@ -90,7 +90,7 @@ LATEST = datetime(9999, 12, 30)  # noqa: DTZ001
 
 
 @given(st.datetimes(EARLIEST, LATEST, timezones=st.timezones()))
-def test_a_timestamp_is_the_same_in_any_form(timestamp: datetime) -> None:
+def test_timestamp_is_the_same_in_any_form(timestamp: datetime) -> None:
     """UNIX seconds and an aware datetime give the same moment, in UTC."""
     result = utc(timestamp)
     assert result is not None
@@ -107,7 +107,7 @@ def test_no_timestamp_stays_none() -> None:
     assert utc(None) is None
 
 
-def test_a_timestamp_without_a_zone_is_refused() -> None:
+def test_timestamp_without_a_zone_is_refused() -> None:
     """A datetime without a time zone may mean any of 24 hours."""
     with pytest.raises(ValueError, match=r'timestamp: .*time zone'):
         utc(datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point

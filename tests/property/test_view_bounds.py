@@ -103,7 +103,7 @@ def remove(metric: Any, **labels: object) -> None:
 
 
 @given(st.integers(-2, 60), st.lists(st.integers(0, 30), max_size=8))
-def test_a_share_is_the_largest_that_fits(room: int, demands: list[int]) -> None:
+def test_share_is_the_largest_that_fits(room: int, demands: list[int]) -> None:
     """The share is the largest s for which the sum of min(demand, s) is within the room."""
     found = share(room, demands)
 
@@ -114,7 +114,7 @@ def test_a_share_is_the_largest_that_fits(room: int, demands: list[int]) -> None
     assert found >= max(demands, default=0) or used(found + 1) > max(room, 0)
 
 
-def test_a_runaway_leaves_room_for_a_latecomer() -> None:
+def test_runaway_leaves_room_for_a_latecomer() -> None:
     """One metric whose label explodes gives way to others: they have all their series, and lose none of them."""
     cycles = Cycles(max_series=500, temporality='delta')
     for index in range(20):
@@ -187,7 +187,7 @@ def test_each_metric_keeps_its_oldest_share(history: list[dict[str, int]], room:
     st.sampled_from(TEMPORALITIES),
     st.sampled_from(DESTINATIONS),
 )
-def test_the_first_series_are_kept(
+def test_first_series_are_kept(
     history: list[tuple[list[int], list[int]]], bound: int, temporality: str, destination: str
 ) -> None:
     """The first series of a metric are kept for as long as they are in the tree, and the others are one series with
@@ -223,7 +223,7 @@ def test_the_first_series_are_kept(
         assert len(other_form.items()) == len(found)
 
 
-def test_a_rollup_is_bounded_by_itself() -> None:
+def test_rollup_is_bounded_by_itself() -> None:
     """Each set of labels has a bound of its own, and a roll-up is computed from all series, before any bound."""
     metric = counter()
     for index in range(6):
@@ -238,7 +238,7 @@ def test_a_rollup_is_bounded_by_itself() -> None:
     assert found['m', frozenset({('country', OTHER), ('url', OTHER)})] == 4
 
 
-def test_a_value_that_is_called_other_joins_it() -> None:
+def test_value_that_is_called_other_joins_it() -> None:
     """A series whose own label is ``(other)`` takes no place: it is added to the rest."""
     metric = counter()
     for label, value in (('(other)', 1), ('a', 2), ('b', 4), ('c', 8)):
@@ -305,7 +305,7 @@ def test_what_a_level_hides_keeps_its_place_in_a_rollup() -> None:
     assert shops() == {'b', 'c'}
 
 
-def test_a_metric_that_is_made_again_starts_anew() -> None:
+def test_metric_that_is_made_again_starts_anew() -> None:
     """What is gone from the tree is forgotten, also where everything else stays."""
     cycles = Cycles(max_series=4, temporality='delta')
     counter('stays').runtime(1, label='a')
@@ -440,7 +440,7 @@ def test_bounds_lose_nothing(tree: Tree, view: View, room: int | None) -> None:
 @pytest.mark.parametrize(
     'kind', ['counter', 'histogram', 'summary', 'quantile', 'int', 'float', 'cps', 'callable', 'linkfail']
 )
-def test_a_bound_holds_for_each_type_and_destination(kind: str, temporality: str, destination: str) -> None:
+def test_bound_holds_for_each_type_and_destination(kind: str, temporality: str, destination: str) -> None:
     """Whatever the type of a metric, ``max_series`` bounds what leaves: a series more, and what satella derives."""
     metric = getMetric('m', kind)
     if kind == 'callable':
@@ -518,7 +518,7 @@ def test_samples_are_complete_if_all_of_them_are() -> None:
 # --- what is said
 
 
-def test_a_bound_is_said_once_and_at_each_tenfold() -> None:
+def test_bound_is_said_once_and_at_each_tenfold() -> None:
     """One line names the metric, the label with the most values, how many series are beyond, and the cost of the
     rest; there is another one when they are ten times as many."""
     metric = counter()

@@ -115,7 +115,7 @@ def _series(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
 
 
-def test_a_view_sees_no_buckets_quantiles_or_periods() -> None:
+def test_view_sees_no_buckets_quantiles_or_periods() -> None:
     """``le``, ``ge``, ``quantile`` and the period of clicks are no labels to a view, so it cannot drop them."""
     getMetric('h', 'histogram', buckets=[1.0]).runtime(0.5, url='a')
     getMetric('s', 'summary', quantiles=[0.5]).runtime(3.0, url='a')
@@ -141,7 +141,7 @@ def test_what_satella_derives_follows_its_metric(temporality: str) -> None:
     }
 
 
-def test_a_label_that_raises_costs_its_series_alone() -> None:
+def test_label_that_raises_costs_its_series_alone() -> None:
     """A callable of ``map`` that raises costs one series; in delta its increase is exported once it raises no more."""
     metric = getMetric('orders', 'counter', sum_children=False)
     for shop in ('north', 'south', 'west'):
@@ -197,7 +197,7 @@ def test_levels_are_combined_as_the_view_says(combine: str, value: int) -> None:
     assert _values(plan_of({'*': view})) == {_series('queue', host='a'): value, _series('queue'): value}
 
 
-def test_a_level_that_is_alone_passes() -> None:
+def test_level_that_is_alone_passes() -> None:
     """Without ``combine``, levels that have become equal are discarded, and one that is alone under its labels is
     not. A roll-up of several is discarded once, with its own labels."""
     metric = getMetric('queue', 'int')
@@ -218,7 +218,7 @@ def test_a_level_that_is_alone_passes() -> None:
     }
 
 
-def test_a_rollup_that_exists_already_is_left_out() -> None:
+def test_rollup_that_exists_already_is_left_out() -> None:
     """A set of labels has its series once: those that are kept, or that satella's total has, are no roll-up."""
     with_total, without = getMetric('a', 'counter'), getMetric('b', 'counter', sum_children=False)
     for metric in (with_total, without):
@@ -235,7 +235,7 @@ def test_a_rollup_that_exists_already_is_left_out() -> None:
     }
 
 
-def test_the_first_pattern_that_fits_chooses_the_view() -> None:
+def test_first_pattern_that_fits_chooses_the_view() -> None:
     """In the order of the mapping, however much a later one looks like the name."""
     for name in ('web.requests', 'web.errors', 'other'):
         getMetric(name, 'counter', sum_children=False).runtime(1, shop='north')
@@ -249,7 +249,7 @@ def test_the_first_pattern_that_fits_chooses_the_view() -> None:
 
 @pytest.mark.parametrize('kind', ['counter', 'histogram', 'summary'])
 @pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
-def test_a_rollup_takes_the_place_of_an_excluded_total(kind: str, destination: str) -> None:
+def test_rollup_takes_the_place_of_an_excluded_total(kind: str, destination: str) -> None:
     """A total of satella that is excluded is not there, so a roll-up over everything is not left out."""
     metric = getMetric('a', kind)
     metric.runtime(1, shop='north')
@@ -276,7 +276,7 @@ def test_excluded_metrics_are_not_viewed() -> None:
 # --- the value
 
 
-def test_a_view_is_frozen() -> None:
+def test_view_is_frozen() -> None:
     """A view does not change, and holds plain values."""
     view = View(keep=iter(['a', 'b']), rollups=[['b', 'a'], ('a', 'b'), ()], idle_after='1h', max_series=3)
     assert View(drop=['a'], rename={'b': 'a'}, rollups=[('a', 'c')]).rollups == (('a', 'c'),)
@@ -334,7 +334,7 @@ def test_wrong_views(views: Any, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_the_plan_of_a_view_that_is_made_anew() -> None:
+def test_plan_of_a_view_that_is_made_anew() -> None:
     """Views decide which data are sent; a lambda in them is another object each time that its line runs."""
 
     def made(digits: int) -> Plan:
