@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import threading
 import time
 from bisect import bisect_right
@@ -12,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -34,8 +32,6 @@ from aws_satella.effects.pacing import MAX_WAITS, WAIT_SECONDS
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """satella's default limits of a histogram's buckets."""
-
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -515,51 +511,13 @@ def test_replacement_sends_what_its_predecessor_could_not(endpoint: Endpoint) ->
     assert second.stats.buffered == 0
 
 
-FORK = """
-    import os, signal
-    import aws_satella
-    from satella.instrumentation.metrics import getMetric
-
-    orders, latency = getMetric('orders', 'counter'), getMetric('latency', 'histogram')
-
-    def record(number):
-        orders.runtime(number)
-        for _ in range(number):
-            latency.runtime(0.3)
-
-    def export(process):
-        if {once}:
-            aws_satella.export_once('Shop', {{'process': process}}, temporality='delta')
-        else:
-            aws_satella.start_if_not_started('Shop', {{'process': process}}, 3600, temporality='delta')
-            assert aws_satella.flush(20)
-
-    record(100)
-    if {exporting}:
-        export('parent')
-    else:
-        assert not aws_satella.flush()
-    record(10)
-    child = os.fork()
-    signal.alarm(60)  # whatever happens, neither process outlives the test
-    record(1 if child else 2)
-    export('parent' if child else 'child')
-    if child:
-        os.waitpid(child, 0)
-    else:
-        os._exit(0)
-"""
-
-
-@pytest.mark.parametrize('once', [False, True], ids=['exporter', 'export_once'])
-@pytest.mark.parametrize(
-    ('exporting', 'parents', 'childs'), [(True, 111, 2), (False, 111, 112)], ids=['exporting', 'not exporting']
-)
+@pytest.mark.parametrize('how', ['exporter', 'export_once'])
+@pytest.mark.parametrize(('parent', 'parents', 'childs'), [('exports', 111, 2), ('does not', 111, 112)])
 def test_forked_child_does_not_send_what_its_exporting_parent_counted(
-    once: bool, exporting: bool, parents: int, childs: int, endpoint: Endpoint
+    how: str, parent: str, parents: int, childs: int, endpoint: Endpoint
 ) -> None:
     """Counts of an exporting parent stay the parent's; those of one that does not export the child sends too."""
-    result = scripts.run(FORK.format(once=once, exporting=exporting), endpoint.url)
+    result = scripts.run(scripts.program('delta.fork'), endpoint.url, how, parent)
     assert result.returncode == 0, result.stderr
     sums: Counter[tuple[str, str]] = Counter()
     for datum in endpoint.data:
@@ -575,32 +533,6 @@ def test_forked_child_does_not_send_what_its_exporting_parent_counted(
 
 # --- a site of 50 URLs on 8 workers
 
-SITE = """
-    import multiprocessing, sys
-    import aws_satella
-    from support.site import WORKERS, Site, traffic
-
-    def work(number):
-        aws_satella.start_if_not_started(
-            'Shop', interval=3600, max_send_at_once=1000, temporality='delta', exit_timeout=60
-        )
-        assert aws_satella.flush(60)  # the first cycle is over, so none reads what is just being recorded
-        requests = traffic(number)
-        for cycle in range(2):
-            site.serve(requests[cycle::3])
-            assert aws_satella.flush(60)
-        site.serve(requests[2::3])  # arrives when the process ends
-
-    site = Site()
-    context = multiprocessing.get_context('fork')
-    workers = [context.Process(target=work, args=(number,)) for number in range(WORKERS)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    sys.exit(any(worker.exitcode for worker in workers))
-"""
-
 
 def rank(observed: Sequence[float], percentile: float) -> float:
     """The percentile by nearest rank."""
@@ -612,8 +544,7 @@ def test_site_on_eight_workers_is_billed_once_and_answers_p99(moto: Moto) -> Non
 
     SampleCount and Sum are exactly what was recorded; Minimum, Maximum and p99 lie in the buckets of the recorded ones.
     """
-    path = os.pathsep.join([str(TESTS), os.environ.get('PYTHONPATH', '')])
-    result = scripts.run(SITE, moto.url, PYTHONPATH=path)
+    result = scripts.run(scripts.program('delta.site'), moto.url)
     assert result.returncode == 0, result.stderr
 
     arrived: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)

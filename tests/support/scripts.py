@@ -6,9 +6,21 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from support.moto import REGION
+
+TESTS = Path(__file__).parents[1]
+
+
+def program(name: str) -> list[str]:
+    """The command of a program.
+
+    :param name: its module in ``tests/programs/``, and its function there, with a dot between them
+    """
+    module, function = name.split('.')
+    return [sys.executable, str(TESTS / 'programs' / f'{module}.py'), function]
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
@@ -20,15 +32,21 @@ def environment(url: str, **more: str) -> dict[str, str]:
         'AWS_ACCESS_KEY_ID': 'testing',
         'AWS_SECRET_ACCESS_KEY': 'testing',
         'AWS_EC2_METADATA_DISABLED': 'true',
+        'PYTHONPATH': os.pathsep.join(filter(None, [str(TESTS), os.environ.get('PYTHONPATH')])),
         'PYTHONUNBUFFERED': '1',
         **more,
     }
 
 
-def start(script: str, url: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
-    """Start a Python program that exports to this endpoint."""
+def start(script: str | list[str], url: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    """Start a Python program that exports to this endpoint.
+
+    :param script: its command, or its text
+    :param more: further variables of its environment
+    """
+    command = [sys.executable, '-c', textwrap.dedent(script)] if isinstance(script, str) else script
     return subprocess.Popen(
-        [sys.executable, '-c', textwrap.dedent(script), *arguments],
+        [*command, *arguments],
         env=environment(url, **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -36,8 +54,13 @@ def start(script: str, url: str, *arguments: str, **more: str) -> subprocess.Pop
     )
 
 
-def run(script: str, url: str, *arguments: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program that exports to this endpoint to its end."""
+def run(
+    script: str | list[str], url: str, *arguments: str, timeout: float = 60, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python program that exports to this endpoint to its end.
+
+    :param timeout: seconds after which the test fails
+    """
     process: Any = start(script, url, *arguments, **more)
     try:
         out, err = process.communicate(timeout=timeout)
