@@ -70,7 +70,7 @@ def test_last_values_arrive(endpoint: Endpoint) -> None:
 
 
 @each_destination
-def test_what_cannot_be_sent_at_the_end_is_counted_as_dropped(endpoint: Endpoint) -> None:
+def test_last_export_that_fails_counts_what_it_drops(endpoint: Endpoint) -> None:
     """One last attempt is made, and its failure accounted for."""
     Ticks()
     endpoint.behave = lambda _request: RESET
@@ -138,35 +138,9 @@ def test_force_is_harmless_where_no_thread_runs(endpoint: Endpoint) -> None:
     assert ended.terminate(force=True) is ended
 
 
-GREENLET = """
-from gevent import monkey; monkey.patch_all()
-import gevent, time
-from satella.instrumentation.metrics import getMetric
-from aws_satella import AWSSatellaExporterThread
-
-sent = []
-
-class Client:
-    def put_metric_data(self, Namespace, MetricData):
-        sent.append(MetricData)
-        time.sleep(0.1)
-
-for i in range(50):
-    getMetric(f'levels.n{i}', 'int').runtime(1)
-exporter = AWSSatellaExporterThread('Test', interval=3600, max_send_at_once=1, client_factory=Client)
-exporter.start()
-while not sent:
-    gevent.sleep(0.01)
-exporter.terminate(force=True).join(20)
-assert not exporter.is_alive()
-assert len(sent) == 1, sent
-assert exporter.stats.buffered == 49, exporter.stats
-"""
-
-
 def test_force_ends_a_greenlet_after_its_request(endpoint: Endpoint) -> None:
     """Under gevent nothing can be raised in the exporter from outside; it sends nothing more, and ends."""
-    ended = scripts.run(GREENLET, endpoint.url)
+    ended = scripts.run(scripts.program('terminate.force', greenlets=True), endpoint.url)
     assert ended.returncode == 0, ended.stderr
 
 
