@@ -105,12 +105,11 @@ def test_user_code_has_the_mask_that_the_program_had(endpoint: Endpoint) -> None
 
 LEFT = """
 from aws_satella.effects import signals
-signals.MAX_LOOKS = 100_000
 deaf, leave, looked, look = threading.Event(), threading.Event(), threading.Event(), signal.sigpending
 signal.sigpending = lambda: (looked.set(), look())[1]
 
 def work():
-    with signals.blocked():
+    with signals.blocked(lambda _: time.sleep(0.1)):  # so that it looks for as long as the main thread may be late
         deaf.set()
         leave.wait()
 
@@ -136,14 +135,14 @@ def test_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, 'SIGTERM\n', '')
 
 
-def test_no_signal_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_signal_waits_for_ever() -> None:
     """Where no other thread can take it, the wait ends all the same, and the thread has its mask again."""
-    monkeypatch.setattr(signals, 'MAX_LOOKS', 3)
+    pauses: list[float] = []
     masks: list[set[int]] = []
 
     def work() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-        with signals.blocked():
+        with signals.blocked(pauses.append):
             signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
             masks.append(mask())
         masks.append(mask())
@@ -157,6 +156,7 @@ def test_no_signal_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         wait_for(heard.is_set, 'the signal')
     finally:
         signal.signal(signal.SIGUSR2, before)
+    assert pauses == [signals.PAUSE_SECONDS] * signals.MAX_LOOKS
     assert signal.SIGUSR2 in masks[0]
     assert signal.SIGUSR1 in masks[1]
     assert signal.SIGUSR2 not in masks[1]
