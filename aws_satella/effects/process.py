@@ -3,8 +3,8 @@
 Other modules keep what belongs to the system, each beside the code that uses it: hooks, sessions, descriptors, locks,
 and the names of files that could not be removed. That holds for all exporters, or is forgotten in a forked child.
 
-The state of a process is kept by process id, and the id is read before anything else, before any lock in particular. Some servers
-fork without the hooks of Python, and a lock may be held by a thread that the child does not have.
+The state of a process is kept by process id, and the id is read before anything else, before any lock in particular.
+Some servers fork without the hooks of Python, and a lock may be held by a thread that the child does not have.
 """
 
 from __future__ import annotations
