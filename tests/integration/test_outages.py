@@ -231,11 +231,10 @@ def test_tree_that_is_larger_than_the_outbox_recovers(max_buffered: int, endpoin
 # --- when it tries again
 
 
-def _let_pass(world: MockWorld, seconds: float) -> None:
-    """Let so many seconds pass as soon as the exporter waits for just that long."""
+def _waits(world: MockWorld, seconds: float) -> None:
+    """Return when the exporter waits for just so long."""
     wait_for(lambda: any(math.isclose(each, seconds, rel_tol=1e-6) for each in world.waits), f'{seconds} s', DEADLINE)
     world.waits.clear()
-    world.jump(seconds)
 
 
 def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, world: MockWorld) -> None:
@@ -248,9 +247,10 @@ def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, world: 
         endpoint.behave = lambda _request: RESET
         with exporting(endpoint, 3600, max_dimensions=max_dimensions) as exporter:
             for failures, fraction in enumerate(fractions, 1):
+                _waits(world, fraction * 2 ** (failures - 1))
                 if failures == len(fractions):
                     _heal(endpoint)
-                _let_pass(world, fraction * 2 ** (failures - 1))
+                world.jump(fraction * 2 ** (failures - 1))
             wait_for(lambda each=exporter: not each.stats.buffered, 'the recovery', DEADLINE)
             assert exporter.stats.cycles == 1
             assert exporter.stats.failed_requests == len(fractions)
@@ -373,7 +373,8 @@ def test_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, world: Moc
         assert not exporter.flush(DEADLINE)
         assert len(endpoint.received) == received + 2
         _heal(endpoint)
-        _let_pass(world, 0.75 * 2)
+        _waits(world, 0.75 * 2)
+        world.jump(0.75 * 2)
         wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
 
 

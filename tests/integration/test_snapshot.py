@@ -202,8 +202,9 @@ def test_metric_that_hangs_costs_itself_alone(
         go_on.set()
         wait_for(lambda: arrived()[0] > before[0], 'the one that has hung', DEADLINE)
         assert exporter.flush()
-    (said,) = caplog.messages
-    assert said.startswith('Metric c.hanging has not answered')
+    # In this world the machine is slow, so that an export may outlast its interval.
+    (said,) = (message for message in caplog.messages if 'longer than interval' not in message)
+    assert said.startswith('Metric c.hanging has not answered for 15 s')
     wait_for(lambda: not _computing(), 'the end of its threads', DEADLINE)
     assert_conserved(exporter, endpoint, len(endpoint.data))
 
