@@ -82,14 +82,14 @@ def test_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, 'SIGTERM\n', '')
 
 
-def test_signal_that_no_thread_takes_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signal_that_no_thread_takes_is_not_waited_for_for_ever() -> None:
     """Where no other thread can take it, the wait ends all the same, and the thread has its mask again."""
-    monkeypatch.setattr(signals, 'MAX_LOOKS', 3)
+    pauses: list[float] = []
     masks: list[set[int]] = []
 
     def work() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-        with signals.blocked():
+        with signals.blocked(pauses.append):
             signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
             masks.append(mask())
         masks.append(mask())
@@ -103,6 +103,7 @@ def test_signal_that_no_thread_takes_is_not_waited_for_for_ever(monkeypatch: pyt
         wait_for(heard.is_set, 'the signal')
     finally:
         signal.signal(signal.SIGUSR2, before)
+    assert pauses == [signals.PAUSE_SECONDS] * signals.MAX_LOOKS
     assert signal.SIGUSR2 in masks[0]
     assert signal.SIGUSR1 in masks[1]
     assert signal.SIGUSR2 not in masks[1]

@@ -52,7 +52,7 @@ def left() -> None:
         return look()
 
     def act() -> None:
-        with signals.blocked():
+        with signals.blocked(lambda _: time.sleep(0.1)):  # so that it looks for as long as the main thread may be late
             deaf.set()
             leave.wait()
 
