@@ -11,9 +11,12 @@ from satella.instrumentation.metrics import getMetric
 from support.destinations import make_default
 from support.endpoint import Endpoint
 from support.endpoint import endpoint as open_endpoint
+from support.exporters import end
 from support.moto import REGION, Moto, moto_server
+from support.otlp import OtlpEndpoint, otlp_endpoint
 
 from aws_satella.effects import process
+from aws_satella.effects.identity import Identity
 
 
 @pytest.fixture(autouse=True)
@@ -53,9 +56,14 @@ def _no_metrics() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_exporters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No exporter that another test has started, whose baseline this one would take over."""
-    monkeypatch.setattr(process, '_processes', {})
+def _no_exporters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No exporter that another test has started, whose baseline this one would take over. That of this one ends."""
+    processes: dict[Identity, process.Process] = {}
+    monkeypatch.setattr(process, '_processes', processes)
+    yield
+    for each in processes.values():
+        for exporter in each.exporters():
+            end(exporter)
 
 
 @pytest.fixture
@@ -63,6 +71,14 @@ def endpoint() -> Iterator[Endpoint]:
     """An endpoint that fails on demand."""
     with open_endpoint() as opened:
         yield opened
+
+
+@pytest.fixture
+def otlp() -> Iterator[OtlpEndpoint]:
+    """The stand-in of CloudWatch's OTLP endpoint, which has nothing to object to."""
+    with otlp_endpoint() as opened:
+        yield opened
+        assert opened.violations == []
 
 
 @pytest.fixture(scope='session')

@@ -14,14 +14,14 @@ import pytest
 from botocore.config import Config
 from satella.instrumentation.metrics import getMetric
 from support import scripts
-from support.endpoint import HANG, OK, RESET, Endpoint, Reply
+from support.endpoint import HANG, OK, RESET, Endpoint, Gate, Reply
 from support.exporters import DEADLINE, exporting
 from support.moto import session
 from support.waiting import wait_for
 
 from aws_satella import ExportStats, export_once
 from aws_satella.effects import loop as loop_module
-from aws_satella.effects import patience, process
+from aws_satella.effects import patience
 from aws_satella.pure import breaker
 
 LONG = 120.0
@@ -36,9 +36,8 @@ def black_hole() -> Iterator[int]:
 
 
 @pytest.fixture
-def once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Any:
+def once(endpoint: Endpoint) -> Any:
     """``export_once`` to the endpoint, as in a new process."""
-    monkeypatch.setattr(process, '_processes', {})
     client = endpoint.client(read_timeout=60)
 
     def export(timeout: float | None, **kwargs: Any) -> ExportStats:
@@ -46,18 +45,6 @@ def once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Any:
         return export_once('Jobs', timeout=timeout, **arguments)
 
     return export
-
-
-class Gate:
-    """Answers when it is opened."""
-
-    def __init__(self, answer: Reply | str = OK) -> None:
-        self.answer = answer
-        self.opened = threading.Event()
-
-    def __call__(self, _request: object) -> Reply | str:
-        self.opened.wait(DEADLINE)
-        return self.answer
 
 
 def _lines(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -227,9 +214,8 @@ def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, mon
     assert (last.sent, last.buffered) == (5, 0)
 
 
-def test_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint) -> None:
     """A call with a timeout then sends nothing in the pause. One without a timeout tries, as nothing hangs now."""
-    monkeypatch.setattr(process, '_processes', {})
     getMetric('rows', 'counter').runtime(1)
     endpoint.behave = lambda _request: HANG
     client = endpoint.client(read_timeout=0.3)

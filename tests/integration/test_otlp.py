@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,14 +21,6 @@ from aws_satella import AWSSatellaExporterThread, export_once
 from aws_satella.effects import attempts, snapshot
 
 SECOND = 10**9
-
-
-@pytest.fixture
-def otlp() -> Iterator[OtlpEndpoint]:
-    """The stand-in of CloudWatch's endpoint."""
-    with otlp_endpoint() as opened:
-        yield opened
-        assert opened.violations == []
 
 
 def _exporter(endpoint: OtlpEndpoint, **more: Any) -> AWSSatellaExporterThread:

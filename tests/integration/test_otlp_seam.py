@@ -39,14 +39,6 @@ METRICS_ENDPOINT = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
 
 
 @pytest.fixture
-def otlp() -> Iterator[OtlpEndpoint]:
-    """The stand-in of CloudWatch's endpoint."""
-    with otlp_endpoint() as opened:
-        yield opened
-        assert opened.violations == []
-
-
-@pytest.fixture
 def receiver() -> Iterator[OtlpEndpoint]:
     """A receiver that must not be sent a signature."""
     with otlp_endpoint(unsigned=True) as opened:

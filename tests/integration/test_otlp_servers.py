@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from support.endpoint import Endpoint, dimensions
 from support.otlp import OtlpEndpoint, otlp_endpoint
 from support.programs import changed
@@ -21,14 +19,6 @@ from support.waiting import wait_for
 
 GUNICORN = ['gunicorn', '--bind', '127.0.0.1:0', '--workers', '2', '--no-control-socket']
 NOISE = ('Traceback', 'Exception ignored', 'Fatal', 'aws_satella', 'ERROR')
-
-
-@pytest.fixture
-def otlp() -> Iterator[OtlpEndpoint]:
-    """The stand-in of CloudWatch's endpoint."""
-    with otlp_endpoint() as opened:
-        yield opened
-        assert opened.violations == []
 
 
 def over_otlp(program: str, *others: str) -> str:

@@ -18,16 +18,6 @@ import aws_satella
 from aws_satella.effects import process
 
 
-@pytest.fixture(autouse=True)
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    processes: dict[int, Any] = {}
-    monkeypatch.setattr(process, '_processes', processes)
-    yield
-    for each in processes.values():
-        if each.exporter is not None and each.exporter.ident is not None:
-            end(each.exporter)
-
-
 class _Handler(logging.Handler):
     """Calls something for each line, once at a time."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from property.examples import half
 from property.trees import (
     NOW,
+    Asked,
     Constant,
     Recording,
     Spec,
@@ -500,18 +501,6 @@ def test_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> Non
     assert sorted(map(repr, (*kept, *computed))) == sorted(map(repr, everything))
 
 
-class _Asked(LeafMetric):  # type: ignore[misc]
-    """A leaf of a user that says when it is read."""
-
-    def __init__(self, name: str, root: Metric, asked: list[str]) -> None:
-        super().__init__(name, root)
-        self.asked = asked
-
-    def to_metric_data(self) -> MetricDataCollection:
-        self.asked.append(self.name)
-        return MetricDataCollection(MetricData(self.name, 1))
-
-
 def test_walk_calls_user_code_only_when_it_gets_there() -> None:
     """Neither the first part of a walk nor making the second calls anything. Each step of the second part calls what
     it gives."""
@@ -519,7 +508,7 @@ def test_walk_calls_user_code_only_when_it_gets_there() -> None:
     getMetric('a', 'callable', value_getter=lambda: asked.append('a') or 1)
     LabeledMetric(getMetric('a', 'callable'), callable=lambda: asked.append('labelled') or 2, n=1)
     getMetric('b', 'uptime', time_getter=Constant(1)).time_getter = lambda: asked.append('b') or 3
-    getMetric().append_child(_Asked('c', getMetric(), asked))
+    getMetric().append_child(Asked('c', getMetric(), asked))
     getMetric('d', 'counter').runtime(4)
     walk = Walk(getMetric())
     assert [reading.name for reading in walk.kept() if not isinstance(reading, Discarded)] == ['d']
