@@ -20,14 +20,6 @@ from aws_satella import AWSSatellaExporterThread, ExportStats, InitializationErr
 from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process, succession
 
-pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
-
-
-@pytest.fixture
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was exported here before."""
-    monkeypatch.setattr(process, '_processes', {})
-
 
 @pytest.fixture
 def once(endpoint: Endpoint) -> Any:
@@ -229,22 +221,6 @@ def test_client_that_cannot_be_made_is_an_error(once: Any, monkeypatch: pytest.M
     monkeypatch.setenv('AWS_CONFIG_FILE', '/nonexistent')
     with pytest.raises(InitializationError, match='region'):
         once(client_factory=None)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'wrong'),
-    [
-        ({'namespace': ''}, ValueError),
-        ({'namespace': 'Jobs', 'max_send_at_once': 1001}, ValueError),
-        ({'namespace': 'Jobs', 'temporality': 'deltas'}, ValueError),
-        ({'namespace': 'Jobs', 'unknown': 1}, TypeError),
-        ({}, TypeError),
-    ],
-)
-def test_bad_arguments_are_errors(arguments: dict[str, Any], wrong: type[Exception]) -> None:
-    """The arguments are those of the exporter, and are checked in the same way."""
-    with pytest.raises(wrong):
-        export_once(**arguments)
 
 
 def test_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> None:
