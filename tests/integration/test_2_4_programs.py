@@ -1,8 +1,4 @@
-"""Programs that were written for 2.4 run unchanged, beyond what its documentation says.
-
-The first three tests do what the test suite of 2.4 does, in its way: a stand-in client that is set before ``start()``,
-a patched ``boto3.client``, and ``worker_thread = None`` at the end.
-"""
+"""Programs that were written for 2.4 run unchanged, beyond what its documentation says."""
 
 from __future__ import annotations
 
@@ -15,83 +11,25 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from satella.instrumentation.metrics import MetricData, getMetric
+from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, error
-from support.exporters import DEADLINE, assert_conserved, end
+from support.exporters import DEADLINE, assert_conserved
 from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import ArgumentError, AWSSatellaExporterThread
 from aws_satella import exporter as module
-from aws_satella.effects import process
 
 
 @pytest.fixture(autouse=True)
-def _no_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No exporter was ever started in this process, and none runs after the test."""
-    monkeypatch.setattr(process, '_processes', {})
+def _no_worker() -> Iterator[None]:
+    """The worker ends with the test, as with the test suite of 2.4."""
     yield
     worker = module.worker_thread
     module.worker_thread = None
     if worker is not None:
         worker.join(DEADLINE)
-
-
-class _Client:
-    """A stand-in for a boto3 client."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.calls: list[dict[str, Any]] = []
-        self.error = error
-
-    def put_metric_data(self, **payload: Any) -> None:
-        self.calls.append(payload)
-        if self.error is not None:
-            raise self.error
-
-
-def _export_with(client: _Client, **arguments: Any) -> None:
-    """Export once by a thread whose client was replaced before its start."""
-    with mock.patch('boto3.client') as factory:
-        thread = module.AWSSatellaExporterThread('Test', interval='1h', **arguments)
-        factory.assert_called_once_with('cloudwatch')
-    thread.cloudwatch = client
-    thread.start()
-    try:
-        wait_for(lambda: client.calls or thread.stats.cycles, 'the export', DEADLINE)
-    finally:
-        end(thread)
-
-
-def test_client_that_raises_is_reported_to_the_callback() -> None:
-    """The exception of the client is given to ``call_on_metric_upload_fails``."""
-    getMetric('orders', 'counter').runtime(1)
-    failures: list[Exception] = []
-    client = _Client(RuntimeError('injected'))
-    _export_with(client, call_on_metric_upload_fails=failures.append)
-    assert set(failures) == {client.error}
-
-
-def test_metric_with_eleven_labels_is_discarded() -> None:
-    """It is given to ``call_on_discarded_metric``, and the others are sent."""
-    getMetric('crowded', 'int').runtime(1, **{f'label{number}': number for number in range(11)})
-    getMetric('orders', 'int').runtime(1)
-    discarded: list[MetricData] = []
-    client = _Client()
-    _export_with(client, call_on_discarded_metric=discarded.append)
-    assert {data.name for data in discarded} == {'crowded'}
-    assert {datum['MetricName'] for call in client.calls for datum in call['MetricData']} == {'orders'}
-
-
-def test_twenty_one_metrics_take_two_requests() -> None:
-    """A request has 20 metric data by default."""
-    for number in range(21):
-        getMetric(f'orders.n{number}', 'int').runtime(number)
-    client = _Client()
-    _export_with(client)
-    assert [len(call['MetricData']) for call in client.calls[:2]] == [20, 1]
-    assert client.calls[0]['Namespace'] == 'Test'
 
 
 def test_module_has_the_names_of_2_4() -> None:

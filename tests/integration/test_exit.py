@@ -86,28 +86,6 @@ def test_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) -> N
     assert not ended.stderr
 
 
-@each_destination
-def test_terminate_and_join_export_what_is_left(endpoint: Endpoint) -> None:
-    """Where the interpreter has no chance to end in order, to terminate and join the exporter is enough."""
-    ended = scripts.run(
-        PRELUDE
-        + """
-exporter = aws_satella.AWSSatellaExporterThread('Exit').start()
-assert exporter.flush()
-work.runtime(1)
-exporter.terminate().join()
-assert not exporter.is_alive()
-assert not exporter.stats.buffered
-os._exit(0)
-""",
-        endpoint.url,
-    )
-
-    assert last(endpoint) == 1
-    assert ended.returncode == 0
-    assert not ended.stderr
-
-
 def test_flush_before_execv_exports_what_is_left(endpoint: Endpoint) -> None:
     """Another program in the same process runs no exit handlers of this one."""
     execute = "os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])"

@@ -151,21 +151,6 @@ def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.L
     assert len(lines) == 2 + 4 + 2 + 1 + 1
 
 
-def test_metrics_beyond_max_series_are_one_line(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
-    """A metric that outgrew its bound is said once, not once a series; and what is lost of it, too."""
-    for index in range(50):
-        getMetric('m', 'int').runtime(1, index=index)
-    discarded: list[object] = []
-    exporter = AWSSatellaExporterThread(
-        'Test', max_series=10, client_factory=endpoint.client, call_on_discarded_metric=discarded.append
-    )
-    exporter.loop()
-    exporter.loop()
-    assert len(_records(caplog)) == 2
-    assert len(discarded) == exporter.stats.discarded == 80
-    assert_conserved(exporter, endpoint, 100)
-
-
 def test_what_is_remembered_is_bounded(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -249,16 +249,6 @@ def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpo
 # --- room
 
 
-def test_snapshot_on_its_way_out_is_not_bounded(endpoint: Endpoint) -> None:
-    """``max_buffered`` bounds what is unsent after a failed attempt, not what a healthy cycle sends."""
-    for number in range(50):
-        getMetric(f'orders.n{number}', 'counter').runtime(1)
-    exporter = AWSSatellaExporterThread('Test', max_buffered=10, client_factory=endpoint.client)
-    exporter.loop()
-    assert exporter.stats.sent == 50
-    assert exporter.stats.dropped == 0
-
-
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
 def test_without_room(temporality: str, endpoint: Endpoint) -> None:
     """In delta the increases stay in the tree, and arrive with the first cycle that has room; levels are dropped.
