@@ -18,7 +18,7 @@ from support.waiting import wait_for
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, View, export_once, preview
 from aws_satella import exporter as exporter_module
-from aws_satella.pure import Reason, cardinality, reading
+from aws_satella.pure import Reason, reading
 from aws_satella.pure.prices import Prices
 
 OTHER = '(other)'
@@ -207,11 +207,6 @@ def test_metric_with_very_many_series_is_warned_of(
         (message + 'they cost {:.2f} USD a month').format(number, number, Prices().metrics(number * 4))
         for number in (4, 10)
     ]
-
-
-def test_digits() -> None:
-    """It is said at 1, and at each tenfold."""
-    assert [cardinality.digits(number) for number in (0, 1, 9, 10, 99, 100)] == [0, 1, 1, 2, 2, 3]
 
 
 # --- preview
