@@ -17,6 +17,7 @@ from support.otlp import OtlpEndpoint, otlp_endpoint
 
 from aws_satella.effects import process
 from aws_satella.effects.identity import Identity
+from aws_satella.effects.state import Process
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,7 @@ def _no_metrics() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_exporters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No exporter that another test has started, whose baseline this one would take over. That of this one ends."""
-    processes: dict[Identity, process.Process] = {}
+    processes: dict[Identity, Process] = {}
     monkeypatch.setattr(process, '_processes', processes)
     yield
     for each in processes.values():

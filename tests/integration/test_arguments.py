@@ -116,7 +116,8 @@ def test_argument_is_checked_wherever_it_is_given(door: str, argument: str, acts
     """What its check refuses is refused in the same words, before a client is made or a metric is read."""
     with pytest.raises((ArgumentError, ArgumentTypeError)) as checked:
         check(argument, WRONG[argument])
-    refuse(door, checked.value, acts, **{'namespace': 'N', argument: WRONG[argument]})
+    error: Any = checked.value
+    refuse(door, error, acts, **{'namespace': 'N', argument: WRONG[argument]})
 
 
 @pytest.mark.parametrize('door', ['start_if_not_started', 'export_once', 'preview', 'asgi', 'wsgi', 'django'])

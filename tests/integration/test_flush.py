@@ -335,7 +335,7 @@ def test_flush_asks_all_exporters_of_the_process(endpoint: Endpoint) -> None:
     start(endpoint)
     gate = Gate()
 
-    def behave(request: Request) -> Reply:
+    def behave(request: Request) -> Reply | str:
         return gate(request) if request.namespace == 'Hangs' else OK
 
     mine = [
