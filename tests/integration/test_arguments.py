@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import override_settings
-from property.refusals import REFUSALS
+from property.refusals import REFUSALS, TOGETHER
 from satella.instrumentation.metrics import getMetric
 
 from aws_satella import (
@@ -29,7 +29,7 @@ from aws_satella.contrib.django import AWSSatellaMiddleware
 from aws_satella.effects.django.checks import SETTING
 from aws_satella.pure import build_payloads
 from aws_satella.pure.arguments import DEFAULTS
-from aws_satella.pure.binding import check
+from aws_satella.pure.binding import bind, check
 from aws_satella.pure.environment import VARIABLES, faults
 
 SECONDS = 'a number of seconds, at least 0'
@@ -118,6 +118,24 @@ def test_argument_is_checked_wherever_it_is_given(door: str, argument: str, acts
         check(argument, WRONG[argument])
     error: Any = checked.value
     refuse(door, error, acts, **{'namespace': 'N', argument: WRONG[argument]})
+
+
+@pytest.mark.parametrize('door', [door for door in DOORS if door != 'build_payloads'])
+@pytest.mark.parametrize('given', [given for given, _ in TOGETHER])
+def test_arguments_are_checked_together_wherever_they_are_given(
+    given: dict[str, Any], door: str, acts: list[str]
+) -> None:
+    """The same for arguments that are allowed each by itself."""
+    with pytest.raises(ArgumentError) as checked:
+        bind('N', **given)
+    refuse(door, checked.value, acts, namespace='N', **given)
+
+
+@pytest.mark.parametrize('door', ['start_if_not_started', 'export_once', 'asgi', 'wsgi'])
+def test_namespace_is_needed_wherever_the_environment_may_have_it(door: str, acts: list[str]) -> None:
+    """The message says that it may be there."""
+    allowed = 'a CloudWatch namespace, or the variable AWS_SATELLA_NAMESPACE'
+    refuse(door, ArgumentTypeError('namespace', None, allowed, 'is missing'), acts)
 
 
 @pytest.mark.parametrize('door', ['start_if_not_started', 'export_once', 'preview', 'asgi', 'wsgi', 'django'])

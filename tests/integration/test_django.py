@@ -357,7 +357,6 @@ FAULTS = [
     ({'interval': '5m'}, 'E004', ["no 'namespace'"]),
     ({'namespace': 'X', 'temporality': 'Delta'}, 'E005', ["temporality: 'Delta'", "Did you mean 'delta'?"]),
     ({'namespace': 5, 'max_dimensions': 31}, 'E006', ['namespace: 5', 'max_dimensions: 31', 'from 1 to 30']),
-    ({'namespace': 'X', 'extra_dimensions': {'a': 1, 'b': 2}, 'max_dimensions': 1}, 'E005', ['max_dimensions=1']),
 ]
 
 

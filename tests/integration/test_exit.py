@@ -340,6 +340,18 @@ called = threading.Event()
 """
 
 
+def assert_ends(process: subprocess.Popen[str]) -> None:
+    """The process ends with its own exit code, soon after the moment that it has written."""
+    try:
+        out, _ = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError('The process never ends') from None
+    assert process.returncode == 3
+    assert time.monotonic() - float(out) < 10
+
+
 @pytest.mark.parametrize('unbuffered', ['', '1'], ids=['buffered', 'unbuffered'])
 @pytest.mark.parametrize(
     'log', ['stderr', 'last_resort', 'stream', 'syslog', 'custom', 'memory', 'every_line', 'without_a_lock']
@@ -359,16 +371,7 @@ threading.Event().wait(0.2)  # the line is on its way
 print(time.monotonic(), flush=True)
 sys.exit(3)
 """
-    process = scripts.start(script, 'http://127.0.0.1:1', PYTHONUNBUFFERED=unbuffered)
-    try:
-        out, _ = process.communicate(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise AssertionError('The process never ends') from None
-    took = time.monotonic() - float(out)
-    assert process.returncode == 3
-    assert took < 10
+    assert_ends(scripts.start(script, 'http://127.0.0.1:1', PYTHONUNBUFFERED=unbuffered))
 
 
 def test_log_that_blocks_the_watch_of_a_request(endpoint: Endpoint) -> None:
@@ -391,15 +394,7 @@ assert called.wait(20)
 print(time.monotonic(), flush=True)
 sys.exit(3)
 """
-    process = scripts.start(script, endpoint.url)
-    try:
-        out, _ = process.communicate(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise AssertionError('The process never ends') from None
-    assert process.returncode == 3
-    assert time.monotonic() - float(out) < 10
+    assert_ends(scripts.start(script, endpoint.url))
 
 
 def test_exports_go_on_where_the_log_blocks(endpoint: Endpoint) -> None:

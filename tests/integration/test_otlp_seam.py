@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import boto3
 import botocore.model
@@ -510,12 +509,6 @@ def test_name_of_the_service_that_is_too_long_is_told(
     assert {point.resource['service.name'] for point in otlp.points} == {'Shop'}
     said = [record.getMessage() for record in caplog.records]
     assert said == ['OTEL_SERVICE_NAME is longer than CloudWatch takes, and is ignored']
-
-
-def test_url_takes_no_client(receiver: OtlpEndpoint) -> None:
-    """What a factory makes would not be used, so it is refused instead of ignored."""
-    with pytest.raises(ArgumentError, match=r'^client_factory: .*needs no client of AWS'):
-        AWSSatellaExporterThread('Shop', destination=receiver.metrics_url, client_factory=mock.Mock)
 
 
 def _certificate(directory: Path) -> Path:

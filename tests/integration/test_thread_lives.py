@@ -227,30 +227,6 @@ def test_log_handler_that_raises_ends_nothing(
     assert_conserved(exporter, endpoint, 3 * exporter.stats.cycles)
 
 
-def test_metric_that_cannot_even_be_opened_costs_itself(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The other metrics are sent, in delta mode too."""
-    sick = getMetric('sick', 'int')
-    getMetric(HEALTHY[1], 'counter').runtime(1)
-    with exporting(endpoint, interval=3600, temporality='delta') as exporter:
-        assert exporter.flush(DEADLINE)
-        getMetric(HEALTHY[0], 'counter').runtime(4)
-        getMetric(HEALTHY[1], 'counter').runtime(8)
-        monkeypatch.setattr(sick, 'internal', _Undecided())
-        assert exporter.flush(DEADLINE)
-        assert exporter.flush(DEADLINE)
-        monkeypatch.undo()
-        assert exporter.flush(DEADLINE)
-    assert [sum(datum['Value'] for datum in endpoint.named(name)) for name in HEALTHY] == [5, 9]
-    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ['WARNING']
-
-
-class _Undecided:
-    def __bool__(self) -> bool:
-        raise RuntimeError('injected')
-
-
 # --- the race of everything with everything
 
 

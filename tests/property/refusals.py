@@ -99,3 +99,21 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('root', 'web', f"root: 'web' is of type str; allowed: {METRICS}"),
 ]
 """Argument, value → message. What other functions than the exporter take is among them."""
+
+URL = 'http://localhost:4318/v1/metrics'
+
+TOGETHER: list[tuple[dict[str, Any], str]] = [
+    ({'environment': 'prod'}, "environment: 'prod' is not allowed; allowed: None without service"),
+    (
+        {'destination': URL, 'client_factory': dict},
+        (
+            "client_factory: <class 'dict'> is not allowed; "
+            f'allowed: None with destination={URL!r}, which needs no client of AWS'
+        ),
+    ),
+    (
+        {'extra_dimensions': {'b': 1, 'a': 2}, 'add_pid': 'pid', 'max_dimensions': 2},
+        "extra_dimensions: ['a', 'b', 'pid'] is not allowed; allowed: at most max_dimensions=2 with the pid",
+    ),
+]
+"""Arguments that are allowed each by itself, and not together → message."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from property.arguments import BY_POSITION, EXPECTED, VALUES, calls
+from property.refusals import TOGETHER
 
 from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError, arguments
 from aws_satella.pure.arguments import DEFAULTS
@@ -64,3 +65,11 @@ def test_arguments_are_a_frozen_value() -> None:
         bound.namespace = 'M'  # type: ignore[misc]
     with pytest.raises(ArgumentError, match=r'^max_buffered'):
         replace(bound, max_buffered=-1)
+
+
+@pytest.mark.parametrize(('given', 'said'), TOGETHER)
+def test_arguments_are_checked_together(given: dict[str, Any], said: str) -> None:
+    """What is allowed by itself may not be allowed beside others."""
+    with pytest.raises(ArgumentError) as raised:
+        bind('N', **given)
+    assert str(raised.value) == said

@@ -184,12 +184,6 @@ def test_room_for_dimensions_is_that_of_all_series(extra: int, pid: str | None, 
     assert refusal(lambda _, each: Arguments('N', each, add_pid='d0'), dimensions) is None
 
 
-def test_room_for_dimensions_is_told_with_their_names() -> None:
-    """The message has the dimensions that every series would get, the pid among them, and how many there may be."""
-    said = refusal(lambda _, each: Arguments('N', each, add_pid='pid', max_dimensions=2), {'b': 1, 'a': 2})
-    assert said == "extra_dimensions: ['a', 'b', 'pid'] is not allowed; allowed: at most max_dimensions=2 with the pid"
-
-
 @given(st.integers(-3, 40), st.integers(-3, 10), st.integers(0, 30))
 def test_whole_number_is_within_its_bounds(value: int, least: int, more: int) -> None:
     """A whole number is taken within its bounds, both included."""
