@@ -32,7 +32,7 @@ ITEMS = 3
 
 def exports(worker: int, url: str, destination: str, spool: str) -> Callable[[], object]:
     """One export: by a call, or by an exporter."""
-    config = Config(connect_timeout=5, read_timeout=0.3, retries={'total_max_attempts': 1})
+    config = Config(connect_timeout=5, read_timeout=2, retries={'total_max_attempts': 1})
 
     def client() -> Any:
         return boto3.client('cloudwatch', endpoint_url=f'{url}/{worker}', config=config)
