@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from unittest import mock
 
@@ -17,7 +18,7 @@ readings = st.lists(st.floats(0, 2e9), min_size=1, max_size=20)
 timeouts = st.floats(0, 1e5)
 
 
-def _reading(values: list[float]) -> object:
+def _reading(values: list[float]) -> AbstractContextManager[object]:
     """A clock that shows these values one after the other, then the last one for ever."""
     left = list(values)
     return mock.patch.object(
@@ -28,7 +29,7 @@ def _reading(values: list[float]) -> object:
 @given(readings)
 def test_it_never_goes_back(values: list[float]) -> None:
     """It advances by what ``time.monotonic`` advances, and stays where that goes back."""
-    with _reading(values):  # type: ignore[attr-defined]
+    with _reading(values):
         clock = Clock()
         shown = [clock.now() for _ in values[1:]]
     steps = [max(0.0, later - earlier) for earlier, later in itertools.pairwise(values)]
@@ -40,7 +41,7 @@ def test_it_never_goes_back(values: list[float]) -> None:
 @example([1000.0, 0.0], [5.0])
 def test_moment_that_was_reached_does_not_come_again(values: list[float], waits: list[float]) -> None:
     """After a wait that ran out it is as late as it was to be, even if the clock was turned back meanwhile."""
-    with _reading(values):  # type: ignore[attr-defined]
+    with _reading(values):
         clock = Clock()
         for seconds in waits:
             moment = clock.now() + seconds
@@ -52,7 +53,7 @@ def test_moment_that_was_reached_does_not_come_again(values: list[float], waits:
 def test_wait_ends_where_time_stands_still(start: float, timeout: float, part: float) -> None:
     """The parts add up to the timeout; each is as long as it may be."""
     waited: list[float] = []
-    with _reading([start]):  # type: ignore[attr-defined]
+    with _reading([start]):
         clock = Clock()
         came = clock.wait(lambda seconds: bool(waited.append(seconds)), clock.now() + timeout, max(part, timeout / 100))
     assert not came
@@ -69,7 +70,7 @@ def test_wait_ends_when_what_it_waits_for_comes(values: list[float], timeout: fl
         waited.append(seconds)
         return len(waited) > after
 
-    with _reading(values):  # type: ignore[attr-defined]
+    with _reading(values):
         clock = Clock()
         came = clock.wait(act, clock.now() + timeout, 1.0)
     assert came == (len(waited) > after)
