@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -24,18 +23,6 @@ from support.waiting import wait_for
 import aws_satella
 from aws_satella import ArgumentError, AWSSatellaExporterThread
 from aws_satella import exporter as module
-from aws_satella.effects import process
-
-
-@pytest.fixture(autouse=True)
-def _no_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No exporter was ever started in this process, and none runs after the test."""
-    monkeypatch.setattr(process, '_processes', {})
-    yield
-    worker = module.worker_thread
-    module.worker_thread = None
-    if worker is not None:
-        worker.join(DEADLINE)
 
 
 class _Client:

@@ -21,8 +21,7 @@ from support.endpoint import Endpoint
 from support.exporters import DEADLINE, exporting
 from support.moto import Moto
 from support.waiting import wait_for
-
-from aws_satella.effects import loop as loop_module
+from support.worlds import MockWorld
 
 KEYS = '[default]\naws_access_key_id = late\naws_secret_access_key = late\n'
 
@@ -136,14 +135,14 @@ def test_web_identity_token_that_comes_late_is_found(endpoint: Endpoint, moto: M
 
 
 @pytest.fixture
-def late_file(tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Path:
+def late_file(tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, world: MockWorld) -> Path:
     """Where credentials will be. There are no others, and no attempt but those that the test asks for."""
     for name in ('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'):
         monkeypatch.delenv(name)
     monkeypatch.setenv('AWS_SHARED_CREDENTIALS_FILE', str(tmp_path / 'credentials'))
     monkeypatch.setenv('AWS_CONFIG_FILE', str(tmp_path / 'config'))
     monkeypatch.setenv('AWS_ENDPOINT_URL', endpoint.url)
-    monkeypatch.setattr(loop_module, 'backoff', lambda *_: 1e6)
+    world.stop()  # so that no back-off ends
     getMetric('orders', 'counter').runtime(1)
     return tmp_path / 'credentials'
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import gc
 import math
 import threading
-import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from unittest import mock
 
 import pytest
 from satella.instrumentation.metrics import DEBUG, MetricLevel, getMetric
@@ -24,6 +22,7 @@ from support.moto import Moto
 from support.site import STATUSES, URLS, WORKERS, traffic
 from support.switching import switching_every
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
@@ -35,19 +34,9 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 
 
 @pytest.fixture
-def exporter(endpoint: Endpoint) -> AWSSatellaExporterThread:
+def exporter(endpoint: Endpoint, world: MockWorld) -> AWSSatellaExporterThread:
     """An exporter whose cycles the test runs itself, one ``loop()`` each."""
     return AWSSatellaExporterThread('Shop', temporality='delta', client_factory=endpoint.client)
-
-
-@pytest.fixture
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No exporter was ever started here; the one that the test starts is stopped."""
-    monkeypatch.setattr(process, '_processes', {})
-    yield
-    started = process._this_process().exporter
-    if started is not None and started.is_alive():
-        started.terminate().join()
 
 
 def bucket_of(value: float) -> int:
@@ -413,20 +402,21 @@ def test_what_is_being_recorded_meanwhile_is_sent_where_it_belongs(
     assert sum(sum(datum['Counts']) for datum in sent) == 2 * latency.count
 
 
-def test_observations_in_no_bucket_hold_nothing_up(endpoint: Endpoint, exporter: AWSSatellaExporterThread) -> None:
+def test_observations_in_no_bucket_hold_nothing_up(
+    endpoint: Endpoint, exporter: AWSSatellaExporterThread, world: MockWorld
+) -> None:
     """However many histograms have negative observations, a cycle waits for them a number of times that is bounded;
     and not at all where somebody waits for the cycle.
     """
     latency = getMetric('latency', 'histogram')
     for number in range(MAX_WAITS):
         latency.runtime(-1.0, number=number)
-    with mock.patch('aws_satella.effects.pacing.time.sleep', wraps=time.sleep) as sleep:
-        exporter.delivery.pace.ease(3600)
-        exporter.loop()
-        assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
-        exporter.delivery.pace.hurry()
-        exporter.loop()
-        assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
+    exporter.delivery.pace.ease(3600)
+    exporter.loop()
+    assert world.sleeps.count(WAIT_SECONDS) == MAX_WAITS
+    exporter.delivery.pace.hurry()
+    exporter.loop()
+    assert world.sleeps.count(WAIT_SECONDS) == MAX_WAITS
     assert observations(endpoint.named('latency')) == [-1.0] * MAX_WAITS
 
 
@@ -476,7 +466,6 @@ def kill(exporter: AWSSatellaExporterThread) -> None:
     assert not exporter.is_alive()
 
 
-@pytest.mark.usefixtures('_as_in_a_new_process')
 def test_replacement_goes_on_where_its_predecessor_was_killed(endpoint: Endpoint) -> None:
     """What the first exporter sent is not sent by the second, and what came between the two is."""
     orders, size = getMetric('orders', 'counter'), getMetric('size', 'summary')
@@ -492,7 +481,6 @@ def test_replacement_goes_on_where_its_predecessor_was_killed(endpoint: Endpoint
     assert observations(endpoint.named('size')) == [1.5, 2.5]
 
 
-@pytest.mark.usefixtures('_as_in_a_new_process')
 def test_replacement_sends_what_its_predecessor_could_not(endpoint: Endpoint) -> None:
     """The outbox is taken over: killed in an outage, the increases collected before it arrive all the same, once."""
     orders = getMetric('orders', 'counter')

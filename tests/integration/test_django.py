@@ -25,12 +25,12 @@ from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.endpoint import HANG, Endpoint
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella.contrib.django import AWSSatellaMiddleware
 from aws_satella.effects import background, process
 from aws_satella.effects.django import checks as django_checks
-from aws_satella.effects.identity import identity
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE = 'aws_satella.contrib.django.AWSSatellaMiddleware'
@@ -108,16 +108,6 @@ def ask(application: ASGIHandler, url: str) -> str:
     asyncio.run(application(scope, receive, send))
     assert sent[0]['status'] == 200
     return str(sent[1]['body'].decode())
-
-
-@pytest.fixture(autouse=True)
-def _one_exporter() -> Iterator[None]:
-    """Whatever exporter a test has started ends with the test."""
-    yield
-    this = process._processes.pop(identity(), None)
-    if this is not None and this.exporter is not None and this.exporter.ident is not None:
-        this.exporter.terminate()
-        this.exporter.join(20)
 
 
 def exporter_runs() -> bool:
@@ -209,6 +199,12 @@ def test_synchronous_site_is_not_adapted(endpoint: Endpoint, caplog: pytest.LogC
     assert [record for record in caplog.records if record.name == 'django.request'] == []
 
 
+def _serves_a_minute_later(site: Site, world: MockWorld) -> bool:
+    """Whether it does. Only then is another start tried."""
+    world.jump(background.RETRY_SECONDS)
+    return site.get()[0] == '200 OK'
+
+
 class Broken:
     """A factory that makes no client, until it is mended."""
 
@@ -224,7 +220,7 @@ class Broken:
 
 @pytest.mark.parametrize('error', [RuntimeError('no region'), MemoryError(), SystemExit(1)])
 def test_site_serves_where_the_exporter_cannot_start(
-    error: BaseException, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, world: MockWorld
 ) -> None:
     """What shows only at run time is logged once and tried again after a minute, while the site serves."""
     factory = Broken(endpoint, error)
@@ -233,16 +229,15 @@ def test_site_serves_where_the_exporter_cannot_start(
         wait_for(lambda: complaints(caplog), 'a complaint')
         assert [site.get()[0] for _ in range(REQUESTS)] == ['200 OK'] * REQUESTS
         assert factory.calls == 1
-        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)  # a minute later
-        wait_for(lambda: site.get()[0] == '200 OK' and factory.calls >= 3, 'further attempts')
+        wait_for(lambda: _serves_a_minute_later(site, world) and factory.calls >= 3, 'further attempts')
         assert len(complaints(caplog)) == 1
         factory.mended = True
-        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
+        wait_for(lambda: _serves_a_minute_later(site, world) and exporter_runs(), 'the exporter')
 
 
 @pytest.mark.parametrize('where', ['_thread.start_new_thread', 'threading.Thread.start'])
 def test_site_serves_where_there_is_no_thread(
-    where: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    where: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, world: MockWorld
 ) -> None:
     """Where no thread is to be had, for the start or for the exporter, this is logged once, and the site serves."""
     caplog.set_level('DEBUG', 'aws_satella')
@@ -255,8 +250,7 @@ def test_site_serves_where_there_is_no_thread(
             assert len(attempts) == 1
             assert len(complaints(caplog)) == 1
             assert "can't start new thread" in complaints(caplog)[0].getMessage()
-        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)
-        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
+        wait_for(lambda: _serves_a_minute_later(site, world) and exporter_runs(), 'the exporter')
 
 
 @pytest.mark.parametrize(
@@ -311,7 +305,7 @@ def test_process_that_ends_too_early_says_so(seconds: str, endpoint: Endpoint) -
     assert 'exit_timeout=1.5' in ended.stderr or 'could not be sent before the end' in ended.stderr
 
 
-def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_exporter_is_replaced(endpoint: Endpoint, world: MockWorld) -> None:
     """Where the exporter has ended, a later request starts another."""
     with site_with(client_factory=endpoint.client) as site:
         site.get()
@@ -322,8 +316,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
         first.terminate(force=True)
         first.join(20)
         assert not process.is_running()
-        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)
-        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'another exporter')
+        wait_for(lambda: _serves_a_minute_later(site, world) and exporter_runs(), 'the exporter')
 
 
 def test_setting_none_turns_the_export_off() -> None:

@@ -108,19 +108,15 @@ def test_outage_is_no_failure_of_the_cron_job(endpoint: Endpoint, folder: Path, 
 
 
 @pytest.fixture
-def lambda_handler(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def lambda_handler(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module as Lambda imports it, in a process without an exporter."""
     monkeypatch.setenv('AWS_ENDPOINT_URL', moto.url)
-    monkeypatch.setattr(process, '_processes', {})
     specification = importlib.util.spec_from_file_location('lambda_handler', EXAMPLES / 'lambda_handler.py')
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    yield module
-    started = process._this_process().exporter
-    if started is not None and started.is_alive():
-        started.terminate().join(20)
+    return module
 
 
 def test_invocation_of_the_lambda_exports_its_own(moto: Moto, lambda_handler: ModuleType) -> None:

@@ -12,21 +12,13 @@ from satella.instrumentation.metrics import MetricData, getMetric
 from support import scripts
 from support.destinations import each_destination
 from support.endpoint import OK, RESET, Endpoint, dimensions, error
-from support.exporters import DEADLINE, end, fast_clock
+from support.exporters import DEADLINE, end
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, ExportStats, InitializationError, export_once
-from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process, succession
-
-pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
-
-
-@pytest.fixture
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was exported here before."""
-    monkeypatch.setattr(process, '_processes', {})
 
 
 @pytest.fixture
@@ -101,11 +93,8 @@ def test_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> Non
 
 
 @each_destination
-def test_data_that_could_not_be_sent_are_sent_by_the_next_call(
-    endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_that_could_not_be_sent_are_sent_by_the_next_call(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
     """A call during an outage raises nothing, counts what waits, and keeps it; the next call sends it first, once."""
-    fast_clock(monkeypatch)
     rows = getMetric('rows', 'counter')
     endpoint.behave = lambda _: RESET
     failures: list[Exception] = []
@@ -116,6 +105,7 @@ def test_data_that_could_not_be_sent_are_sent_by_the_next_call(
     assert len(failures) == 1
 
     endpoint.behave = lambda _: OK
+    world.jump(60)
     rows.runtime(2)
     second = once(temporality='delta')
     assert values(endpoint, 'rows') == [5, 2]
@@ -289,10 +279,10 @@ def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread
 
 
 def test_call_asks_the_exporter_that_sends_the_same(
-    endpoint: Endpoint, once: Any, start: Any, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, once: Any, start: Any, world: MockWorld
 ) -> None:
     """Nothing is sent twice where an exporter of the same plan runs: it exports, and the result says what."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     rows, latency = getMetric('rows', 'counter'), getMetric('latency', 'summary')
     rows.runtime(5)
     latency.runtime(0.5)

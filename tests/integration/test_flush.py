@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,24 +14,12 @@ from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, flush
-from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process
 from aws_satella.effects.identity import identity
-
-pytestmark = pytest.mark.usefixtures('_as_in_a_new_process')
-
-
-@pytest.fixture
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No exporter was ever started here; the one that the test starts is stopped."""
-    monkeypatch.setattr(process, '_processes', {})
-    yield
-    started = process._this_process().exporter
-    if started is not None and started.is_alive():
-        started.terminate().join(20)
 
 
 def start(endpoint: Endpoint, **arguments: Any) -> AWSSatellaExporterThread:
@@ -172,12 +160,10 @@ def test_false_after_the_exporter_has_ended(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize(
     'outage', [error('InternalFailure', 500), error('AccessDenied', 403), RESET], ids=['500', 'denied', 'reset']
 )
-def test_false_while_cloudwatch_does_not_take_it(
-    outage: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_false_while_cloudwatch_does_not_take_it(outage: Any, endpoint: Endpoint, world: MockWorld) -> None:
     """One attempt, in which the first failure is tried again at once, and then False, without a timeout too; nothing is
     lost by it."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda *_: 3_600)  # attempts of its own are not to be counted
+    world.stop()  # attempts of its own are not to be counted
     getMetric('orders', 'counter').runtime(1)
     exporter = start(endpoint)
     getMetric('orders', 'counter').runtime(1)

@@ -15,7 +15,7 @@ from support.exporters import DEADLINE, Raiser, assert_conserved, exporting
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import complaints
+from aws_satella.effects.complaints import MAX_REMEMBERED
 from aws_satella.effects.stats import ExportStats
 
 
@@ -165,12 +165,9 @@ def test_metrics_beyond_max_series_are_one_line(endpoint: Endpoint, caplog: pyte
     assert_conserved(exporter, endpoint, 100)
 
 
-def test_what_is_remembered_is_bounded(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_remembered_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """A program that invents names for ever fills neither the log nor the memory, and loses are still told."""
-    monkeypatch.setattr(complaints, 'MAX_REMEMBERED', 5)
-    for index in range(50):
+    for index in range(MAX_REMEMBERED + 50):
         getMetric(f'sick.m{index}', 'float').runtime(math.nan)
     getMetric('well', 'int').runtime(1)
     endpoint.behave = lambda _request: RESET
@@ -178,6 +175,6 @@ def test_what_is_remembered_is_bounded(
     exporter.loop()
     exporter.loop()
     lines = [record.getMessage() for record in _records(caplog)]
-    assert len([line for line in lines if line.startswith('Metric sick')]) == 5
+    assert len([line for line in lines if line.startswith('Metric sick')]) == MAX_REMEMBERED
     assert len([line for line in lines if 'are dropped' in line]) == 1
     assert len([line for line in lines if 'fail' in line]) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +15,9 @@ from support.otlp import OtlpEndpoint, otlp_endpoint
 from support.otlp_points import Point, place
 from support.otlp_replies import OK, failure, partial_success
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread, export_once
-from aws_satella.effects import attempts, snapshot
 
 SECOND = 10**9
 
@@ -224,44 +223,35 @@ def test_request_has_at_most_a_thousand_points_and_a_megabyte(otlp: OtlpEndpoint
 # --- times
 
 
-def _clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the time is, as exporters see it."""
-    now = [time.time()]
-    clock = SimpleNamespace(time=lambda: now[0], monotonic=time.monotonic)
-    monkeypatch.setattr(attempts, 'time', clock)
-    monkeypatch.setattr(snapshot, 'time', clock)
-    return now
-
-
-def test_windows_follow_each_other(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_follow_each_other(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """A window begins where the one before ended; the first one begins when the exporter was made. The first cycle of a
     call that goes on with the plan begins where that has come to."""
-    made = time.time()
+    made = world.wall()
     exporter = _exporter(otlp)
-    now = _clock(monkeypatch)
+    world.stop()
     for _ in range(3):
         _record('a')
         exporter.loop()
-        now[0] += 60
+        world.jump(60)
     windows = [(point.start, point.time) for point in otlp.named('a')]
     assert made * SECOND - SECOND < windows[0][0] <= windows[0][1]
     assert [start for start, _ in windows[1:]] == [stop for _, stop in windows[:-1]]
     assert windows[2][1] - windows[2][0] == pytest.approx(60 * SECOND, abs=1_000)
 
 
-def test_increase_that_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_increase_that_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """Increases for which the outbox had no room come with a later cycle. Its window began with theirs."""
     exporter = _exporter(otlp, max_buffered=0)
-    now = _clock(monkeypatch)
+    world.stop()
     _record('a')
     exporter.loop()
     otlp.behave = lambda _request: failure(503)
     for _ in range(2):
-        now[0] += 60
+        world.jump(60)
         _record('a')
         exporter.loop()
     otlp.behave = lambda _request: OK
-    now[0] += 60
+    world.jump(60)
     exporter.loop()
     first, second = otlp.named('a')
     assert (first.value, second.value) == (1, 2)
@@ -269,32 +259,32 @@ def test_increase_that_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, mo
     assert second.time - second.start == pytest.approx(180 * SECOND, abs=1_000)
 
 
-def test_data_of_an_outage_have_the_times_of_their_cycles(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_of_an_outage_have_the_times_of_their_cycles(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """What was collected while the receiver did not answer arrives with the windows in which it was recorded."""
     exporter = _exporter(otlp)
-    now = _clock(monkeypatch)
+    world.stop()
     otlp.behave = lambda _request: RESET
     stamps = []
     for _ in range(3):
         _record('a')
-        stamps.append(int(now[0]))
+        stamps.append(int(world.wall()))
         exporter.loop()
-        now[0] += 60
+        world.jump(60)
     otlp.behave = lambda _request: OK
-    stamps.append(int(now[0]))
+    stamps.append(int(world.wall()))
     exporter.loop()
     assert [point.time // SECOND for point in otlp.named('a')] == stamps
     assert [point.value for point in otlp.named('a')] == [1, 1, 1, 0]
 
 
-def test_windows_are_empty_where_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_are_empty_where_the_clock_goes_back(world: MockWorld) -> None:
     """Until the clock has caught up, nothing begins after it ends, and no window reaches back into another."""
-    now = _clock(monkeypatch)
-    with otlp_endpoint(clock=lambda: now[0]) as otlp:
+    world.stop()
+    with otlp_endpoint(clock=world.wall) as otlp:
         exporter = _exporter(otlp)
         windows = []
         for step in (0, 60, -3_600, 60, 3_600):
-            now[0] += step
+            world.wall.jump(step)
             _record('a')
             exporter.loop()
             (point,) = (point for point in otlp.received[-1].points if point.name == 'a')

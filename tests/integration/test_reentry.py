@@ -20,16 +20,6 @@ from aws_satella.effects import process
 T = TypeVar('T')
 
 
-@pytest.fixture(autouse=True)
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    processes: dict[int, Any] = {}
-    monkeypatch.setattr(process, '_processes', processes)
-    yield
-    for each in processes.values():
-        if each.exporter is not None and each.exporter.ident is not None:
-            end(each.exporter)
-
-
 class _Handler(logging.Handler):
     """Calls something for each line, once at a time."""
 
@@ -235,56 +225,10 @@ def test_exporter_starts_no_other_by_itself(place: str, endpoint: Endpoint) -> N
     assert process.exporter_of_process() is exporter
 
 
-SIGNALLED = """
-import os, signal, sys, threading
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-signal.alarm(60)
-counter = getMetric('rows', 'counter')
-counter.runtime(100)
-answers = []
-
-handling = False
-
-def handle(*_):
-    global handling
-    if not handling:  # signals that come faster than they are handled would nest without an end
-        handling = True
-        start()
-        answers.append(aws_satella.flush())
-        answers.append(aws_satella.export_once('Once', temporality='delta').cycles)
-        handling = False
-
-def start():
-    aws_satella.start_if_not_started('Signal', interval=3600, temporality='delta')
-
-signal.signal(signal.SIGUSR1, handle)
-
-def bombard():
-    while not done.is_set():
-        os.kill(os.getpid(), signal.SIGUSR1)
-        done.wait({pause})
-
-done = threading.Event()
-bomber = threading.Thread(target=bombard)
-bomber.start()
-while len(answers) < 2:
-    pass
-start()
-aws_satella.export_once('Once', temporality='delta')
-done.set()
-bomber.join()
-assert aws_satella.flush(20)
-assert len([thread for thread in threading.enumerate() if thread.name == 'aws-satella-metrics']) == 1
-print(len(answers))
-"""
-
-
 @pytest.mark.parametrize('pause', [0.003, 0.02])
 def test_signal_handlers_in_the_middle_of_a_start(pause: float, endpoint: Endpoint) -> None:
     """A real signal, every few milliseconds of a start and of an export_once in the main thread."""
-    ended = scripts.run(SIGNALLED.format(pause=pause), endpoint.url)
+    ended = scripts.run(scripts.program('reentry.signals'), endpoint.url, str(pause))
     assert ended.returncode == 0, ended.stderr
     by_namespace: dict[str, float] = {}
     for request in endpoint.accepted:

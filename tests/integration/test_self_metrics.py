@@ -40,15 +40,6 @@ def values(endpoint: Endpoint, name: str) -> list[float]:
 # --- the statistics of the process
 
 
-@pytest.fixture
-def _ended() -> Iterator[None]:
-    yield
-    for state in process._processes.values():
-        for exporter in state.exporters():
-            end(exporter)
-
-
-@pytest.mark.usefixtures('_ended')
 def test_process_has_statistics(endpoint: Endpoint) -> None:
     """They are those of the exporter that ``start_if_not_started`` has started, or else of the one that the program has
     started last. None where none runs, before a start and after the end."""

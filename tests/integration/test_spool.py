@@ -9,15 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from support import scripts
 from support.spools import DIRECTORIES, KEY, NOW, Heard, Put, batch, file_of, folder
 
 from aws_satella import ArgumentError
-from aws_satella.effects import spool as spool_module
 from aws_satella.effects import spool_files
+from aws_satella.effects.world import REAL
 from aws_satella.pure import limits, spooled
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats import otlp, putmetricdata
@@ -139,11 +138,10 @@ def test_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPatc
     """Once nothing has changed for longer than the time of a directory is exact, the directory is not opened again.
     Before that it is, since a file may come that leaves the time as it is. Any change has it opened."""
     now = 100.0
-    monkeypatch.setattr(spool_module, 'time', SimpleNamespace(monotonic=lambda: now))
     opened: list[object] = []
     real = spool_files.directory_at
     monkeypatch.setattr(spool_files, 'directory_at', lambda *args, **more: opened.append(1) or real(*args, **more))
-    spool, other = Heard(path), Heard(path)
+    spool, other = Heard(path, world=REAL._replace(monotonic=lambda: now)), Heard(path)
     other.keep(batch())
     other.deliver()
     del opened[:]

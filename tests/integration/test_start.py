@@ -7,7 +7,6 @@ import linecache
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -16,23 +15,13 @@ from satella.instrumentation.metrics import getMetric
 from support.endpoint import OK, RESET, Endpoint
 from support.exporters import DEADLINE, Ticks, end, kill
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, InitializationError
-from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process
 
 NAME = 'aws-satella-metrics'
-
-
-@pytest.fixture(autouse=True)
-def _a_process_without_an_exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    processes: dict[int, Any] = {}
-    monkeypatch.setattr(process, '_processes', processes)
-    yield
-    for each in processes.values():
-        if each.exporter is not None:
-            end(each.exporter)
 
 
 def _running() -> list[AWSSatellaExporterThread]:
@@ -78,9 +67,9 @@ def test_fifty_threads_start_one_exporter(endpoint: Endpoint) -> None:
     assert [datum['Value'] for datum in endpoint.data] == [0, 1]
 
 
-def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_exporter_is_replaced(endpoint: Endpoint, world: MockWorld) -> None:
     """By the next call, whose exporter sends what the dead one left, and counts on from where that stopped."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     _start(endpoint, temporality='delta')
@@ -109,12 +98,10 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
     assert stats.failed_requests == 2  # the first failure was tried again at once
 
 
-def test_dead_exporter_of_another_plan_leaves_what_is_unsent(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dead_exporter_of_another_plan_leaves_what_is_unsent(endpoint: Endpoint, world: MockWorld) -> None:
     """Its outbox goes where it belongs, by the next exporter; that one counts for itself, and so does the next of the
     old plan."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     _start(endpoint, temporality='delta')
@@ -140,9 +127,9 @@ def test_dead_exporter_of_another_plan_leaves_what_is_unsent(
     assert sums == {'Test': 1111, 'Another': 111}
 
 
-def test_what_another_client_is_needed_for_waits_for_it(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_client_is_needed_for_waits_for_it(endpoint: Endpoint, world: MockWorld) -> None:
     """The outbox of one account is no matter of the exporter of another, whose plan differs."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     endpoint.behave = lambda request: RESET if request.namespace == 'Test' else OK

@@ -5,22 +5,23 @@ from __future__ import annotations
 import atexit
 import logging
 import sys
-from unittest import mock
 
 from satella.instrumentation.metrics import getMetric
 from support.program import main
+from support.worlds import MockWorld
 
 import aws_satella
-from aws_satella.effects import patience
 
 
 def end_with_a_watch() -> None:
     """End while a request hangs that a thread watches."""
     logging.basicConfig(stream=sys.stdout)
-    mock.patch.object(patience, 'HANG_SECONDS', 0.1).start()
+    world = MockWorld()
+    world.run(100)
+    aws_satella.AWSSatellaExporterThread._world = world.seen
     getMetric('orders', 'counter').runtime(1)
     aws_satella.start_if_not_started('Shop', exit_timeout=0.3)
-    print(aws_satella.flush(1))
+    print(aws_satella.flush(100))
 
 
 def export_at_exit() -> None:

@@ -1,0 +1,139 @@
+"""Programs that get signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from satella.instrumentation.metrics import getMetric
+from support.forking import exit_code
+from support.program import main
+from support.waiting import wait_for
+
+import aws_satella
+from aws_satella.effects import process, signals
+from aws_satella.effects.state import carry_on
+
+work = getMetric('work', 'counter')
+
+
+def _start(**more: Any) -> None:
+    aws_satella.start_if_not_started('Test', interval=3600, exit_timeout=20, **more)
+    assert aws_satella.flush(20)
+    work.runtime(7)
+
+
+def _wait() -> None:
+    print('ready', flush=True)
+    time.sleep(60)
+
+
+def _collect() -> None:
+    print(signal.Signals(signal.sigwait({signal.SIGTERM})).name)
+
+
+def _end_at_once() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
+
+
+def collecting() -> None:
+    """Collect SIGTERM by ``sigwait`` once the exporter waits."""
+    _start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    (thread,) = [each for each in threading.enumerate() if each.name == 'aws-satella-metrics']
+    status = Path(f'/proc/self/task/{thread.native_id}/status')
+
+    def waits() -> int:
+        return int(status.read_text().split('SigBlk:')[1].split()[0], 16) & 1 << signal.SIGTERM - 1
+
+    wait_for(waits)
+    print('ready', flush=True)
+    wait_for(lambda: signal.SIGTERM in signal.sigpending())
+    _collect()
+
+
+def left() -> None:
+    """Collect SIGTERM late, while another thread is about to hear signals again."""
+    deaf, leave, looked, look = threading.Event(), threading.Event(), threading.Event(), signal.sigpending
+
+    def note() -> set[Any]:
+        looked.set()
+        return look()
+
+    def act() -> None:
+        with signals.blocked(lambda _: time.sleep(0.1)):  # so that it looks for as long as the main thread may be late
+            deaf.set()
+            leave.wait()
+
+    mock.patch.object(signals, 'MAX_LOOKS', 100_000).start()
+    mock.patch.object(signal, 'sigpending', note).start()
+    thread = threading.Thread(target=act)
+    thread.start()
+    deaf.wait()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    print('ready', flush=True)
+    wait_for(lambda: signal.SIGTERM in look())
+    leave.set()
+    looked.wait()
+    _collect()
+    thread.join()
+
+
+def handled() -> None:
+    _start(handle_sigterm=True)
+    _wait()
+
+
+def handled_with_pid() -> None:
+    _start(add_pid='pid', handle_sigterm=True)
+    _wait()
+
+
+def own_handler() -> None:
+    _end_at_once()
+    handled()
+
+
+def later_handler() -> None:
+    _start(handle_sigterm=True)
+    _end_at_once()
+    _wait()
+
+
+def unhandled() -> None:
+    _start()
+    _wait()
+
+
+def elsewhere() -> None:
+    """Ask for a handler in another thread than the main one."""
+    thread = threading.Thread(target=_start, kwargs={'handle_sigterm': True})
+    thread.start()
+    thread.join()
+    _wait()
+
+
+def in_a_hook() -> None:
+    """Send SIGTERM to a child in the hook of its fork, and say how it has ended."""
+    _start(handle_sigterm=True, temporality='delta')
+
+    def carry_on_slowly(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        carry_on(*arguments)
+
+    mock.patch.object(process, 'carry_on', carry_on_slowly).start()
+    pid = os.fork()
+    if not pid:
+        signal.alarm(30)
+        while True:
+            time.sleep(1)
+    print(exit_code(pid))
+
+
+if __name__ == '__main__':
+    main(globals())
