@@ -11,13 +11,13 @@ from satella.instrumentation.metrics import getMetric
 from support.destinations import make_default
 from support.endpoint import Endpoint
 from support.endpoint import endpoint as open_endpoint
-from support.exporters import end
+from support.exporters import DEADLINE
 from support.moto import REGION, Moto, moto_server
 from support.otlp import OtlpEndpoint, otlp_endpoint
+from support.worlds import MockWorld
 
+from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects import process
-from aws_satella.effects.identity import Identity
-from aws_satella.effects.state import Process
 
 
 @pytest.fixture(autouse=True)
@@ -57,14 +57,23 @@ def _no_metrics() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_exporters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No exporter that another test has started, whose baseline this one would take over. That of this one ends."""
-    processes: dict[Identity, Process] = {}
-    monkeypatch.setattr(process, '_processes', processes)
+def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that has not exported anything yet; the exporters that the test starts in it end with the test."""
+    monkeypatch.setattr(process, '_processes', {})
     yield
-    for each in processes.values():
-        for exporter in each.exporters():
-            end(exporter)
+    for exporter in process._this_process().exporters():
+        exporter.abandon()
+        exporter.join(DEADLINE)
+        assert not exporter.is_alive()
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockWorld]:
+    """The world of all exporters that the test makes: their clocks, their waits, and chance."""
+    mocked = MockWorld()
+    monkeypatch.setattr(AWSSatellaExporterThread, '_world', mocked.seen)
+    yield mocked
+    mocked.run()  # what still waits comes to an end
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ What may live here: sending, waiting for replies, calling back. What may not: re
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
@@ -20,6 +19,7 @@ from aws_satella.effects.dispatch import Dispatch
 from aws_satella.effects.pacing import Pace
 from aws_satella.effects.patience import HANGS, Patience, Watch, say_if_it_hangs
 from aws_satella.effects.sender import Sender
+from aws_satella.effects.world import REAL, World
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch, Item
 from aws_satella.pure.flight import Answer
@@ -39,19 +39,23 @@ class Attempts(Sender):
     :param arguments: how it is sent
     :param client: what sends it; made by the factory in the arguments, so that it can be made again
     :param is_watched: whether a thread looks at its requests, and says of one that it hangs
+    :param world: its clocks, its waits, and chance
     """
 
-    def __init__(self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False) -> None:
+    def __init__(
+        self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False, world: World = REAL
+    ) -> None:
         super().__init__(arguments, client)
+        self.world = world
         self._used = arguments
         """The arguments of the present cycle."""
         self._made_client = MadeClient(client)
         self.ledger = Ledger()
         self.complaints = Complaints(name_of_receiver(arguments.destination))
-        self.clock = Clock()
+        self.clock = Clock(world)
         """Of the thread that exports, and of the caller that it exports for."""
-        self.pace = Pace()
-        self.patience = Patience()
+        self.pace = Pace(world)
+        self.patience = Patience(world)
         self._is_watched = is_watched
         self.must_try = True
         """Whether the attempt is made though the destination asked for a pause: a caller waits, or the process ends."""
@@ -76,7 +80,7 @@ class Attempts(Sender):
         if earlier is not None and not self._await(earlier) and self.patience.dispatch is earlier:
             return  # its reply may still come
         self._settle()
-        self._apply(self.ledger.aged(time.time(), self.form.MAX_AHEAD_SECONDS))
+        self._apply(self.ledger.aged(self.world.wall(), self.form.MAX_AHEAD_SECONDS))
         has_any = self._has_any()
         if has_any and self._made_client.is_of_parent and not self._make_own_client():
             return
@@ -84,7 +88,7 @@ class Attempts(Sender):
             self.client = self._made_client.with_credentials(self.client, self.arguments, self.complaints)
         self.ledger = self.ledger.begun(spools=self.arguments.spool is not None)
         if has_any:
-            with Watch(self.look) if self._is_watched else nullcontext():
+            with Watch(self.look, self.world) if self._is_watched else nullcontext():
                 self._deliver()
 
     def _has_any(self) -> bool:
@@ -102,7 +106,7 @@ class Attempts(Sender):
         :param fill: whether a request takes as much as CloudWatch allows
         """
         fill = fill or self.ledger.failures > 0
-        began, requests, buffered = time.monotonic(), 0, unsent().buffered
+        began, requests, buffered = self.world.monotonic(), 0, unsent().buffered
         while unsent().buffered:
             if self.halted or not self.patience.has_time(self.clock):
                 return False
@@ -110,7 +114,7 @@ class Attempts(Sender):
             fill = (
                 fill
                 or self.pace.hurried
-                or self._is_slow(time.monotonic() - began, requests, buffered - unsent().buffered)
+                or self._is_slow(self.world.monotonic() - began, requests, buffered - unsent().buffered)
             )
             room = self._room(unsent().envelope, self._used.max_send_at_once, fill=fill)
             request = unsent().next(room, self.form.metric)
@@ -126,7 +130,7 @@ class Attempts(Sender):
         try:
             self.make_client_again()
         except self.complaints.tolerate as error:
-            self._apply(self.ledger.failed(self.complaints.shown(error), time.monotonic()))
+            self._apply(self.ledger.failed(self.complaints.shown(error), self.world.monotonic()))
             self.complaints.call(self._used.call_on_metric_upload_fails, error)
             return False
         return True
@@ -143,7 +147,7 @@ class Attempts(Sender):
 
         :return: after how many seconds to look again
         """
-        return say_if_it_hangs(self.ledger, self.client, self.complaints)
+        return say_if_it_hangs(self.ledger, self.client, self.complaints, self.world.monotonic())
 
     def _is_slow(self, elapsed: float, requests: int, sent: int) -> bool:
         """Whether an export in small requests would outlast half the interval."""
@@ -153,7 +157,7 @@ class Attempts(Sender):
     def _send(self, request: Batch) -> bool:
         """Send one request. False where nothing more can be sent for now."""
         replies: list[object] = []
-        self.ledger = self.ledger.sending(request, replies, time.monotonic())
+        self.ledger = self.ledger.sending(request, replies, self.world.monotonic())
         post = partial(self._post, request, replies)
         if self.patience.deadline is None:
             return self._outcome(request, replies, post)
@@ -186,7 +190,7 @@ class Attempts(Sender):
 
     def _failed(self, request: Batch, error: BaseException) -> bool:
         """Act on a failed send, and tell. False where nothing more can be sent for now."""
-        failure = describe(error)
+        failure = describe(error, self.world.wall())
         why = self.complaints.shown(error) + (f', status {failure.status}' if failure.status else '')
         self.complaints.say('DEBUG', 'A request to CloudWatch failed: %s', why)
         self._made_client.lacks_credentials = asks_for_new_client(failure)
@@ -215,7 +219,7 @@ class Attempts(Sender):
         if self.patience.dispatch is None:
             flight, unsent = self.ledger.in_flight, self.ledger.unsent
             answer = None if flight is None else flight.answer
-            self._apply(self.ledger.settled(time.time(), answer))
+            self._apply(self.ledger.settled(self.world.wall(), answer))
             if self.ledger.unsent < unsent and answer is not None:
                 self.complaints.forget(HANGS)
                 self._tell(answer)

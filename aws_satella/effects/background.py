@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _thread
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,9 +15,11 @@ from aws_satella.effects.clock import Clock
 from aws_satella.effects.complaints import Complaints, shown
 from aws_satella.effects.environment import bind_here, is_disabled
 from aws_satella.effects.exits import at_exit
+from aws_satella.effects.exporter import AWSSatellaExporterThread
 from aws_satella.effects.identity import identity
 from aws_satella.effects.once import export_once
 from aws_satella.effects.process import flush, note_fork, start_if_not_started
+from aws_satella.effects.world import World
 from aws_satella.pure.arguments import DEFAULTS
 
 RETRY_SECONDS: Final = 60.0
@@ -29,11 +30,13 @@ class _Attempt:
     """One attempt to start the exporter of this process, in a thread of its own.
 
     :param arguments: the arguments of the exporter
+    :param world: its clock, and its waits
     """
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], world: World) -> None:
         self._arguments = arguments
-        self._began = time.monotonic()
+        self._world = world
+        self._began = world.monotonic()
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._exported = False
@@ -50,7 +53,7 @@ class _Attempt:
         if self.process != identity():
             return False
         # A clock that a test tool has turned back must not put the next attempt off.
-        return not self._done.is_set() or 0 <= time.monotonic() - self._began < RETRY_SECONDS
+        return not self._done.is_set() or 0 <= self._world.monotonic() - self._began < RETRY_SECONDS
 
     def begin(self, then: Callable[[BaseException | None], object]) -> None:
         """Start the thread without waiting for it to run, as ``Thread.start()`` would.
@@ -65,7 +68,7 @@ class _Attempt:
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end."""
-        clock = Clock()
+        clock = Clock(self._world)
         return clock.wait(self._done.wait, clock.now() + seconds)
 
     def finish(self, complaints: Complaints) -> None:
@@ -81,7 +84,7 @@ class _Attempt:
         complaints.say('WARNING', 'The last export did not end within exit_timeout=%g s', limit)
 
     def _is_done_within(self, limit: float) -> bool:
-        clock = Clock()
+        clock = Clock(self._world)
         deadline = clock.now() + limit
         if not self.wait(limit):
             return False
@@ -116,6 +119,7 @@ class BackgroundStart:
 
     def __init__(self, arguments: Mapping[str, Any] | None) -> None:
         self._is_disabled = arguments is None
+        self._world = AWSSatellaExporterThread._world
         self._arguments = dict(arguments or {})
         self._attempt: _Attempt | None = None
         self._complained = False
@@ -138,7 +142,7 @@ class BackgroundStart:
         last = self._attempt
         if last is not None and last.stands:
             return
-        self._attempt = _Attempt(self._arguments)
+        self._attempt = _Attempt(self._arguments, self._world)
         if last is None or last.process != self._attempt.process:
             at_exit(self._finish)
         self._attempt.begin(self._ended)
@@ -150,7 +154,7 @@ class BackgroundStart:
         """
         attempt = self._attempt
         limit = float(self._arguments.get('exit_timeout', DEFAULTS['exit_timeout']))
-        clock = Clock()
+        clock = Clock(self._world)
         deadline = clock.now() + limit
         if attempt is not None and attempt.stands:
             attempt.wait(limit)

@@ -6,24 +6,29 @@ interpreter themselves are real, so a wait that ran out says how late it is.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
+
+from aws_satella.effects.world import REAL, World
 
 MAX_WAIT_SECONDS: Final = 3_600.0
 """A longer time is waited for in parts, since the platform bounds a timeout."""
 
 
 class Clock:
-    """``time.monotonic()``, but it never goes back, and counts the waits that ran out. For one thread."""
+    """``time.monotonic()``, but it never goes back, and counts the waits that ran out. For one thread.
 
-    def __init__(self) -> None:
-        self._last = time.monotonic()
+    :param world: whose clock it follows, and how it waits
+    """
+
+    def __init__(self, world: World = REAL) -> None:
+        self._world = world
+        self._last = world.monotonic()
         self._ahead = 0.0
 
     def now(self) -> float:
         """Seconds."""
-        reading = time.monotonic()
+        reading = self._world.monotonic()
         self._ahead += max(0.0, self._last - reading)
         self._last = reading
         return reading + self._ahead
@@ -51,7 +56,7 @@ class Clock:
         while True:
             since = self.now()
             seconds = max(0.0, min(part, deadline - since))
-            if act(seconds):
+            if self._world.wait(act, seconds):
                 return True
             self.reached(since + seconds)
             if self.now() >= deadline or not go_on():

@@ -7,14 +7,14 @@ calls :meth:`Delivery.cycle` and :meth:`Delivery.attempt`, one at a time.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from aws_satella.effects.announcements import tell_of_start, tell_of_success
 from aws_satella.effects.leftovers import Leftovers
 from aws_satella.effects.snapshot import Part, Snapshot, tree
 from aws_satella.effects.stats import ExportStats, stats_of
 from aws_satella.effects.user_code import UserCode
+from aws_satella.effects.world import REAL, World
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.forks import Marks, Recorded
@@ -41,11 +41,14 @@ class Delivery(Leftovers):
     :param arguments: what is to be sent, and how
     :param client: what sends it; made by the factory in the arguments, so that it can be made again
     :param is_watched: whether a thread looks at its requests, and says of one that it hangs
+    :param world: its clocks, its waits, and chance
     """
 
-    def __init__(self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False) -> None:
-        super().__init__(arguments, client, is_watched=is_watched)
-        self.ledger = Ledger(since=time.time())
+    def __init__(
+        self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False, world: World = REAL
+    ) -> None:
+        super().__init__(arguments, client, is_watched=is_watched, world=world)
+        self.ledger = Ledger(since=world.wall())
         self.user_code = UserCode()
         self.ends = False
         """Whether the cycle is the last one, so that nothing may wait for user code that hangs."""
@@ -93,7 +96,7 @@ class Delivery(Leftovers):
         :param ledger: with the counts so far as baseline
         :param noted: the marks of the metrics at the fork
         """
-        child = Delivery(self.arguments, self.client, is_watched=True)
+        child = Delivery(self.arguments, self.client, is_watched=True, world=self.world)
         child._made_client = self._made_client.forked(self.client)
         child.ledger = ledger
         child.recorded = Recorded(noted)
@@ -105,7 +108,7 @@ class Delivery(Leftovers):
 
         :return: the statistics after it
         """
-        failures, began = self.ledger.failures, time.monotonic()
+        failures, began = self.ledger.failures, self.world.monotonic()
         self.take_snapshot()
         if self.ledger.failures <= failures:
             self.attempt()
@@ -113,9 +116,16 @@ class Delivery(Leftovers):
         is_late = self.patience.deadline is not None
         if (self.ledger.failures or is_late) and not self.ends:  # at the end all is given up, so it has to be counted
             self._apply(self.ledger.bounded(self._used.max_buffered))
-        self.ledger = self.ledger.cycle_ended(time.monotonic() - began)
+        self.ledger = self.ledger.cycle_ended(self.world.monotonic() - began)
         self._tell_of_success()
         return self.stats
+
+    def ask_in_thread(self, is_ending: Callable[[], bool]) -> None:
+        """Ask user code in a thread for it from now on.
+
+        :param is_ending: whether the exporter is to end. Before its last cycle it waits less for user code.
+        """
+        self.user_code = UserCode(lambda: is_ending() and not self.ends, in_thread=True, world=self.world)
 
     def tell_of_start(self) -> None:
         """Say what is exported, unless this is a child that nobody has started an exporter in."""
@@ -157,6 +167,7 @@ class Delivery(Leftovers):
             self.pace,
             self.complaints,
             self.recorded,
+            now=self.world.wall(),
             own=self_readings(self.ledger) if self._tells_of_itself() else NO_SELF_READINGS,
             since=self.ledger.since,
             views=self.ledger.views,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aws_satella.effects.delivery import Delivery
 from aws_satella.effects.destinations.clients import NO_CLIENT, InitializationError, make_client
@@ -13,6 +13,7 @@ from aws_satella.effects.environment import is_disabled
 from aws_satella.effects.life import ExporterLife
 from aws_satella.effects.spools import placed
 from aws_satella.effects.stats import ExportStats
+from aws_satella.effects.world import REAL, World
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.binding import bind
@@ -57,6 +58,9 @@ class AWSSatellaExporterThread(ExporterLife):
     call_on_metric_upload_fails = _assignable('call_on_metric_upload_fails')
     call_on_discarded_metric = _assignable('call_on_discarded_metric')
 
+    _world: ClassVar[World] = REAL
+    """The world of all exporters of the process, and of calls that export in their place. A test puts in its own."""
+
     _is_kept_from_start = False
     """Whether it was to start where the environment turns the export off."""
 
@@ -69,7 +73,7 @@ class AWSSatellaExporterThread(ExporterLife):
             if not is_disabled():
                 raise
             client = NO_CLIENT  # nothing is sent, so that a machine without AWS needs no region
-        self._set_up(Delivery(arguments, client, is_watched=True))
+        self._set_up(Delivery(arguments, client, is_watched=True, world=self._world))
 
     def _set_up(self, delivery: Delivery) -> None:
         super()._set_up(delivery)
@@ -83,7 +87,7 @@ class AWSSatellaExporterThread(ExporterLife):
     def without_client(cls, arguments: Arguments) -> AWSSatellaExporterThread:
         """What a start in the parent would have made with its client, for a child that is forked before that."""
         exporter = cls.__new__(cls)
-        exporter._set_up(Delivery(arguments, NO_CLIENT, is_watched=True))
+        exporter._set_up(Delivery(arguments, NO_CLIENT, is_watched=True, world=cls._world))
         exporter.announce()
         return exporter
 

@@ -12,9 +12,10 @@ import logging
 import select
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from typing import Final
+
+from aws_satella.effects.world import REAL
 
 CHANNELS: Final = ('stream', 'socket', 'sock')
 """Where the handlers of the standard library keep what they write to."""
@@ -79,7 +80,7 @@ def is_stuck(thread: int | None) -> bool:
     for _ in range(GLANCES):
         if not any(True for _ in _stack_of_handlers(thread)):
             return False
-        time.sleep(GLANCE_SECONDS)
+        REAL.sleep(GLANCE_SECONDS)
     return True
 
 

@@ -10,7 +10,6 @@ both: its file goes when the reply says that it was taken.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -51,7 +50,7 @@ class Leftovers(Attempts):
         """The spool of a namespace, or of what is exported now. None where there is none."""
         namespace = self.arguments.namespace if namespace is None else namespace
         if namespace not in self._spools:
-            spool = spool_of(self.arguments, namespace, self.form.NAME, self._say_of_spool)
+            spool = spool_of(self.arguments, namespace, self.form.NAME, self._say_of_spool, self.world)
             if spool is None:
                 return None
             self._spools[namespace] = spool
@@ -92,7 +91,7 @@ class Leftovers(Attempts):
             return None
         drainage = Drainage.of(spool, self.ledger.drained.sent)
         if drainage is not None:
-            dropped = drainage.prune(time.time())
+            dropped = drainage.prune(self.world.wall())
             why = f'older than two weeks, or beyond max_spooled_bytes={spool.max_bytes}'
             self._apply(self.ledger.pruned(dropped, why))
         return drainage
@@ -100,7 +99,7 @@ class Leftovers(Attempts):
     def _drained(self, drainage: Drainage) -> bool:
         """Send what is in the spool, the oldest first. False where nothing more can be sent for now."""
         while self._send_all(self._being_drained, fill=True):
-            spooled = drainage.next(time.time() + self.form.MAX_AHEAD_SECONDS)
+            spooled = drainage.next(self.world.wall() + self.form.MAX_AHEAD_SECONDS)
             if spooled is None:
                 return True
             self.ledger = self.ledger.loaded(spooled.batch)
@@ -174,7 +173,7 @@ class Leftovers(Attempts):
             spool, parts, before = self._spool(namespace), list(group), len(kept)
             if spool is None:
                 break
-            dropped = spool.put(parts, time.time(), kept)
+            dropped = spool.put(parts, self.world.wall(), kept)
             self._apply(self.ledger.pruned(dropped, f'beyond max_spooled_bytes={spool.max_bytes}'))
             if len(kept) < before + len(parts):
                 break

@@ -21,7 +21,6 @@ from aws_satella.effects.loop import ExportLoop
 from aws_satella.effects.phases import Phase
 from aws_satella.effects.stats import ExportStats
 from aws_satella.effects.succession import Holder, leaves_unsent, succeed, wait_for_predecessors, waits_for_this_thread
-from aws_satella.effects.user_code import UserCode
 from aws_satella.pure.forks import Marks
 from aws_satella.pure.ledger import Ledger
 
@@ -226,7 +225,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
         if timeout is None or not timeout > MAX_WAIT_SECONDS:
             super().join(timeout)
             return
-        clock, join = Clock(), super().join
+        clock, join = Clock(self._delivery.world), super().join
         clock.wait(lambda seconds: join(seconds) or not self.is_alive(), clock.now() + timeout)
 
     def ask(self, seconds: float) -> Callable[[float], bool]:
@@ -256,7 +255,7 @@ class ExporterLife(IntervalTerminableThread):  # type: ignore[misc]  # satella h
             signals.hear_again(self._mask)
             # On this thread a SystemExit can only come from a metric or from terminate(force=True), so tolerate it.
             self._delivery.complaints.tolerate = BaseException
-            self._delivery.user_code = UserCode(lambda: self._terminating and not self._delivery.ends, in_thread=True)
+            self._delivery.ask_in_thread(lambda: bool(self._terminating))
             if wait_for_predecessors(self, lambda: self._phase is Phase.FORCED):
                 self._loop.run()
                 self._export_last()

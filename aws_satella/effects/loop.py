@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import queue
-import random
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -55,7 +54,7 @@ class ExportLoop:
         self._must_end = has_ended
         self._identity = identity()
         self._mailbox: queue.SimpleQueue[_Flush | None] = queue.SimpleQueue()
-        self._clock = delivery.clock
+        self._world, self._clock = delivery.world, delivery.clock
         self.exports_at_once = True
         """Whether the first cycle comes right after the start."""
         self.longest_wait = MAX_WAIT_SECONDS
@@ -82,7 +81,7 @@ class ExportLoop:
         delivery.pace.hurry()
 
         def wait(seconds: float) -> bool:
-            clock = Clock()
+            clock = Clock(delivery.world)
             if clock.wait(request.done.wait, clock.now() + seconds, POLL_SECONDS, is_alive):
                 return request.sent
             if is_alive():
@@ -105,7 +104,7 @@ class ExportLoop:
         self._safely(self._delivery.tell_of_start)
         if self.exports_at_once:
             self.export()
-        slot = phase(started, self._seconds, random.random())  # noqa: S311  # spreads load, guards nothing
+        slot = phase(started, self._seconds, self._world.chance())
         while not self._has_ended():
             self._serve_until(next_slot(self._clock.now(), slot, self._seconds))
             if not self._has_ended():
@@ -151,19 +150,28 @@ class ExportLoop:
         ledger = self._delivery.ledger
         if not ledger.failures:
             return float('inf')
-        pause = backoff(ledger.failures, random.random())  # noqa: S311  # as above
+        pause = backoff(ledger.failures, self._world.chance())
         return max(self._clock.now() + pause, ledger.outage.resumes)
 
     def _receive(self, deadline: float) -> _Flush | None:
         """A request that arrives in time. None for none, and for a message that only wakes the thread."""
         now = self._clock.now()
         until = min(deadline, now + self.longest_wait)
+        arrived: list[_Flush | None] = []
+        with signals.blocked():
+            self._world.wait(lambda seconds: self._takes(arrived, seconds), max(0.0, until - now))
+        if arrived:
+            return arrived[0]
+        self._clock.reached(until)
+        return None
+
+    def _takes(self, arrived: list[_Flush | None], seconds: float) -> bool:
+        """Wait for a message. False where none has come in so many seconds."""
         try:
-            with signals.blocked():
-                return self._mailbox.get(timeout=max(0.0, until - now))
+            arrived.append(self._mailbox.get(timeout=seconds))
         except queue.Empty:
-            self._clock.reached(until)
-            return None
+            return False
+        return True
 
     def _requests(self) -> list[_Flush]:
         """All requests that have arrived."""

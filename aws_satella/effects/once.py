@@ -56,7 +56,7 @@ def export_once(*args: Any, **kwargs: Any) -> ExportStats:
     :raises ArgumentError: an argument has a value that is not allowed
     :raises ArgumentTypeError: an argument is missing, unknown, or of the wrong type
     """
-    clock = Clock()
+    clock = Clock(AWSSatellaExporterThread._world)
     began = clock.now()
     if is_disabled():
         return ExportStats()
@@ -135,7 +135,7 @@ def _export_here(
 
     :param before: the statistics before the call, where an exporter that has ended since was asked first
     """
-    delivery = Delivery(arguments, make_client(arguments))
+    delivery = Delivery(arguments, make_client(arguments), world=AWSSatellaExporterThread._world)
     delivery.pace.hurry()
     delivery.clock = wait.clock
     call = Call(delivery)

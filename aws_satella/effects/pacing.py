@@ -9,10 +9,11 @@ of the interval, a rest is only long enough to let another thread run.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
+
+from aws_satella.effects.world import REAL, World
 
 T = TypeVar('T')
 
@@ -39,9 +40,13 @@ MAX_WAITS: Final = 200
 
 
 class Pace:
-    """How fast one thread works."""
+    """How fast one thread works.
 
-    def __init__(self) -> None:
+    :param world: its clock, and its rests
+    """
+
+    def __init__(self, world: World = REAL) -> None:
+        self._monotonic, self._sleep = world.monotonic, world.sleep
         self.hurried = False
         """Whether a caller waits, or the end of the process does."""
         self._until = 0.0
@@ -51,7 +56,7 @@ class Pace:
     def ease(self, seconds: float) -> None:
         """Rest now and then, for that long."""
         self.hurried = False
-        self._until = time.monotonic() + seconds
+        self._until = self._monotonic() + seconds
         self._waits = MAX_WAITS
 
     def hurry(self) -> None:
@@ -61,9 +66,9 @@ class Pace:
 
     def give_way(self) -> None:
         """Let another thread finish what it does."""
-        if self._waits and time.monotonic() < self._until:
+        if self._waits and self._monotonic() < self._until:
             self._waits -= 1
-            time.sleep(WAIT_SECONDS)
+            self._sleep(WAIT_SECONDS)
 
     def slices(self, items: Iterable[T]) -> Iterator[list[T]]:
         """The same items in small lists, with rests between them."""
@@ -73,9 +78,9 @@ class Pace:
             self._glance()
 
     def _glance(self) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         worked = now - self._rested
         easy = now < self._until
         if worked >= (SLICE_SECONDS if easy else HURRIED_SLICE_SECONDS):
-            time.sleep(min(REST_RATIO * worked, MAX_REST_SECONDS) if easy else 0)
-            self._rested = time.monotonic()
+            self._sleep(min(REST_RATIO * worked, MAX_REST_SECONDS) if easy else 0)
+            self._rested = self._monotonic()

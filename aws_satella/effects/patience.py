@@ -7,7 +7,6 @@ ledger, which belongs to the thread that exports.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
@@ -17,6 +16,7 @@ from aws_satella.effects.announcements import target_of_client
 from aws_satella.effects.clock import MAX_WAIT_SECONDS, Clock
 from aws_satella.effects.complaints import Complaints
 from aws_satella.effects.dispatch import Dispatch
+from aws_satella.effects.world import REAL, World
 from aws_satella.pure.breaker import Breaker, waits_in_vain
 from aws_satella.pure.ledger import Ledger
 
@@ -28,9 +28,13 @@ HANGS: Final = 'hangs'
 
 
 class Patience:
-    """How long callers wait for one destination."""
+    """How long callers wait for one destination.
 
-    def __init__(self) -> None:
+    :param world: whose clock it goes by. Callers of many threads ask, so it is not the clock of one of them.
+    """
+
+    def __init__(self, world: World = REAL) -> None:
+        self._now = world.monotonic
         self.deadline: float | None = None
         """When the caller of ``export_once()`` stops waiting, on the clock of its delivery. None waits for all."""
         self.dispatch: Dispatch | None = None
@@ -50,7 +54,7 @@ class Patience:
 
     def admits(self, timeout: float | None, ledger: Ledger) -> bool:
         """Whether to let a call wait, rather than answer at once."""
-        now, sent = time.monotonic(), ledger.sent
+        now, sent = self._now(), ledger.sent
         hangs = timeout is not None or waits_in_vain(None, age(ledger, now))
         if hangs and self.breaker.refuses(now, sent):
             return False
@@ -59,13 +63,13 @@ class Patience:
 
     def ran_out(self, timeout: float | None, ledger: Ledger) -> None:
         """A call has waited for its timeout. If a request has had no reply meanwhile, the next ones do not wait."""
-        now = time.monotonic()
+        now = self._now()
         if timeout is not None and waits_in_vain(timeout, age(ledger, now)):
             self.breaker = self.breaker.timed_out(now, ledger.sent)
 
     def request_timed_out(self, ledger: Ledger) -> None:
         """A request has had no reply in the time that the client waits for one."""
-        self.breaker = self.breaker.timed_out(time.monotonic(), ledger.sent)
+        self.breaker = self.breaker.timed_out(self._now(), ledger.sent)
 
     def has_time(self, clock: Clock) -> bool:
         """Whether the caller still waits."""
@@ -92,12 +96,13 @@ def age(ledger: Ledger, now: float) -> float:
     return max(0.0, now - in_flight.began) if in_flight is not None and not in_flight.replies else 0.0
 
 
-def say_if_it_hangs(ledger: Ledger, client: Any, complaints: Complaints) -> float:
+def say_if_it_hangs(ledger: Ledger, client: Any, complaints: Complaints, now: float) -> float:
     """Say once an outage that a request has had no reply for long.
 
+    :param now: monotonic seconds
     :return: after how many seconds to look again
     """
-    waited = age(ledger, time.monotonic())
+    waited = age(ledger, now)
     if waited < HANG_SECONDS:
         return HANG_SECONDS - waited
     in_flight = ledger.in_flight
@@ -118,10 +123,12 @@ class Watch:
     give, as at the end of the interpreter, the attempt goes on unwatched.
 
     :param look: says what there is to say, and returns how many seconds later to look again
+    :param world: in which it waits between two looks
     """
 
-    def __init__(self, look: Callable[[], float]) -> None:
+    def __init__(self, look: Callable[[], float], world: World = REAL) -> None:
         self._look = look
+        self._wait = world.wait
         self._over = threading.Event()
         self._watched = threading.current_thread()
 
@@ -141,6 +148,6 @@ class Watch:
         # SystemExit of terminate(force=True) may keep the watched thread from saying that the attempt is over.
         with signals.blocked():
             pause = HANG_SECONDS
-            while not self._over.wait(pause) and self._watched.is_alive():
+            while not self._wait(self._over.wait, pause) and self._watched.is_alive():
                 pause = self._look()
         greenlets.enter_thread()

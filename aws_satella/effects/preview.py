@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-import time
 from itertools import chain
 from typing import Any, Final
 
 from aws_satella.effects.environment import bind_here
 from aws_satella.effects.resource import RECORDING_BEGAN, resource_of
 from aws_satella.effects.snapshot import tree
+from aws_satella.effects.world import REAL
 from aws_satella.pure import checks
 from aws_satella.pure.arguments import SIGNATURE
 from aws_satella.pure.bill import Preview, Prices, compared
@@ -58,7 +58,7 @@ def preview(
         arguments.plan,
         _readings(arguments),
         pid=os.getpid(),
-        now=int(time.time()),
+        now=int(REAL.wall()),
         interval=float(arguments.interval),
         processes=processes,
         prices=prices,

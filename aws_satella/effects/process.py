@@ -1,7 +1,10 @@
-"""One exporter for each process, and what a fork does to it. The only module with a state of its own.
+"""One exporter for each process, and what a fork does to it. The only module that remembers exporters.
 
-The state is kept by process id, and the id is read before anything else, before any lock in particular. Some servers
-fork without the hooks of Python, and a lock may be held by a thread that the child does not have.
+Other modules keep what belongs to the system, each beside the code that uses it: hooks, sessions, descriptors, locks,
+and the names of files that could not be removed. That holds for all exporters, or is forgotten in a forked child.
+
+The state of a process is kept by process id, and the id is read before anything else, before any lock in particular.
+Some servers fork without the hooks of Python, and a lock may be held by a thread that the child does not have.
 """
 
 from __future__ import annotations
@@ -228,7 +231,7 @@ def flush(timeout: float | None = None) -> bool:
     process = _this_process()
     if process.starter == threading.get_ident():
         return False
-    clock = Clock()
+    clock = Clock(AWSSatellaExporterThread._world)
     deadline = clock.now() + seconds
     # An exporter that another thread is just starting will have something to export.
     if not clock.wait(process.starts_nothing, deadline, FLUSH_PART_SECONDS):

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from aws_satella.effects.identity import Identity, identity
+from aws_satella.effects.world import REAL
 from aws_satella.pure.plan import Plan
 
-RECORDING_BEGAN: Final = time.time()
+RECORDING_BEGAN: Final = REAL.wall()
 """When this process, or the one that it was forked from, began to record, in UNIX seconds."""
 
 _instances: dict[Identity, str] = {}

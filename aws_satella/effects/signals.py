@@ -13,13 +13,13 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import BuiltinFunctionType, CodeType, FrameType
 from typing import Final
 
 from aws_satella.effects.complaints import say
+from aws_satella.effects.world import REAL
 
 FAULTS: Final = frozenset({'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'SIGTRAP'})
 """What the running instruction itself brings about. It ends the process whether it is blocked or not."""
@@ -43,11 +43,13 @@ Mask = set[signal.Signals | int]
 
 
 @contextmanager
-def blocked() -> Iterator[None]:
+def blocked(sleep: Callable[[float], object] = REAL.sleep) -> Iterator[None]:
     """Take no signal during the block. The thread has the mask that it was born with before and after.
 
     Whatever starts a program must be outside, since that would inherit the mask. Where greenlets run in the main
     thread, blocking would make the whole process deaf, so nothing is blocked there.
+
+    :param sleep: pauses at the end of the block, while another thread is to take a signal
     """
     if not hasattr(signal, 'pthread_sigmask') or _is_main_thread():
         yield
@@ -56,7 +58,7 @@ def blocked() -> Iterator[None]:
     try:
         yield
     finally:
-        hear_again(mask)
+        hear_again(mask, sleep)
 
 
 @contextmanager
@@ -76,7 +78,7 @@ def deaf_at_birth() -> Iterator[Mask | None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def hear_again(mask: Mask | None) -> None:
+def hear_again(mask: Mask | None, sleep: Callable[[float], object] = REAL.sleep) -> None:
     """Take the signals that this mask lets through, but leave those that are pending to another thread.
 
     The system hands a signal to the first thread that can take it, and the main thread of a busy machine may be late.
@@ -89,7 +91,7 @@ def hear_again(mask: Mask | None) -> None:
         for _ in range(MAX_LOOKS):
             if signal.sigpending() <= mask:
                 break
-            time.sleep(PAUSE_SECONDS)
+            sleep(PAUSE_SECONDS)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -145,7 +147,7 @@ def _comes_again() -> bool:
 
 
 def _send_again(pid: int) -> None:
-    time.sleep(PAUSE_SECONDS)
+    REAL.sleep(PAUSE_SECONDS)
     os.kill(pid, signal.SIGTERM)
 
 

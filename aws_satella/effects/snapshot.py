@@ -6,7 +6,6 @@ What may live here: reading and encoding, at the pace of a cycle. What may not: 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from typing import Any, NamedTuple, cast
@@ -57,6 +56,7 @@ class Snapshot:
     :param pace: how fast
     :param complaints: what is said, and what user code may raise at the cost of one metric alone
     :param recorded: which metrics to read; None for all
+    :param now: its timestamp, in UNIX seconds
     :param own: what the exporter tells of itself
     :param since: when the baseline was taken, in UNIX seconds
     :param views: what the views of the cycle before have left
@@ -71,6 +71,7 @@ class Snapshot:
         complaints: Complaints,
         recorded: Recorded | None = None,
         *,
+        now: float,
         own: SelfReadings = NO_SELF_READINGS,
         since: float = 0.0,
         views: Views = NOTHING_KEPT,
@@ -82,7 +83,7 @@ class Snapshot:
         self._pace = pace
         self._complaints = complaints
         self._is_halted = is_halted
-        self._now = time.time()
+        self._now = now
         self._tolerance = Tolerance(complaints.tolerate, pace.give_way)
         self._encoding = self._encoding_since(since, views)
         self._walk = Walk(

@@ -10,7 +10,6 @@ with the directory is handed to ``say``, with a text that is the same each time,
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from aws_satella.effects import spool_files
 from aws_satella.effects.drain import Drain
 from aws_satella.effects.identity import identity
 from aws_satella.effects.spool_files import SpoolError, Stamp
+from aws_satella.effects.world import REAL, World
 from aws_satella.pure import spooled
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.batches import Batch
@@ -45,10 +45,10 @@ def placed(arguments: A, path: str | os.PathLike[str]) -> A:
 
 
 def opened(
-    path: str | os.PathLike[str], owner: tuple[str, str, str], max_bytes: int, say: Callable[[str], None]
+    path: str | os.PathLike[str], owner: tuple[str, str, str], max_bytes: int, say: Callable[[str], None], world: World
 ) -> Spool:
     """The spool of an owner: a namespace, a destination and a form."""
-    return Spool(path, spooled.key_of(*owner), max_bytes, say)
+    return Spool(path, spooled.key_of(*owner), max_bytes, say, world)
 
 
 class Spool:
@@ -58,13 +58,22 @@ class Spool:
     :param key: whose batches to send, from :func:`aws_satella.pure.spooled.key_of`
     :param max_bytes: of the files with this key
     :param say: is called with what is wrong
+    :param world: whose clock it goes by
     """
 
-    def __init__(self, path: str | os.PathLike[str], key: str, max_bytes: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        key: str,
+        max_bytes: int,
+        say: Callable[[str], None],
+        world: World = REAL,
+    ) -> None:
         self.path = Path(path)
         self.key = key
         self.max_bytes = max_bytes
         self._say = say
+        self._now = world.monotonic
         self.sent = _sent.setdefault((self.path, key), set())
         """Names of files that are not sent again, and could not be removed."""
         self._passed_over: set[str] = set()
@@ -95,7 +104,7 @@ class Spool:
             changed = os.lstat(self.path).st_mtime_ns
             if self._seen.has_nothing(changed):
                 return False
-            now = time.monotonic()
+            now = self._now()
             with spool_files.directory_at(self.path) as directory:
                 has_any = bool(self.queue(directory))
             self._seen = self._seen.looked(changed, now, has_any=has_any)
@@ -127,7 +136,7 @@ class Spool:
 
     def is_to_be_tidied(self) -> bool:
         """Whether to look for what killed processes have left. True once an hour."""
-        now = time.monotonic()
+        now = self._now()
         if now < self._tidy_again:
             return False
         self._tidy_again = now + spooled.LEFTOVER_SECONDS

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from aws_satella.effects.world import World
 from aws_satella.pure.arguments import Arguments
 
 if TYPE_CHECKING:
@@ -30,14 +31,16 @@ def placed(arguments: A) -> A:
     return spool.placed(arguments, arguments.spool)
 
 
-def spool_of(arguments: Arguments, namespace: str, form: str, say: Callable[[str], None]) -> Spool | None:
+def spool_of(arguments: Arguments, namespace: str, form: str, say: Callable[[str], None], world: World) -> Spool | None:
     """The spool of a namespace. None where there is none.
 
     :param form: what the form of its items is called
     :param say: is called with what is wrong
+    :param world: whose clock it goes by
     """
     if arguments.spool is None:
         return None
     from aws_satella.effects import spool
 
-    return spool.opened(arguments.spool, (namespace, arguments.destination, form), arguments.max_spooled_bytes, say)
+    owner = namespace, arguments.destination, form
+    return spool.opened(arguments.spool, owner, arguments.max_spooled_bytes, say, world)

@@ -6,7 +6,6 @@ What may live here: the state of a process, as a value of its own. What may not:
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Hashable, Iterable
 
 from aws_satella.effects import greenlets
@@ -39,7 +38,7 @@ class Process:
         """The arguments of an exporter whose client is just being made."""
         self.abandoned: AWSSatellaExporterThread | None = None
         """An exporter that ends without a last export, and whose baseline and outbox the next one takes over."""
-        self.began = time.time()
+        self.began = AWSSatellaExporterThread._world.wall()
         """When this process was forked, or at first used, in UNIX seconds."""
         self.baseline: Baseline = {}
         """The counts at the fork, which are the parent's to export."""

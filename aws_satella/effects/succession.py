@@ -10,7 +10,6 @@ for, and taken over from, in its place.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
@@ -143,13 +142,14 @@ def succeed(successor: Holder, predecessors: Sequence[Holder]) -> None:
 
 def wait_for_predecessors(holder: Holder, is_forced: Callable[[], bool]) -> bool:
     """Wait for them to end, then take over their ledgers. False if the holder must end before that."""
-    began = time.monotonic()
+    world = holder.delivery.world
+    began = world.monotonic()
     while any(map(lives, holder.predecessors)):
         # Not join(): if SystemExit is raised in it, Python takes the thread that it waits for as ended.
-        time.sleep(POLL_SECONDS)
+        world.sleep(POLL_SECONDS)
         if is_forced():
             return False
-        if time.monotonic() - began > PATIENCE_SECONDS:
+        if world.monotonic() - began > PATIENCE_SECONDS:
             message = 'Nothing is exported yet: the exporter before this one has not ended its last request'
             holder.delivery.complaints.say_once('predecessor', 'WARNING', message)
     inherit(holder)
@@ -199,7 +199,7 @@ def _take_over(delivery: Delivery, other: Delivery, *, is_first: bool) -> None:
         if other.handed_over:
             return
         waits = other.patience.dispatch is not None  # its reply is counted by whoever goes on with the plan
-        ledger = other.ledger if waits else other.ledger.settled(time.time())[0]
+        ledger = other.ledger if waits else other.ledger.settled(other.world.wall())[0]
         if other.key == delivery.key:
             delivery.patience, delivery.ledger, other.handed_over = other.patience, ledger, True
             delivery.patience.deadline = None

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+from aws_satella.effects.world import REAL, World
+
 T = TypeVar('T')
 
 GRACE_SECONDS: Final = 1.0
@@ -28,10 +30,12 @@ class Answer(Generic[T]):
 
     :param compute: asks it
     :param is_interrupted: whether something more urgent is to be done
+    :param world: in which it is waited for
     """
 
-    def __init__(self, compute: Callable[[], T], is_interrupted: Callable[[], bool]) -> None:
+    def __init__(self, compute: Callable[[], T], is_interrupted: Callable[[], bool], world: World = REAL) -> None:
         self._compute = compute
+        self._wait = world.wait
         self._is_interrupted = is_interrupted
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
         self.waited = 0.0
@@ -74,9 +78,12 @@ class Answer(Generic[T]):
         if not self.runs_elsewhere and not self.is_there:
             self.compute()
         while not self.is_there and self.waited < patience():
-            concurrent.futures.wait([self._future], POLL_SECONDS)
+            self._wait(self._comes_within, POLL_SECONDS)
             self.waited += POLL_SECONDS
         return self.is_there
+
+    def _comes_within(self, seconds: float) -> bool:
+        return bool(concurrent.futures.wait([self._future], seconds).done)
 
 
 class UserCode:
@@ -84,9 +91,13 @@ class UserCode:
 
     :param is_interrupted: whether something more urgent is to be done
     :param in_thread: whether to ask in a thread for it, which starts with the first question
+    :param world: in which it is waited for
     """
 
-    def __init__(self, is_interrupted: Callable[[], bool] = lambda: False, *, in_thread: bool = False) -> None:
+    def __init__(
+        self, is_interrupted: Callable[[], bool] = lambda: False, *, in_thread: bool = False, world: World = REAL
+    ) -> None:
+        self._world = world
         self._in_thread = in_thread
         self._is_interrupted = is_interrupted
         self._questions: queue.SimpleQueue[Answer[Any] | None] | None = None
@@ -96,7 +107,7 @@ class UserCode:
 
     def ask(self, compute: Callable[[], T]) -> Answer[T]:
         """Ask. Where the platform gives no thread, as at the end of the interpreter, the first wait computes."""
-        answer = Answer(compute, self._is_interrupted)
+        answer = Answer(compute, self._is_interrupted, self._world)
         if self._in_thread and self._questions is None:
             self._start()
         if self._questions is not None:

@@ -151,23 +151,23 @@ class Account:
             cycle = cycle if Counter(cycle.items()) <= Counter(outbox.waiting()) else None
         return replace(self, last_cycle=cycle)
 
-    def bounded(self, max_buffered: int) -> tuple[Self, list[Saying]]:
+    def bounded(self, max_buffered: int, max_bytes: int = MAX_BUFFERED_BYTES) -> tuple[Self, list[Saying]]:
         """Keep as much as there is room for, after a failed attempt.
 
         In delta, a cycle for which there is no room stays in the tree: its baseline is the one before, so that the next
         cycle with room brings the increases. Elsewhere the oldest items are dropped.
         """
-        surplus = self.outbox.surplus(max_buffered, MAX_BUFFERED_BYTES)
+        surplus = self.outbox.surplus(max_buffered, max_bytes)
         if not surplus:
             return replace(self, last_cycle=None), []
         flying = self.in_flight.request.items if self.in_flight is not None else ()
         cycle = self._cycle_without(flying)
         if cycle is None:
             outbox = self._without_oldest_but(flying, surplus) if flying else self.outbox.without_oldest(surplus)
-            why = f'beyond max_buffered={max_buffered} or {MAX_BUFFERED_BYTES:,} bytes'
+            why = f'beyond max_buffered={max_buffered} or {max_bytes:,} bytes'
             return replace(self, last_cycle=None)._dropped(outbox, why)
         returned, said = self._returned(cycle)
-        after, said_of_the_rest = returned.bounded(max_buffered)
+        after, said_of_the_rest = returned.bounded(max_buffered, max_bytes)
         return after, [*said, *said_of_the_rest]
 
     def _without_oldest_but(self, flying: Collection[Item], number: int) -> Outbox:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -13,23 +12,13 @@ from unittest import mock
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support import scripts
-from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, error
+from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, Reply, error
 from support.exporters import DEADLINE, assert_conserved
 from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import ArgumentError, AWSSatellaExporterThread
 from aws_satella import exporter as module
-
-
-@pytest.fixture(autouse=True)
-def _no_worker() -> Iterator[None]:
-    """The worker ends with the test, as with the test suite of 2.4."""
-    yield
-    worker = module.worker_thread
-    module.worker_thread = None
-    if worker is not None:
-        worker.join(DEADLINE)
 
 
 def test_module_has_the_names_of_2_4() -> None:
@@ -88,11 +77,11 @@ def test_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> No
     getMetric('orders', 'counter').runtime(1)
     answered = threading.Event()
 
-    def slow(_request: object) -> object:
+    def slow(_request: object) -> Reply:
         answered.wait(DEADLINE)
         return OK
 
-    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    endpoint.behave = slow
     client_factory = partial(endpoint.client, read_timeout=30)
     arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
     module.start_if_not_started('Test', **arguments)
@@ -111,11 +100,11 @@ def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpo
     orders.runtime(10)
     answered = threading.Event()
 
-    def slow(_request: object) -> object:
+    def slow(_request: object) -> Reply:
         answered.wait(DEADLINE)
         return OK
 
-    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    endpoint.behave = slow
     client_factory = partial(endpoint.client, read_timeout=30)
     arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
     module.start_if_not_started('Test', **arguments)
@@ -138,34 +127,7 @@ def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpo
 
 def test_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(endpoint: Endpoint) -> None:
     """What the abandoned exporter has not exported is exported by its successor in the parent, and by no child."""
-    script = """
-    import os
-    import aws_satella
-    from aws_satella import exporter
-    from satella.instrumentation.metrics import getMetric
-
-    orders = getMetric('orders', 'counter')
-    def start():
-        exporter.start_if_not_started('Test', interval=3600, temporality='delta')
-
-    start()
-    assert aws_satella.flush()
-    orders.runtime(10)
-    worker = exporter.worker_thread
-    exporter.worker_thread = None
-    worker.join()
-    for _ in range(2):
-        child = os.fork()
-        if not child:
-            orders.runtime(100)
-            start()
-            assert aws_satella.flush()
-            os._exit(0)
-        os.waitpid(child, 0)
-    start()
-    orders.runtime(1)
-    """
-    ended = scripts.run(script, endpoint.url)
+    ended = scripts.run(scripts.program('programs_2_4.abandon'), endpoint.url)
     assert ended.returncode == 0, ended.stderr
     assert sum(datum['Value'] for datum in endpoint.named('orders')) == 211
 
@@ -227,11 +189,11 @@ def test_assignment_leaves_the_present_cycle_alone(endpoint: Endpoint) -> None:
     for number in range(60):
         getMetric(f'orders.n{number}', 'int').runtime(number)
 
-    def assign(_request: object) -> object:
+    def assign(_request: object) -> Reply:
         exporter.max_send_at_once = 7
         return OK
 
-    endpoint.behave = assign  # type: ignore[assignment]  # a Reply
+    endpoint.behave = assign
     exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
     exporter.loop()
     assert [len(request) for request in endpoint.accepted] == [20, 20, 20]
@@ -292,7 +254,7 @@ class _Swallowing(AWSSatellaExporterThread):
             logging.getLogger('program').info('not sent')
 
 
-def test_what_does_not_raise_counts_as_sent(endpoint: Endpoint) -> None:
+def test_method_that_does_not_raise_has_sent(endpoint: Endpoint) -> None:
     """A subclass that handles failures itself is believed."""
     getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _request: RESET

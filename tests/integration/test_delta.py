@@ -5,13 +5,11 @@ from __future__ import annotations
 import gc
 import math
 import threading
-import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 import pytest
 from satella.instrumentation.metrics import getMetric
@@ -23,6 +21,7 @@ from support.moto import Moto
 from support.site import STATUSES, URLS, WORKERS, traffic
 from support.switching import switching_every
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects.pacing import MAX_WAITS, WAIT_SECONDS
@@ -32,7 +31,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 
 
 @pytest.fixture
-def exporter(endpoint: Endpoint) -> AWSSatellaExporterThread:
+def exporter(endpoint: Endpoint, world: MockWorld) -> AWSSatellaExporterThread:
     """An exporter whose cycles the test runs itself, one ``loop()`` each."""
     return AWSSatellaExporterThread('Shop', temporality='delta', client_factory=endpoint.client)
 
@@ -248,7 +247,7 @@ def test_histogram_that_is_recorded_meanwhile_is_sent_as_it_belongs(
 
 
 def test_cycle_is_not_held_up_by_observations_in_no_bucket(
-    endpoint: Endpoint, exporter: AWSSatellaExporterThread
+    endpoint: Endpoint, exporter: AWSSatellaExporterThread, world: MockWorld
 ) -> None:
     """However many histograms have negative observations, a cycle waits for them a number of times that is bounded;
     and not at all where somebody waits for the cycle.
@@ -256,13 +255,12 @@ def test_cycle_is_not_held_up_by_observations_in_no_bucket(
     latency = getMetric('latency', 'histogram')
     for number in range(MAX_WAITS):
         latency.runtime(-1.0, number=number)
-    with mock.patch('aws_satella.effects.pacing.time.sleep', wraps=time.sleep) as sleep:
-        exporter.delivery.pace.ease(3600)
-        exporter.loop()
-        assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
-        exporter.delivery.pace.hurry()
-        exporter.loop()
-        assert sleep.mock_calls.count(mock.call(WAIT_SECONDS)) == MAX_WAITS
+    exporter.delivery.pace.ease(3600)
+    exporter.loop()
+    assert world.sleeps.count(WAIT_SECONDS) == MAX_WAITS
+    exporter.delivery.pace.hurry()
+    exporter.loop()
+    assert world.sleeps.count(WAIT_SECONDS) == MAX_WAITS
     assert observations(endpoint.named('latency')) == [-1.0] * MAX_WAITS
 
 

@@ -25,6 +25,7 @@ from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.endpoint import HANG, Endpoint
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella.contrib.django import AWSSatellaMiddleware
@@ -198,6 +199,12 @@ def test_synchronous_site_is_not_adapted(endpoint: Endpoint, caplog: pytest.LogC
     assert [record for record in caplog.records if record.name == 'django.request'] == []
 
 
+def _serves_a_minute_later(site: Site, world: MockWorld) -> bool:
+    """Whether it does. Only then is another start tried."""
+    world.jump(background.RETRY_SECONDS)
+    return site.get()[0] == '200 OK'
+
+
 class Broken:
     """A factory that makes no client, until it is mended."""
 
@@ -213,7 +220,7 @@ class Broken:
 
 @pytest.mark.parametrize('error', [RuntimeError('no region'), MemoryError(), SystemExit(1)])
 def test_site_serves_where_the_exporter_cannot_start(
-    error: BaseException, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, world: MockWorld
 ) -> None:
     """What shows only at run time is logged once and tried again after a minute, while the site serves."""
     factory = Broken(endpoint, error)
@@ -222,16 +229,15 @@ def test_site_serves_where_the_exporter_cannot_start(
         wait_for(lambda: complaints(caplog), 'a complaint')
         assert [site.get()[0] for _ in range(REQUESTS)] == ['200 OK'] * REQUESTS
         assert factory.calls == 1
-        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)  # a minute later
-        wait_for(lambda: site.get()[0] == '200 OK' and factory.calls >= 3, 'further attempts')
+        wait_for(lambda: _serves_a_minute_later(site, world) and factory.calls >= 3, 'further attempts')
         assert len(complaints(caplog)) == 1
         factory.mended = True
-        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
+        wait_for(lambda: _serves_a_minute_later(site, world) and exporter_runs(), 'the exporter')
 
 
 @pytest.mark.parametrize('where', ['_thread.start_new_thread', 'threading.Thread.start'])
 def test_site_serves_where_there_is_no_thread(
-    where: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    where: str, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, world: MockWorld
 ) -> None:
     """Where no thread is to be had, for the start or for the exporter, this is logged once, and the site serves."""
     caplog.set_level('DEBUG', 'aws_satella')
@@ -244,8 +250,7 @@ def test_site_serves_where_there_is_no_thread(
             assert len(attempts) == 1
             assert len(complaints(caplog)) == 1
             assert "can't start new thread" in complaints(caplog)[0].getMessage()
-        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)
-        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'the exporter')
+        wait_for(lambda: _serves_a_minute_later(site, world) and exporter_runs(), 'the exporter')
 
 
 @pytest.mark.parametrize(
@@ -279,50 +284,28 @@ def test_logging_that_fails_costs_no_page(endpoint: Endpoint) -> None:
         logger.removeFilter(raising)
 
 
-SHORT_LIFE = """
-import sys, threading, time
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from satella.instrumentation.metrics import getMetric
-
-asked = threading.Event()
-
-def factory():
-    import boto3
-    asked.set()
-    time.sleep(float(sys.argv[1]))
-    return boto3.client('cloudwatch')
-
-settings.configure(AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR={
-    'namespace': 'Site', 'temporality': 'delta', 'exit_timeout': float(sys.argv[2]), 'client_factory': factory,
-})
-from aws_satella.contrib.django import AWSSatellaMiddleware
-
-getMetric('site.hits', 'counter').runtime(1)
-AWSSatellaMiddleware(lambda _request: HttpResponse())(HttpRequest())
-assert asked.wait(20)
-"""
+END_EARLY = scripts.program('django_.end_early')
 
 
 def test_process_that_ends_before_its_exporter_runs_exports(endpoint: Endpoint) -> None:
     """The first requests of a process arrive though it ends while the client is being made, and nothing is said."""
-    ended = scripts.run(SHORT_LIFE, endpoint.url, '0.5', '20')
+    ended = scripts.run(END_EARLY, endpoint.url, '0.5', '20')
     assert ended.returncode == 0
     assert ended.stderr == ''
     assert sum(datum['Value'] for datum in endpoint.named('site.hits')) == 1
 
 
 @pytest.mark.parametrize('seconds', ['60', '0'], ids=['client', 'endpoint'])
-def test_what_does_not_arrive_in_time_is_no_secret(seconds: str, endpoint: Endpoint) -> None:
+def test_process_that_ends_too_early_says_so(seconds: str, endpoint: Endpoint) -> None:
     """Where the client takes longer than exit_timeout, or the endpoint does, the process ends, and one line says so."""
     endpoint.behave = lambda _request: HANG
-    ended = scripts.run(SHORT_LIFE, endpoint.url, seconds, '1.5', timeout=30)
+    ended = scripts.run(END_EARLY, endpoint.url, seconds, '1.5', timeout=30)
     assert ended.returncode == 0
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
     assert 'exit_timeout=1.5' in ended.stderr or 'could not be sent before the end' in ended.stderr
 
 
-def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_exporter_is_replaced(endpoint: Endpoint, world: MockWorld) -> None:
     """Where the exporter has ended, a later request starts another."""
     with site_with(client_factory=endpoint.client) as site:
         site.get()
@@ -333,8 +316,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, monkeypatch: pytest.Monke
         first.terminate(force=True)
         first.join(20)
         assert not process.is_running()
-        monkeypatch.setattr(background, 'RETRY_SECONDS', 0.0)
-        wait_for(lambda: site.get()[0] == '200 OK' and exporter_runs(), 'another exporter')
+        wait_for(lambda: _serves_a_minute_later(site, world) and exporter_runs(), 'the exporter')
 
 
 def test_setting_none_turns_the_export_off() -> None:

@@ -5,38 +5,17 @@ Here the parent exports, too. The interval is longer than any test, so that what
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from pathlib import Path
 
 import pytest
 from support import scripts
-from support.endpoint import Endpoint, dimensions
-from support.served import CELERY, CELERY_WORKER, PROGRAM, done_by
+from support.endpoint import Endpoint
+from support.served import counted, run_celery
 from support.sites import Server, serve
 from support.waiting import wait_for
 
 NOISE = ('Traceback', 'Exception ignored', 'cannot schedule', 'Fatal', 'aws_satella')
-
-SITE = (
-    PROGRAM
-    + """
-def app(environ, start_response):
-    start()
-    work.runtime(1, who='request')
-    start_response('200 OK', [])
-    return [json.dumps({'pid': os.getpid()}).encode()]
-"""
-)
-
-
-def counted(endpoint: Endpoint, who: str) -> dict[str, float]:
-    """How much of it each process exported, where that is not nothing."""
-    sums: Counter[str] = Counter()
-    for datum in endpoint.named('work'):
-        labels = dimensions(datum)
-        if labels.get('who') == who:
-            sums[labels['pid']] += datum['Value']
-    return {pid: total for pid, total in sums.items() if total}
 
 
 def assert_quiet(server: Server) -> None:
@@ -47,33 +26,25 @@ def assert_quiet(server: Server) -> None:
 @pytest.mark.parametrize('worker', ['sync', 'gthread'])
 def test_gunicorn_with_preload(worker: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """The master exports from its import of the site, each worker from post_worker_init: until the end, and once."""
-    (tmp_path / 'forking.py').write_text(SITE.replace('    start()\n    work', '    work'))
-    settings = tmp_path / 'settings.py'
-    settings.write_text("""
-def post_worker_init(worker):
-    import forking
-    forking.start()
-""")
-    options = ['--preload', '--workers', '2', '--worker-class', worker, '--config', str(settings)]
-    command = ['gunicorn', '--bind', '127.0.0.1:0', '--no-control-socket', *options, 'forking:app']
-    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    options = ['--preload', '--workers', '2', '--worker-class', worker, '--config', 'python:programs.gunicorn_settings']
+    command = ['gunicorn', '--bind', '127.0.0.1:0', '--no-control-socket', *options, 'programs.fork_servers:page']
+    with serve(command, endpoint.url, tmp_path / 'log') as server:
         served = server.visit_all_workers('/', 2, 12)
         server.stop()
         assert_quiet(server)
 
-    assert counted(endpoint, 'request') == served
+    assert counted(endpoint) == served
     assert counted(endpoint, 'import') == {str(server.process.pid): 1}
 
 
 def test_uwsgi_with_lazy_apps(endpoint: Endpoint, tmp_path: Path) -> None:
     """Where each worker imports the site, each exports its own, from the import to the end."""
-    (tmp_path / 'forking.py').write_text(SITE)
-    with serve(uwsgi('--enable-threads', '--lazy-apps'), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    with serve(uwsgi('--enable-threads', '--lazy-apps'), endpoint.url, tmp_path / 'log') as server:
         served = server.visit_all_workers('/', 2, 12)
         server.stop()
         assert_quiet(server)
 
-    assert counted(endpoint, 'request') == served
+    assert counted(endpoint) == served
     assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
 
 
@@ -82,31 +53,28 @@ def test_uwsgi(options: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """A worker that is forked while a thread of its parent holds the interpreter hangs for ever. So the parent starts
     none, and says so, once; the workers export, from what the parent counted to the end.
     """
-    (tmp_path / 'forking.py').write_text(SITE + 'start()\n')
-    with serve(uwsgi('--enable-threads', *options.split()), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    with serve(uwsgi('--enable-threads', *options.split()), endpoint.url, tmp_path / 'log') as server:
         served = server.visit_all_workers('/', 2, 12)
         server.stop()
         assert server.log.count('aws_satella') == server.log.count('WARNING:aws_satella:No exporter is started') == 1
 
-    assert counted(endpoint, 'request') == served
+    assert counted(endpoint) == served
     assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
 
 
 def test_uwsgi_without_a_master(endpoint: Endpoint, tmp_path: Path) -> None:
     """The same where the first worker forks the others. Nobody tells all of them to stop: they export meanwhile."""
-    (tmp_path / 'forking.py').write_text(SITE.replace('interval=3600', 'interval=0.5'))
     command = uwsgi('--enable-threads', master=())
-    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    with serve(command, endpoint.url, tmp_path / 'log', EXPORTER=json.dumps({'interval': 0.5})) as server:
         served = server.visit_all_workers('/', 2, 12)
-        wait_for(lambda: counted(endpoint, 'request') == served, 'what was counted')
+        wait_for(lambda: counted(endpoint) == served, 'what was counted')
 
     assert counted(endpoint, 'import') == dict.fromkeys(served, 1)
 
 
 def test_uwsgi_without_threads(endpoint: Endpoint, tmp_path: Path) -> None:
     """Where uWSGI lets threads stand still between requests, each worker says so, once; newer releases never do."""
-    (tmp_path / 'forking.py').write_text(SITE + "import uwsgi\nlogging.critical('threads %s', uwsgi.has_threads)\n")
-    with serve(uwsgi('--lazy-apps'), endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    with serve(uwsgi('--lazy-apps'), endpoint.url, tmp_path / 'log') as server:
         workers = server.visit_all_workers('/', 2, 12)
         standing_still = 'threads 0' in server.log
         assert server.log.count('aws_satella') == len(workers) * standing_still
@@ -115,44 +83,21 @@ def test_uwsgi_without_threads(endpoint: Endpoint, tmp_path: Path) -> None:
 
 def test_exporter_whose_thread_stands_still_says_so_once(endpoint: Endpoint) -> None:
     """The same, where no such release of uWSGI is installed: with what its module says then."""
-    ended = scripts.run(
-        """
-import sys, types
-uwsgi = sys.modules['uwsgi'] = types.ModuleType('uwsgi')
-uwsgi.has_threads, uwsgi.opt, uwsgi.worker_id = 0, {}, lambda: 1
-import aws_satella
-for _ in range(2):
-    aws_satella.start_if_not_started('Forks')
-    aws_satella.AWSSatellaExporterThread('Other').start()
-""",
-        endpoint.url,
-    )
-
+    ended = scripts.run(scripts.program('standing_still.exporters'), endpoint.url)
     assert ended.returncode == 0
     assert ended.stderr.startswith('uWSGI runs without --enable-threads')
     assert len(ended.stderr.splitlines()) == 1
 
 
-STARTS_IN_CHILDREN = """
-@signals.worker_process_init.connect
-def child(**_):
-    start()
-"""
-
-
-@pytest.mark.parametrize('starts', [STARTS_IN_CHILDREN, ''], ids=['started', 'by themselves'])
+@pytest.mark.parametrize('starts', ['1', ''], ids=['started', 'by themselves'])
 def test_celery(starts: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """A prefork worker exports from its import, its children from worker_process_init, or by themselves, to
     worker_process_shutdown: every task counts once.
     """
-    (tmp_path / 'forking.py').write_text(CELERY + starts)
-    with serve(CELERY_WORKER, endpoint.url, tmp_path / 'log', str(tmp_path), C_FORCE_ROOT='1') as server:
-        wait_for(lambda: server.process.poll() is not None or len(done_by(tmp_path)) == 4, 'the end of the tasks', 60)
-        server.stop()
-        assert_quiet(server)
-
+    server, done = run_celery(endpoint.url, tmp_path, STARTS_IN_CHILDREN=starts)
+    assert_quiet(server)
     assert server.process.returncode == 0
-    assert counted(endpoint, 'task') == Counter(done_by(tmp_path))
+    assert counted(endpoint, 'task') == done
     assert counted(endpoint, 'import') == {str(server.process.pid): 1}
 
 
@@ -160,4 +105,5 @@ MASTER = ('--master', '--hook-master-start', 'unix_signal:15 gracefully_kill_the
 
 
 def uwsgi(*options: str, master: tuple[str, ...] = MASTER) -> list[str]:
-    return ['uwsgi', '--http-socket', '127.0.0.1:0', '--processes', '2', '--module', 'forking:app', *master, *options]
+    site = ('--module', 'programs.fork_servers:starting_page')
+    return ['uwsgi', '--http-socket', '127.0.0.1:0', '--processes', '2', *site, *master, *options]

@@ -18,9 +18,9 @@ from support.endpoint import HANG, OK, RESET, Endpoint, Gate, Reply
 from support.exporters import DEADLINE, exporting
 from support.moto import session
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import ExportStats, export_once
-from aws_satella.effects import loop as loop_module
 from aws_satella.effects import patience
 from aws_satella.pure import breaker
 
@@ -37,7 +37,7 @@ def black_hole() -> Iterator[int]:
 
 @pytest.fixture
 def once(endpoint: Endpoint) -> Any:
-    """``export_once`` to the endpoint, as in a new process."""
+    """``export_once`` to the endpoint."""
     client = endpoint.client(read_timeout=60)
 
     def export(timeout: float | None, **kwargs: Any) -> ExportStats:
@@ -59,16 +59,18 @@ def _threads(name: str) -> list[threading.Thread]:
 
 
 def test_request_that_hangs_is_said(
-    black_hole: int, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    black_hole: int, endpoint: Endpoint, world: MockWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While the exporter waits for the reply, and once an outage: what waits for whom, without the password."""
-    monkeypatch.setattr(patience, 'HANG_SECONDS', 0.2)
-    monkeypatch.setattr(loop_module, 'backoff', lambda *_: 0.0)
+    world.chance = lambda: 0.0  # the exporter tries again at once
     getMetric('orders', 'counter').runtime(1)
     url = f'http://user:secret@127.0.0.1:{black_hole}/path?token=secret'
     config = Config(read_timeout=1, retries={'total_max_attempts': 1})
     client = session().client('cloudwatch', endpoint_url=url, config=config)
     with exporting(endpoint, 3600, client_factory=lambda: client) as exporter:
+        wait_for(lambda: exporter.delivery.ledger.in_flight, 'the request', DEADLINE)
+        assert not _lines(caplog)
+        world.jump(patience.HANG_SECONDS)
         wait_for(lambda: _lines(caplog), 'the line', DEADLINE)
         assert not exporter.stats.failed_requests
         wait_for(lambda: exporter.stats.failed_requests >= 3, 'three timeouts', DEADLINE)
@@ -80,15 +82,16 @@ def test_request_that_hangs_is_said(
     client.close()
 
 
-def test_it_is_said_again_in_the_next_outage(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_request_that_hangs_in_the_next_outage_is_said_again(
+    endpoint: Endpoint, world: MockWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a success it is news."""
-    monkeypatch.setattr(patience, 'HANG_SECONDS', 0.1)
     getMetric('orders', 'counter').runtime(1)
     with exporting(endpoint, 0.05, client_factory=lambda: endpoint.client(read_timeout=20)):
         for number in (1, 2):
             gate = endpoint.behave = Gate()
+            wait_for(lambda opened=gate: opened.reached.is_set(), 'the request', DEADLINE)
+            world.jump(patience.HANG_SECONDS)
             wait_for(lambda each=number: len(_lines(caplog)) == each, 'the line', DEADLINE)
             gate.opened.set()
             endpoint.behave = lambda _request: OK
@@ -98,19 +101,8 @@ def test_it_is_said_again_in_the_next_outage(
 
 def test_end_of_a_process_waits_for_no_watch(black_hole: int) -> None:
     """A program whose requests hang ends within ``exit_timeout``, and has said why."""
-    script = """
-        import logging, sys, time
-        from satella.instrumentation.metrics import getMetric
-        import aws_satella
-        from aws_satella.effects import patience
-
-        logging.basicConfig(stream=sys.stdout)
-        patience.HANG_SECONDS = 0.1
-        getMetric('orders', 'counter').runtime(1)
-        aws_satella.start_if_not_started('Shop', exit_timeout=0.3)
-        print(aws_satella.flush(1))
-    """
-    done = scripts.run(script, f'http://127.0.0.1:{black_hole}', timeout=50)
+    program = scripts.program('hanging.end_with_a_watch')
+    done = scripts.run(program, f'http://127.0.0.1:{black_hole}', timeout=50)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'has not answered a request' in done.stdout
     assert 'False\n' in done.stdout
@@ -132,16 +124,16 @@ def test_timeout_bounds_the_call(endpoint: Endpoint, once: Any) -> None:
 
 @pytest.mark.parametrize('answer', [OK, RESET])
 def test_request_in_flight_is_neither_lost_nor_sent_twice(
-    answer: Reply | str, endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
+    answer: Reply | str, endpoint: Endpoint, once: Any, world: MockWorld
 ) -> None:
     """The next call waits for its reply before it sends anything. Only if it has failed, it is sent again."""
-    monkeypatch.setattr(breaker, 'FIRST_PAUSE_SECONDS', 0.0)
     rows = getMetric('rows', 'counter')
     rows.runtime(1)
     gate = endpoint.behave = Gate(answer)
     stats = [once(0.3)]
     wait_for(lambda: endpoint.received, 'the request', DEADLINE)
     rows.runtime(10)
+    world.jump(breaker.MAX_PAUSE_SECONDS)
     stats.append(once(0.3))
     assert len(endpoint.received) == 1, 'one request in flight'
     assert [each.buffered for each in stats] == [1, 2]
@@ -149,6 +141,7 @@ def test_request_in_flight_is_neither_lost_nor_sent_twice(
     threading.Timer(0.2, gate.opened.set).start()
     endpoint.behave = lambda _request: OK
     rows.runtime(100)
+    world.jump(breaker.MAX_PAUSE_SECONDS)
     stats.append(once(DEADLINE))
     assert [datum['Value'] for datum in endpoint.named('rows')] == [1, 10, 100]
     assert stats[-1].buffered == 0
@@ -172,11 +165,8 @@ def test_reply_after_the_timeout_counts_in_the_next_call(endpoint: Endpoint, onc
     assert [datum['Value'] for datum in endpoint.named('rows')] == [1, 10]
 
 
-def test_what_waits_is_bounded_while_a_request_hangs(
-    endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_buffer_is_bounded_while_a_request_hangs(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
     """The request in flight goes as a whole, or stays as a whole: a late reply does not let a part go twice."""
-    monkeypatch.setattr(breaker, 'FIRST_PAUSE_SECONDS', 0.0)
     gate = endpoint.behave = Gate()
     for index in range(3):
         getMetric('rows', 'counter').runtime(1, table=str(index))
@@ -187,25 +177,23 @@ def test_what_waits_is_bounded_while_a_request_hangs(
     assert (second.buffered, second.dropped) == (5, 3)  # the request in flight, and the newest
     gate.opened.set()
     wait_for(lambda: endpoint.accepted and not _threads('aws-satella-request'), 'the reply', DEADLINE)
+    world.jump(breaker.MAX_PAUSE_SECONDS)
     third = once(DEADLINE, temporality='cumulative')
     assert third.buffered == third.dropped == 0
     assert len(endpoint.data) == third.sent == 9
 
 
-def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_after_a_timeout_return_at_once(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
     """They take their snapshots all the same. After a pause one call waits again, and a success ends the matter."""
-    monkeypatch.setattr(breaker, 'FIRST_PAUSE_SECONDS', 3600.0)
     rows = getMetric('rows', 'counter')
     gate = endpoint.behave = Gate()
     rows.runtime(1)
     once(0.2)
+    world.stop()  # so that whatever waits would wait for ever
     for buffered in (2, 3):
         rows.runtime(1)
-        began = time.monotonic()
         assert once(LONG).buffered == buffered
-        assert time.monotonic() - began < LONG / 4
-    began = time.monotonic()
-    wait_for(lambda: time.monotonic() - began > 1.0, 'a request that hangs for more than a second')
+    world.jump(breaker.HANGING_SECONDS)
     assert once(None).buffered == 4, 'without a timeout it waits for no request that hangs'
     gate.opened.set()
     endpoint.behave = lambda _request: OK
@@ -214,11 +202,12 @@ def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, mon
     assert (last.sent, last.buffered) == (5, 0)
 
 
-def test_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint) -> None:
+def test_timeout_of_the_client_opens_the_breaker_too(endpoint: Endpoint, world: MockWorld) -> None:
     """A call with a timeout then sends nothing in the pause. One without a timeout tries, as nothing hangs now."""
     getMetric('rows', 'counter').runtime(1)
     endpoint.behave = lambda _request: HANG
     client = endpoint.client(read_timeout=0.3)
+    world.stop()
     export_once('Jobs', client_factory=lambda: client)
     requests = len(endpoint.received)
     endpoint.behave = lambda _request: OK
@@ -247,15 +236,7 @@ def test_healthy_call_with_a_timeout_sends_all(endpoint: Endpoint, once: Any) ->
 
 def test_call_at_the_end_of_the_interpreter_sends(endpoint: Endpoint) -> None:
     """No thread starts any more then, from Python 3.12 on."""
-    script = """
-        import atexit
-        from satella.instrumentation.metrics import getMetric
-        import aws_satella
-
-        getMetric('orders', 'counter').runtime(1)
-        atexit.register(lambda: print(aws_satella.export_once('Jobs', timeout=30)))
-    """
-    done = scripts.run(script, endpoint.url)
+    done = scripts.run(scripts.program('hanging.export_at_exit'), endpoint.url)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'sent=1' in done.stdout
     assert len(endpoint.named('orders')) == 1
@@ -264,37 +245,35 @@ def test_call_at_the_end_of_the_interpreter_sends(endpoint: Endpoint) -> None:
 # --- flush
 
 
-def test_flush_after_a_timeout_answers_at_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flush_after_a_timeout_answers_at_once(endpoint: Endpoint, world: MockWorld) -> None:
     """Until something has been sent. Without a timeout it waits only where no request hangs."""
-    monkeypatch.setattr(breaker, 'FIRST_PAUSE_SECONDS', 3600.0)
     getMetric('orders', 'counter').runtime(1)
     with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=60)) as exporter:
         assert exporter.flush(DEADLINE)
         gate = endpoint.behave = Gate()
         assert not exporter.flush(1.2)
+        world.stop()  # so that whatever waits would wait for ever
         for timeout in (LONG, None):
-            began = time.monotonic()
             assert not exporter.flush(timeout)
-            assert time.monotonic() - began < LONG / 4
         gate.opened.set()
         endpoint.behave = lambda _request: OK
         wait_for(lambda: exporter.flush(DEADLINE), 'a flush that is let through')
 
 
-def test_after_a_pause_one_flush_waits_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flush_waits_again_after_a_pause(endpoint: Endpoint, world: MockWorld) -> None:
     """The breaker is half-open: one waits for its timeout, the next ones answer at once again."""
     getMetric('orders', 'counter').runtime(1)
     with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=60)) as exporter:
         assert exporter.flush(DEADLINE)
         gate = endpoint.behave = Gate()
         assert not exporter.flush(0.4)
-        state = exporter.delivery.patience
-        state.breaker = state.breaker._replace(until=time.monotonic())
-        began = time.monotonic()
+        world.jump(breaker.FIRST_PAUSE_SECONDS)
+        began = world.monotonic()
         assert not exporter.flush(0.4)
-        assert time.monotonic() - began >= 0.4
+        assert world.monotonic() - began >= 0.4
+        world.stop()  # so that whatever waits would wait for ever
         assert not exporter.flush(LONG)
-        assert state.breaker.timeouts == 2
+        assert exporter.delivery.patience.breaker.timeouts == 2
         gate.opened.set()
 
 

@@ -14,55 +14,6 @@ from support.endpoint import Endpoint
 
 from aws_satella.effects.pacing import ITEMS_PER_GLANCE
 
-SCRIPT = """
-from gevent import monkey; monkey.patch_all()
-import gevent, json, time
-from satella.instrumentation.metrics import getMetric
-from aws_satella import AWSSatellaExporterThread, export_once
-
-turns = 0
-read, sent = [], 0
-
-def host():
-    global turns
-    while True:
-        turns += 1
-        gevent.sleep(0)
-
-def work():
-    end = time.monotonic() + 0.0001
-    while time.monotonic() < end:
-        pass
-    return turns
-
-class Client:
-    def put_metric_data(self, Namespace, MetricData):
-        global sent
-        sent += 1
-
-for i in range(300):
-    getMetric(f'levels.n{i}', 'callable', value_getter=lambda: read.append(work()) or 1)
-gevent.spawn(host)
-
-def taken():
-    reads = read[:]
-    read.clear()
-    return reads
-
-exporter = AWSSatellaExporterThread('Test', interval=3600, max_send_at_once=1000, client_factory=Client)
-exporter.start()
-while not sent:
-    gevent.sleep(0.01)
-regular = taken()
-assert exporter.flush()
-flushed = taken()
-exporter.terminate()
-exporter.join()
-last = taken()
-export_once('Test', max_send_at_once=1000, client_factory=Client)
-print(json.dumps([regular, flushed, last, taken()]))
-"""
-
 
 def longest_run(turns: list[int]) -> int:
     """The most items that were worked on within one turn of the host."""
@@ -74,7 +25,7 @@ def test_host_has_a_turn_every_few_metrics(endpoint: Endpoint) -> None:
 
     Where a caller waits for the export, in a flush, at the end, and in export_once, its turns are fewer.
     """
-    ended = scripts.run(SCRIPT, endpoint.url)
+    ended = scripts.run(scripts.program('host.turns', greenlets=True), endpoint.url)
     assert ended.returncode == 0, ended.stderr
     regular, *awaited = json.loads(ended.stdout)
     for read in (regular, *awaited):

@@ -10,12 +10,12 @@ from collections import Counter
 
 import pytest
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import OK, PORTAL, RESET, Endpoint, error
+from support.endpoint import OK, PORTAL, RESET, Endpoint, Reply, Request, error
 from support.exporters import DEADLINE, Raiser, assert_conserved, exporting
 from support.waiting import wait_for
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import complaints
+from aws_satella.effects.complaints import MAX_REMEMBERED
 from aws_satella.effects.stats import ExportStats
 
 
@@ -51,7 +51,7 @@ def test_stats_tell_what_became_of_everything(endpoint: Endpoint) -> None:
     assert_conserved(exporter, endpoint, 12)
     assert exporter.stats is not after
     with pytest.raises(dataclasses.FrozenInstanceError):
-        after.sent = 0  # type: ignore[misc]
+        after.sent = 0  # type: ignore[misc]  # it is frozen
 
 
 def test_healthy_run_is_silent(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,12 +130,11 @@ def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.L
     getMetric('texts', 'summary').calls_queue.extend(['a', 1])
     getMetric('zzz', 'float').runtime(1)
 
-    def behave(request: object) -> object:
-        assert hasattr(request, 'data')
+    def behave(request: Request) -> Reply:
         refused = any(datum['MetricName'] == 'refused' for datum in request.data)
         return error('InvalidParameterValue', 400, 'no') if refused else OK
 
-    endpoint.behave = behave  # type: ignore[assignment]
+    endpoint.behave = behave
     callbacks = {
         'call_on_metric_upload_fails': Raiser(RuntimeError),
         'call_on_discarded_metric': Raiser(RuntimeError),
@@ -151,12 +150,9 @@ def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.L
     assert len(lines) == 2 + 4 + 2 + 1 + 1
 
 
-def test_what_is_remembered_is_bounded(
-    endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_remembered_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """A program that invents names for ever fills neither the log nor the memory, and loses are still told."""
-    monkeypatch.setattr(complaints, 'MAX_REMEMBERED', 5)
-    for index in range(50):
+    for index in range(MAX_REMEMBERED + 50):
         getMetric(f'sick.m{index}', 'float').runtime(math.nan)
     getMetric('well', 'int').runtime(1)
     endpoint.behave = lambda _request: RESET
@@ -164,6 +160,6 @@ def test_what_is_remembered_is_bounded(
     exporter.loop()
     exporter.loop()
     lines = [record.getMessage() for record in _records(caplog)]
-    assert len([line for line in lines if line.startswith('Metric sick')]) == 5
+    assert len([line for line in lines if line.startswith('Metric sick')]) == MAX_REMEMBERED
     assert len([line for line in lines if 'are dropped' in line]) == 1
     assert len([line for line in lines if 'fail' in line]) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +15,9 @@ from support.otlp import OtlpEndpoint, otlp_endpoint
 from support.otlp_points import Point, place
 from support.otlp_replies import OK, failure, partial_success
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread, export_once
-from aws_satella.effects import attempts, snapshot
 
 SECOND = 10**9
 
@@ -37,7 +36,7 @@ def _of(points: list[Point]) -> dict[str, float | None]:
     return {point.name: point.value for point in points}
 
 
-def test_each_type_has_its_point(otlp: OtlpEndpoint) -> None:
+def test_type_of_a_metric_decides_its_point(otlp: OtlpEndpoint) -> None:
     """A counter is a sum, a histogram one point with all its buckets, a summary what it observed, all else a gauge."""
     getMetric('orders', 'counter').runtime(3, country='PL')
     getMetric('orders', 'counter').runtime(-1, country='DE')
@@ -62,7 +61,7 @@ def test_each_type_has_its_point(otlp: OtlpEndpoint) -> None:
     assert (falling.value, falling.is_monotonic) == (-1, False)
     for name in ('checkout', 'latency'):
         (point,) = otlp.named(name)
-        assert (point.count, point.sum) == (4, pytest.approx(12.723))  # type: ignore[comparison-overlap]
+        assert (point.count, point.sum) == (4, pytest.approx(12.723))  # type: ignore[comparison-overlap]  # approx equals numbers
     assert exporter.stats.sent == len(otlp.points)
 
 
@@ -108,7 +107,7 @@ def test_request_that_is_too_large_is_cut(otlp: OtlpEndpoint) -> None:
     ],
     ids=lambda each: each if isinstance(each, str) else f'{each.status} {each.body[:20].decode("ascii", "replace")}',
 )
-def test_what_may_pass_loses_nothing(otlp: OtlpEndpoint, reply: Reply | str) -> None:
+def test_error_that_may_pass_loses_nothing(otlp: OtlpEndpoint, reply: Reply | str) -> None:
     """No error but a refusal of the request itself costs a point, nor does a reply that is none of OTLP."""
     failures: list[Exception] = []
     otlp.behave = lambda _request: reply
@@ -216,44 +215,35 @@ def test_request_has_at_most_a_thousand_points_and_a_megabyte(otlp: OtlpEndpoint
 # --- times
 
 
-def _clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the time is, as exporters see it."""
-    now = [time.time()]
-    clock = SimpleNamespace(time=lambda: now[0], monotonic=time.monotonic)
-    monkeypatch.setattr(attempts, 'time', clock)
-    monkeypatch.setattr(snapshot, 'time', clock)
-    return now
-
-
-def test_windows_follow_each_other(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_follow_each_other(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """A window begins where the one before ended; the first one begins when the exporter was made. The first cycle of a
     call that goes on with the plan begins where that has come to."""
-    made = time.time()
+    made = world.wall()
     exporter = _exporter(otlp)
-    now = _clock(monkeypatch)
+    world.stop()
     for _ in range(3):
         _record('a')
         exporter.loop()
-        now[0] += 60
+        world.jump(60)
     windows = [(point.start, point.time) for point in otlp.named('a')]
     assert made * SECOND - SECOND < windows[0][0] <= windows[0][1]
     assert [start for start, _ in windows[1:]] == [stop for _, stop in windows[:-1]]
     assert windows[2][1] - windows[2][0] == pytest.approx(60 * SECOND, abs=1_000)
 
 
-def test_what_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_increase_that_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """Increases for which the outbox had no room come with a later cycle. Its window began with theirs."""
     exporter = _exporter(otlp, max_buffered=0)
-    now = _clock(monkeypatch)
+    world.stop()
     _record('a')
     exporter.loop()
     otlp.behave = lambda _request: failure(503)
     for _ in range(2):
-        now[0] += 60
+        world.jump(60)
         _record('a')
         exporter.loop()
     otlp.behave = lambda _request: OK
-    now[0] += 60
+    world.jump(60)
     exporter.loop()
     first, second = otlp.named('a')
     assert (first.value, second.value) == (1, 2)
@@ -261,32 +251,32 @@ def test_what_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, monkeypatch
     assert second.time - second.start == pytest.approx(180 * SECOND, abs=1_000)
 
 
-def test_data_of_an_outage_have_the_times_of_their_cycles(otlp: OtlpEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_of_an_outage_have_the_times_of_their_cycles(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """What was collected while the receiver did not answer arrives with the windows in which it was recorded."""
     exporter = _exporter(otlp)
-    now = _clock(monkeypatch)
+    world.stop()
     otlp.behave = lambda _request: RESET
     stamps = []
     for _ in range(3):
         _record('a')
-        stamps.append(int(now[0]))
+        stamps.append(int(world.wall()))
         exporter.loop()
-        now[0] += 60
+        world.jump(60)
     otlp.behave = lambda _request: OK
-    stamps.append(int(now[0]))
+    stamps.append(int(world.wall()))
     exporter.loop()
     assert [point.time // SECOND for point in otlp.named('a')] == stamps
     assert [point.value for point in otlp.named('a')] == [1, 1, 1, 0]
 
 
-def test_where_the_clock_goes_back_windows_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_are_empty_where_the_clock_goes_back(world: MockWorld) -> None:
     """Until the clock has caught up, nothing begins after it ends, and no window reaches back into another."""
-    now = _clock(monkeypatch)
-    with otlp_endpoint(clock=lambda: now[0]) as otlp:
+    world.stop()
+    with otlp_endpoint(clock=world.wall) as otlp:
         exporter = _exporter(otlp)
         windows = []
         for step in (0, 60, -3_600, 60, 3_600):
-            now[0] += step
+            world.wall.jump(step)
             _record('a')
             exporter.loop()
             (point,) = (point for point in otlp.received[-1].points if point.name == 'a')
@@ -331,29 +321,13 @@ def test_service_may_have_another_name(otlp: OtlpEndpoint, monkeypatch: pytest.M
     assert [point.resource[name] for name in names] == ['checkout', 'prod']
 
 
-CHILD = """
-import os, sys, time
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-work = getMetric('work', 'counter')
-start = lambda: aws_satella.start_if_not_started('Shop', interval=3600, destination='otlp', temporality={temporality!r})
-work.runtime(1)
-{before}
-work.runtime(1)
-if not os.fork():
-    time.sleep(0.05)
-    work.runtime(10)
-    {inside}
-    sys.exit()
-os.wait()
-"""
+FORK = scripts.program('otlp.fork')
 
 
-@pytest.mark.parametrize('inside', ['', 'start()'], ids=['automatic', 'started'])
-def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndpoint, inside: str) -> None:
+@pytest.mark.parametrize('starts', ['0', '1'], ids=['automatic', 'started'])
+def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndpoint, starts: str) -> None:
     """Its windows begin with the fork, and its counts are its own. Its parent's go on."""
-    ended = scripts.run(CHILD.format(temporality='delta', before='start()', inside=inside), otlp.url)
+    ended = scripts.run(FORK, otlp.url, 'delta', '1', starts)
     assert (ended.returncode, ended.stderr) == (0, '')
     assert otlp.total('work') == 12
     instances = {point.resource['service.instance.id']: point.resource['process.pid'] for point in otlp.named('work')}
@@ -365,8 +339,7 @@ def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndp
 
 def test_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
     """A variable that the program has changed since the start is no reason for a child to end in silence."""
-    before = "start(); aws_satella.flush(); os.environ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'] = 'nonsense'"
-    ended = scripts.run(CHILD.format(temporality='delta', before=before, inside=''), otlp.url)
+    ended = scripts.run(FORK, otlp.url, 'delta', '1', '0', 'nonsense')
     assert ended.returncode == 0
     assert "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'nonsense' is not allowed" in ended.stderr
     assert 'The last export sent 0 of ' in ended.stderr
@@ -375,13 +348,13 @@ def test_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
 
 def test_totals_of_a_forked_process_are_warned_of_once(otlp: OtlpEndpoint) -> None:
     """What its parent counted would be in two series, which a sum counts twice."""
-    ended = scripts.run(CHILD.format(temporality='cumulative', before='', inside='start(); start()'), otlp.url)
+    ended = scripts.run(FORK, otlp.url, 'cumulative', '0', '2')
     assert ended.returncode == 0
     assert ended.stderr.count("temporality='delta' exports what each process has counted itself") == 1
     assert ended.stderr.count('\n') == 1
 
 
-def test_what_another_process_left_keeps_its_envelope(otlp: OtlpEndpoint) -> None:
+def test_data_of_a_predecessor_keep_their_envelope(otlp: OtlpEndpoint) -> None:
     """An exporter that takes over sends what the one before could not in a request of its own, as what it was."""
     otlp.behave = lambda _request: RESET
     with pytest.MonkeyPatch.context() as patch:

@@ -10,20 +10,19 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from support.endpoint import Endpoint, dimensions
+from support.endpoint import Endpoint
 from support.otlp import OtlpEndpoint, otlp_endpoint
-from support.programs import changed
-from support.served import CELERY, CELERY_WORKER, FASTAPI, FLASK, done_by
+from support.served import counted as counted_by_the_classic_form
+from support.served import run_celery
 from support.sites import Server, serve
-from support.waiting import wait_for
 
 GUNICORN = ['gunicorn', '--bind', '127.0.0.1:0', '--workers', '2', '--no-control-socket']
 NOISE = ('Traceback', 'Exception ignored', 'Fatal', 'aws_satella', 'ERROR')
 
 
-def over_otlp(program: str, *others: str) -> str:
-    """The program with OTLP as its destination, and with other arguments of the exporter."""
-    return changed(program, "temporality='delta'", ', '.join(["temporality='delta'", "destination='otlp'", *others]))
+def over_otlp(**others: object) -> str:
+    """OTLP as the destination of a program in ``tests/programs/``, and other arguments of its exporter."""
+    return json.dumps({'destination': 'otlp', **others})
 
 
 def counted(endpoint: OtlpEndpoint, name: str, **labels: str) -> Counter[str]:
@@ -50,19 +49,10 @@ def assert_quiet(server: Server) -> None:
     assert not [noise for noise in NOISE if noise in server.log], server.log
 
 
-PARENT = """
-import aws_satella
-
-hits.runtime(100, where='page')  # the series of the workers, so that what they inherit could be counted again
-aws_satella.start_if_not_started(**SHOP)
-"""
-
-
 def test_gunicorn_with_preload(otlp: OtlpEndpoint, tmp_path: Path) -> None:
     """The parent exports what it counted itself, and each worker, which goes on from the fork, is another instance."""
-    (tmp_path / 'site_of_test.py').write_text(over_otlp(FLASK, 'in_forks=True') + PARENT)
-    command = [*GUNICORN, '--preload', 'site_of_test:app']
-    with serve(command, otlp.url, tmp_path / 'log', str(tmp_path)) as server:
+    command = [*GUNICORN, '--preload', 'programs.flask_site:counting_parent()']
+    with serve(command, otlp.url, tmp_path / 'log', EXPORTER=over_otlp(in_forks=True)) as server:
         answered = server.visit_all_workers('/', 2, 20)
         server.stop()
         assert_quiet(server)
@@ -71,20 +61,12 @@ def test_gunicorn_with_preload(otlp: OtlpEndpoint, tmp_path: Path) -> None:
     assert_instances(otlp, 3)
 
 
-BOTH = """
-import aws_satella
-
-aws_satella.AWSSatellaExporterThread(**{**SHOP, 'destination': 'cloudwatch'}).start()
-"""
-
-
 def test_gunicorn_with_both_forms(endpoint: Endpoint, tmp_path: Path) -> None:
     """Where each worker has an exporter of either form, both export each request, and the last ones at the end."""
-    (tmp_path / 'site_of_test.py').write_text(over_otlp(FLASK) + BOTH)
     with otlp_endpoint(unsigned=True) as receiver:
-        redirected = {'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT': receiver.metrics_url}
-        command = [*GUNICORN, 'site_of_test:app']
-        with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path), **redirected) as server:
+        more = {'EXPORTER': over_otlp(), 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT': receiver.metrics_url}
+        command = [*GUNICORN, 'programs.flask_site:both_forms()']
+        with serve(command, endpoint.url, tmp_path / 'log', **more) as server:
             answered = server.visit_all_workers('/', 2, 20)
             server.stop()
             assert_quiet(server)
@@ -92,19 +74,13 @@ def test_gunicorn_with_both_forms(endpoint: Endpoint, tmp_path: Path) -> None:
     assert receiver.violations == []
     assert counted(receiver, 'hits', where='page') == answered
     assert_instances(receiver, 2)
-    classic: Counter[str] = Counter()
-    for datum in endpoint.named('hits'):
-        labels = dimensions(datum)
-        classic[labels['pid']] += round(datum['Value']) if 'where' in labels else 0
-    assert +classic == answered
+    assert counted_by_the_classic_form(endpoint) == answered
 
 
 def test_recycled_workers(otlp: OtlpEndpoint, tmp_path: Path) -> None:
     """Each worker that takes the place of another is an instance of its own, also where they export often."""
-    site = changed(over_otlp(FLASK), 'interval=3600', 'interval=0.1')
-    (tmp_path / 'site_of_test.py').write_text(site)
-    command = [*GUNICORN, '--max-requests', '8', 'site_of_test:app']
-    with serve(command, otlp.url, tmp_path / 'log', str(tmp_path)) as server:
+    command = [*GUNICORN, '--max-requests', '8', 'programs.flask_site:app']
+    with serve(command, otlp.url, tmp_path / 'log', EXPORTER=over_otlp(interval=0.1)) as server:
         answered = server.visit_all_workers('/', 4, 20)
         server.stop()
         assert_quiet(server)
@@ -116,16 +92,11 @@ def test_recycled_workers(otlp: OtlpEndpoint, tmp_path: Path) -> None:
 
 def test_celery(otlp: OtlpEndpoint, tmp_path: Path) -> None:
     """A prefork worker exports its import, and its children each task that they have done."""
-    (tmp_path / 'forking.py').write_text(over_otlp(CELERY))
-    with serve(CELERY_WORKER, otlp.url, tmp_path / 'log', str(tmp_path), C_FORCE_ROOT='1') as server:
-        wait_for(lambda: server.process.poll() is not None or len(done_by(tmp_path)) == 4, 'the end of the tasks', 60)
-        server.stop()
-        assert_quiet(server)
-
-    tasks = Counter(done_by(tmp_path))
+    server, tasks = run_celery(otlp.url, tmp_path, EXPORTER=over_otlp())
+    assert_quiet(server)
     assert tasks.total() == 4
-    assert counted(otlp, 'work', who='task') == tasks
-    assert counted(otlp, 'work', who='import') == {str(server.process.pid): 1}
+    assert counted(otlp, 'hits', where='task') == tasks
+    assert counted(otlp, 'hits', where='import') == {str(server.process.pid): 1}
     assert_instances(otlp, 1 + len(tasks))
 
 
@@ -154,9 +125,8 @@ def test_django(otlp: OtlpEndpoint, tmp_path: Path) -> None:
 
 def test_uvicorn(otlp: OtlpEndpoint, tmp_path: Path) -> None:
     """The wrapper of an ASGI application exports before the server says that it has ended."""
-    (tmp_path / 'site_of_test.py').write_text(over_otlp(FASTAPI))
-    command = ['uvicorn', '--port', '0', '--workers', '2', 'site_of_test:app']
-    with serve(command, otlp.url, tmp_path / 'log', str(tmp_path)) as server:
+    command = ['uvicorn', '--port', '0', '--workers', '2', 'programs.asgi_sites:fastapi']
+    with serve(command, otlp.url, tmp_path / 'log', EXPORTER=over_otlp()) as server:
         answered = server.visit_all_workers('/', 2, 20)
         server.stop()
         assert_quiet(server)

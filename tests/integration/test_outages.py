@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support.destinations import each_destination
 from support.endpoint import EMPTY, GARBAGE, HANG, NO_CONTENT, OK, PORTAL, RESET, Endpoint, Reply, error
-from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, fast_clock, kill
+from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, kill
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import attempts, snapshot
-from aws_satella.effects import clock as clock_module
-from aws_satella.effects import loop as loop_module
+
+SECONDS_APART = 600.0
+"""A rate at which cycles have timestamps that differ: the wire knows whole seconds only."""
 
 THROTTLING = error('ThrottlingException', 400, 'Rate exceeded')
 DENIED = error('AccessDenied', 403, 'User is not authorized to perform: cloudwatch:PutMetricData')
@@ -81,11 +82,11 @@ class _Counted:
 
 
 @each_outage
-def test_outage_loses_nothing(outage: Outage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outage_loses_nothing(outage: Outage, endpoint: Endpoint, world: MockWorld) -> None:
     """What was collected meanwhile arrives afterwards: once, in order, each with the timestamp of its own cycle."""
     begin, heal = outage
-    clock = fast_clock(monkeypatch)
-    ticks = Ticks(clock)
+    world.wall.rate = SECONDS_APART
+    ticks = Ticks(world.wall)
     failures: list[Exception] = []
     client = _Counted(_client_of(endpoint, outage)())
 
@@ -213,12 +214,10 @@ def test_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint) -> 
 
 
 @pytest.mark.parametrize('max_buffered', [0, 1, 10])
-def test_tree_that_is_larger_than_the_outbox_recovers(
-    max_buffered: int, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tree_that_is_larger_than_the_outbox_recovers(max_buffered: int, endpoint: Endpoint, world: MockWorld) -> None:
     """The first cycle after an outage tries before it drops anything, so all of it arrives: ``max_buffered`` bounds
     what is unsent after a failed attempt, not what a healthy cycle sends."""
-    monkeypatch.setattr(loop_module, 'backoff', _Recorded(1e6))  # it tries in the cycles only
+    world.stop()  # it tries in the cycles only
     names = [f'm{index}' for index in range(50)]
     for name in names:
         getMetric(name, 'int').runtime(1)
@@ -236,35 +235,29 @@ def test_tree_that_is_larger_than_the_outbox_recovers(
 # --- when it tries again
 
 
-class _Recorded:
-    """Stands in for the back-off, and remembers what it was asked."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.asked: list[tuple[int, float]] = []
-
-    def __call__(self, failures: int, fraction: float) -> float:
-        self.asked.append((failures, fraction))
-        return self.seconds
+def _waits(world: MockWorld, seconds: float) -> None:
+    """Return when the exporter waits for just so long."""
+    wait_for(lambda: any(math.isclose(each, seconds, rel_tol=1e-6) for each in world.waits), f'{seconds} s', DEADLINE)
+    world.waits.clear()
 
 
-def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, world: MockWorld) -> None:
     """Each failure in a row counts, each wait is drawn anew, and a success starts from the beginning."""
-    backoff = _Recorded(0.02)
-    monkeypatch.setattr(loop_module, 'backoff', backoff)
+    fractions = [0.9, 0.1, 0.5, 0.3, 0.7, 0.2]
+    world.stop()
     Ticks()
     for max_dimensions in (10, 11):  # of two plans: an exporter goes on with the counts of its own
-        backoff.asked.clear()
+        world.chance = iter([0.5, *fractions, 0.99, 0.99]).__next__  # the first one is for the schedule
         endpoint.behave = lambda _request: RESET
         with exporting(endpoint, 3600, max_dimensions=max_dimensions) as exporter:
-            wait_for(lambda: len(backoff.asked) >= 6, 'six attempts', DEADLINE)
-            _heal(endpoint)
+            for failures, fraction in enumerate(fractions, 1):
+                _waits(world, fraction * 2 ** (failures - 1))
+                if failures == len(fractions):
+                    _heal(endpoint)
+                world.jump(fraction * 2 ** (failures - 1))
             wait_for(lambda each=exporter: not each.stats.buffered, 'the recovery', DEADLINE)
             assert exporter.stats.cycles == 1
-        assert [failures for failures, _ in backoff.asked] == list(range(1, exporter.stats.failed_requests + 1))
-        fractions = [fraction for _, fraction in backoff.asked]
-        assert all(0 <= fraction < 1 for fraction in fractions)
-        assert len(set(fractions)) == len(fractions)
+            assert exporter.stats.failed_requests == len(fractions)
 
 
 def test_it_tries_again_by_itself(endpoint: Endpoint) -> None:
@@ -277,9 +270,9 @@ def test_it_tries_again_by_itself(endpoint: Endpoint) -> None:
         assert (exporter.stats.cycles, exporter.stats.failed_requests) == (1, 1)
 
 
-def test_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_cycle_waits_for_no_backoff(endpoint: Endpoint, world: MockWorld) -> None:
     """However long the back-off, each cycle makes one attempt, and no more."""
-    monkeypatch.setattr(loop_module, 'backoff', _Recorded(1e6))
+    world.chance = lambda: 0.99  # a second after the first failure, and more after each other
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.1, max_send_at_once=1) as exporter:
@@ -293,19 +286,13 @@ def test_next_cycle_waits_for_no_backoff(endpoint: Endpoint, monkeypatch: pytest
 
 @each_destination
 @pytest.mark.parametrize('days', [13.9, 14.1])
-def test_data_older_than_two_weeks_are_dropped(
-    days: float, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_older_than_two_weeks_are_dropped(days: float, endpoint: Endpoint, world: MockWorld) -> None:
     """CloudWatch would refuse them, and with them all that goes in the same request."""
-    ahead, now = [0.0], time.time
-    clock = SimpleNamespace(time=lambda: now() + ahead[0], monotonic=time.monotonic)
-    monkeypatch.setattr(attempts, 'time', clock)
-    monkeypatch.setattr(snapshot, 'time', clock)
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.1) as exporter:
         wait_for(lambda: exporter.stats.failed_requests >= 2 and exporter.stats.cycles >= 3, 'old data', DEADLINE)
-        ahead[0] = days * 24 * 60 * 60
+        world.wall.jump(days * 24 * 60 * 60)
         cycles = exporter.stats.cycles
         wait_for(lambda: exporter.stats.cycles >= cycles + 2, 'new data', DEADLINE)
         _heal(endpoint)
@@ -313,7 +300,7 @@ def test_data_older_than_two_weeks_are_dropped(
     first = endpoint.data[0]['Value']
     assert first >= 3 if days > 14 else first == 0
     assert exporter.stats.dropped == first
-    assert all(datum['Timestamp'] > time.time() + ahead[0] - 14 * 24 * 60 * 60 for datum in endpoint.data)
+    assert all(datum['Timestamp'] > world.wall() - 14 * 24 * 60 * 60 for datum in endpoint.data)
     assert_conserved(exporter, endpoint, exporter.stats.cycles)
 
 
@@ -377,10 +364,10 @@ def test_nothing_is_dropped_while_every_third_request_fails(
     assert not [record for record in caplog.records if 'Exports to CloudWatch' in record.getMessage()]
 
 
-def test_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, world: MockWorld) -> None:
     """However much waits: two requests, and then the back-off for two failures."""
-    backoff = _Recorded(1e6)
-    monkeypatch.setattr(loop_module, 'backoff', backoff)
+    world.stop()
+    world.chance = lambda: 0.75
     with exporting(endpoint, 3600, max_send_at_once=1) as exporter:
         for index in range(50):
             getMetric(f'm{index}', 'int').runtime(1)
@@ -389,9 +376,10 @@ def test_second_failure_in_a_row_ends_the_attempt(endpoint: Endpoint, monkeypatc
         received = len(endpoint.received)
         assert not exporter.flush(DEADLINE)
         assert len(endpoint.received) == received + 2
-        wait_for(lambda: backoff.asked, 'the back-off', DEADLINE)
-        assert [failures for failures, _ in backoff.asked] == [2]
         _heal(endpoint)
+        _waits(world, 0.75 * 2)
+        world.jump(0.75 * 2)
+        wait_for(lambda: not exporter.stats.buffered, 'the recovery', DEADLINE)
 
 
 # --- when the destination asks for a pause
@@ -403,10 +391,10 @@ def _asking(value: str) -> Reply:
 
 @each_destination
 @pytest.mark.parametrize('as_date', [False, True])
-def test_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, world: MockWorld) -> None:
     """Between two requests lies what ``Retry-After`` says, whether a back-off or a cycle would come before it. Cycles
     take their snapshots meanwhile, and what they took arrives with the timestamps of their own."""
-    monkeypatch.setattr(loop_module, 'backoff', _Recorded(0.0))
+    world.chance = lambda: 0.0
     ticks = Ticks()
 
     def busy(_request: object) -> Reply:
@@ -429,9 +417,9 @@ def test_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, monkeyp
     assert [datum['Value'] for datum in endpoint.data] == list(range(len(ticks)))
 
 
-def test_only_callers_and_the_end_do_not_wait(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_callers_and_the_end_do_not_wait(endpoint: Endpoint, world: MockWorld) -> None:
     """Each flush, and the last export, tries once, whatever was asked for; cycles do not."""
-    monkeypatch.setattr(loop_module, 'backoff', _Recorded(0.0))
+    world.chance = lambda: 0.0
     Ticks()
     endpoint.behave = lambda _request: _asking('86400')
     with exporting(endpoint, 0.05) as exporter:
@@ -469,19 +457,16 @@ def test_successor_honours_the_same_wish(endpoint: Endpoint) -> None:
 
 
 def test_long_outage_is_said_again_once_an_hour(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    endpoint: Endpoint, world: MockWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     """How long it has lasted, what is kept, and what was dropped since it began."""
-    ahead = [0.0]
-    clock = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + ahead[0])
-    monkeypatch.setattr(clock_module, 'time', clock)
     Ticks()
     endpoint.behave = lambda _request: RESET
     with exporting(endpoint, 0.05, max_buffered=2) as exporter:
         wait_for(lambda: exporter.stats.dropped >= 2, 'an outage', DEADLINE)
         assert len(_lines(caplog, 'Exports to CloudWatch')) == 1
-        for hours in (2, 5):
-            ahead[0] = hours * 3600.0 + 60
+        for hours, more in ((2, 2 * 3600.0 + 60), (5, 3 * 3600.0)):
+            world.jump(more)
             wait_for(lambda each=hours: _lines(caplog, f'failed for {each} h 1 min'), 'the reminder', DEADLINE)
             failed = exporter.stats.failed_requests
             wait_for(lambda before=failed: exporter.stats.failed_requests > before + 2, 'more failures', DEADLINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from satella.instrumentation.metrics import getMetric
@@ -16,6 +16,8 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella.effects import process
+
+T = TypeVar('T')
 
 
 class _Handler(logging.Handler):
@@ -48,9 +50,9 @@ def handling() -> Iterator[Callable[[Callable[[], object]], _Handler]]:
         root.removeHandler(each)
 
 
-def _within_deadline(act: Callable[[], object]) -> list[object]:
+def _within_deadline(act: Callable[[], T]) -> list[T]:
     """What it returned, in a thread that is not waited for longer than the deadline."""
-    answers: list[object] = []
+    answers: list[T] = []
     thread = threading.Thread(target=lambda: answers.append(act()), daemon=True)
     thread.start()
     thread.join(DEADLINE)
@@ -178,7 +180,7 @@ def test_export_once_in_the_thread_of_a_request(endpoint: Endpoint) -> None:
 
     (outer,) = _within_deadline(export)
     assert [(stats.sent, stats.cycles, stats.buffered) for stats in inner] == [(0, 0, 1)]
-    assert (outer.sent, outer.cycles, outer.buffered) == (1, 1, 0)  # type: ignore[attr-defined]
+    assert (outer.sent, outer.cycles, outer.buffered) == (1, 1, 0)
     assert [datum['Value'] for datum in endpoint.named('rows')] == [100]
 
 
@@ -223,56 +225,10 @@ def test_exporter_starts_no_other_by_itself(place: str, endpoint: Endpoint) -> N
     assert process.exporter_of_process() is exporter
 
 
-SIGNALLED = """
-import os, signal, sys, threading
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-signal.alarm(60)
-counter = getMetric('rows', 'counter')
-counter.runtime(100)
-answers = []
-
-handling = False
-
-def handle(*_):
-    global handling
-    if not handling:  # signals that come faster than they are handled would nest without an end
-        handling = True
-        start()
-        answers.append(aws_satella.flush())
-        answers.append(aws_satella.export_once('Once', temporality='delta').cycles)
-        handling = False
-
-def start():
-    aws_satella.start_if_not_started('Signal', interval=3600, temporality='delta')
-
-signal.signal(signal.SIGUSR1, handle)
-
-def bombard():
-    while not done.is_set():
-        os.kill(os.getpid(), signal.SIGUSR1)
-        done.wait({pause})
-
-done = threading.Event()
-bomber = threading.Thread(target=bombard)
-bomber.start()
-while len(answers) < 2:
-    pass
-start()
-aws_satella.export_once('Once', temporality='delta')
-done.set()
-bomber.join()
-assert aws_satella.flush(20)
-assert len([thread for thread in threading.enumerate() if thread.name == 'aws-satella-metrics']) == 1
-print(len(answers))
-"""
-
-
 @pytest.mark.parametrize('pause', [0.003, 0.02])
 def test_signal_handlers_in_the_middle_of_a_start(pause: float, endpoint: Endpoint) -> None:
     """A real signal, every few milliseconds of a start and of an export_once in the main thread."""
-    ended = scripts.run(SIGNALLED.format(pause=pause), endpoint.url)
+    ended = scripts.run(scripts.program('reentry.signals'), endpoint.url, str(pause))
     assert ended.returncode == 0, ended.stderr
     by_namespace: dict[str, float] = {}
     for request in endpoint.accepted:

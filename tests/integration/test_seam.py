@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -31,9 +30,9 @@ from support.exporters import DEADLINE, assert_conserved, exporting
 from support.moto import Moto, session
 from support.switching import switching_every
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import ArgumentTypeError, AWSSatellaExporterThread
-from aws_satella.effects import attempts, snapshot
 from aws_satella.effects.destinations.cloudwatch import MAX_BYTES_AS_DICTIONARIES
 from aws_satella.effects.destinations.encoded import STUB, Encoded
 from aws_satella.effects.destinations.outcomes import describe
@@ -86,12 +85,6 @@ def _assert_arrived(exporter: AWSSatellaExporterThread, endpoint: Endpoint, name
 # --- what is on the wire
 
 
-def _stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All cycles have the same timestamp, so that their data can be compared."""
-    for module in (attempts, snapshot):
-        monkeypatch.setattr(module, 'time', SimpleNamespace(time=lambda: 1.7e9 + 0.5, monotonic=lambda: 0.0))
-
-
 def _everything() -> None:
     getMetric('counter', 'counter').runtime(3, country='pl', city='Łódź "x"\\')
     getMetric('float', 'float').runtime(-2.5e-30)
@@ -104,10 +97,10 @@ def _everything() -> None:
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
 @pytest.mark.parametrize('resolution', [1, 60])
 def test_request_is_the_one_that_botocore_makes_of_dictionaries(
-    endpoint: Endpoint, temporality: str, resolution: int, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, temporality: str, resolution: int, world: MockWorld
 ) -> None:
     """The same parameters and headers, but for the time, the signature and the identity of the call."""
-    _stop_the_clock(monkeypatch)
+    world.stop()  # all cycles have the same timestamp, so that their data can be compared
     client = endpoint.client()
     exporters = [
         _exporter(client, temporality=temporality, storage_resolution=resolution),
@@ -142,10 +135,10 @@ def test_request_is_the_one_that_botocore_makes_of_dictionaries(
     ],
 )
 def test_bodies_are_compressed_as_the_client_is_configured_to(
-    endpoint: Endpoint, settings: dict[str, Any], size: int, compressed: bool, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, settings: dict[str, Any], size: int, compressed: bool, world: MockWorld
 ) -> None:
     """As botocore compresses the same data as dictionaries, though at the level that costs least."""
-    _stop_the_clock(monkeypatch)
+    world.stop()  # all cycles have the same timestamp, so that their data can be compared
     _record(max(1, size // 5000), 5000 if size > 5000 else 0)
     client = endpoint.client(**settings)
     exporter = _exporter(client)
@@ -258,14 +251,14 @@ def test_endpoint_of_the_environment_is_used(endpoint: Endpoint, monkeypatch: py
     assert request.path == '/of/the/environment'
     assert _is_ready(request)
     _assert_arrived(exporter, endpoint, ['m00000'])
-    exporter.cloudwatch.close()  # type: ignore[attr-defined]
+    exporter.cloudwatch.close()  # type: ignore[attr-defined]  # a client of boto3
 
 
 class _Forwarding(BaseHTTPRequestHandler):
     """Does what a proxy does with a request of plain HTTP."""
 
     def do_POST(self) -> None:
-        self.server.passed.append(self.path)  # type: ignore[attr-defined]
+        self.server.passed.append(self.path)  # type: ignore[attr-defined]  # an attribute of ours
         body = self.rfile.read(int(self.headers['Content-Length']))
         host, _, path = self.path.removeprefix('http://').partition('/')
         upstream = http.client.HTTPConnection(host, timeout=10)
@@ -288,7 +281,7 @@ def _proxy() -> Iterator[tuple[str, list[str]]]:
     """A proxy on loopback: its address, and the addresses of all requests that it passed on."""
     server = ThreadingHTTPServer(('127.0.0.1', 0), _Forwarding)
     passed: list[str] = []
-    server.passed = passed  # type: ignore[attr-defined]
+    server.passed = passed  # type: ignore[attr-defined]  # an attribute of ours
     thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
     thread.start()
     try:
@@ -753,7 +746,7 @@ def test_stub_that_arrives_counts_as_nothing(endpoint: Endpoint) -> None:
     assert endpoint.received
     assert endpoint.data == []
     assert exporter.stats.sent == 0
-    assert verdict(describe(failures[0])) is Verdict.SPLIT
+    assert verdict(describe(failures[0], 0.0)) is Verdict.SPLIT
 
 
 # --- one client, many users

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import textwrap
 import threading
 import time
 from functools import partial
@@ -32,25 +31,19 @@ from aws_satella.effects.process import exporter_of_process
 from aws_satella.pure import spooled
 from aws_satella.pure.ledger import Ledger
 
-PRELUDE = """
-import logging, os, signal, sys, threading, time
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-signal.alarm(60)
-logging.basicConfig(format='%(levelname)s %(message)s')
-logging.getLogger('aws_satella').setLevel('INFO')
-spool = sys.argv[1]
-work = getMetric('work', 'counter')
-"""
-
 FAILS = 'WARNING Exports to CloudWatch fail; metric data are spooled until it answers again: '
 
 
-def run(script: str, endpoint: Endpoint, spool: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start(program: str, endpoint: Endpoint, spool: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a program with a spool."""
+    command = scripts.program(f'spooling.{program}')
+    return scripts.start(command, endpoint.url, str(spool), *arguments, AWS_MAX_ATTEMPTS='1')
+
+
+def run(program: str, endpoint: Endpoint, spool: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program with a spool to its end."""
-    program = PRELUDE + textwrap.dedent(script)
-    return scripts.run(program, endpoint.url, str(spool), *arguments, AWS_MAX_ATTEMPTS='1')
+    command = scripts.program(f'spooling.{program}')
+    return scripts.run(command, endpoint.url, str(spool), *arguments, AWS_MAX_ATTEMPTS='1')
 
 
 @pytest.fixture
@@ -84,7 +77,8 @@ def started() -> AWSSatellaExporterThread:
 @pytest.fixture
 def once(endpoint: Endpoint, spool: Path) -> Any:
     """One export with the spool, without a thread."""
-    return lambda **more: export_once('Test', **{'client_factory': endpoint.client, 'spool': spool, **more})
+    client = endpoint.client()  # making it takes part of a timeout
+    return lambda **more: export_once('Test', **{'client_factory': lambda: client, 'spool': spool, **more})
 
 
 @each_destination
@@ -92,16 +86,9 @@ def test_later_run_delivers_what_an_earlier_one_collected(endpoint: Endpoint, sp
     """A job that runs in an outage, and its next run, after the outage: both values arrive, the older one first, each
     with the timestamp of its own run. The first run says that its data are spooled, the second that it sent them."""
     behaving(endpoint, RESET)
-    script = """
-    work.runtime(int(sys.argv[2]))
-    print(time.time())
-    stats = aws_satella.export_once('Job', spool=spool)
-    print(time.time())
-    print(stats.sent, stats.spooled, stats.delivered, stats.buffered, stats.dropped)
-    """
-    runs = [run(script, endpoint, spool, '1')]
+    runs = [run('record', endpoint, spool, 'Job', '1')]
     behaving(endpoint, OK)
-    runs += [run(script, endpoint, spool, '2')]
+    runs += [run('record', endpoint, spool, 'Job', '2')]
     assert [each.stdout.splitlines()[2] for each in runs] == ['0 1 0 0 0', '1 0 1 0 0']
     assert runs[0].stderr.startswith(FAILS)
     assert len(runs[0].stderr.splitlines()) == 1
@@ -113,41 +100,24 @@ def test_later_run_delivers_what_an_earlier_one_collected(endpoint: Endpoint, sp
     assert not files(spool)
 
 
-ENDS = {
-    'returns': ('', 0),
-    'calls sys.exit': ('sys.exit(3)', 3),
-    'is killed after a cycle': ('os.kill(os.getpid(), signal.SIGKILL)', -signal.SIGKILL),
-}
-
-
 @each_destination
-@pytest.mark.parametrize('way', ENDS)
-def test_outage_may_outlast_a_service(way: str, endpoint: Endpoint, spool: Path) -> None:
+@pytest.mark.parametrize(('way', 'code'), [('return', 0), ('exit', 3), ('kill', -signal.SIGKILL)])
+def test_outage_may_outlast_a_service(way: str, code: int, endpoint: Endpoint, spool: Path) -> None:
     """What an exporter collected in an outage arrives from the next process, however the first one ended: at its end,
     the last values go to the disk, too, and that is said."""
     behaving(endpoint, RESET)
-    act, code = ENDS[way]
-    script = f"""
-    work.runtime(1)
-    aws_satella.start_if_not_started('Service', spool=spool, temporality='delta', interval=3600)
-    assert not aws_satella.flush()
-    work.runtime(2)
-    if {code} < 0:
-        assert not aws_satella.flush()
-    {act}
-    """
-    ended = run(script, endpoint, spool)
+    ended = run('serve_in_an_outage', endpoint, spool, way)
     assert ended.returncode == code
     said = re.findall(r'The last export sent 0 of 1 metric data; 1 are spooled, 0 are dropped', ended.stderr)
     assert len(said) == (code >= 0)
     behaving(endpoint, OK)
-    ended = run("aws_satella.start_if_not_started('Service', spool=spool); assert aws_satella.flush()", endpoint, spool)
+    ended = run('serve', endpoint, spool)
     assert ended.returncode == 0, ended.stderr
     assert sum(values(endpoint)) == 3
     assert not files(spool)
 
 
-def test_everything_is_counted(endpoint: Endpoint, spool: Path, once: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_spool_is_counted_apart_from_what_was_sent(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """What was recorded was sent, spooled, or is buffered. What comes out of the spool is counted as delivered, apart
     from what was sent, whoever put it there."""
     work = getMetric('work', 'counter')
@@ -169,7 +139,7 @@ def test_everything_is_counted(endpoint: Endpoint, spool: Path, once: Any, caplo
     assert len(endpoint.data) == exporter.stats.sent + exporter.stats.delivered
 
 
-def test_what_the_end_puts_there_is_counted(endpoint: Endpoint, spool: Path) -> None:
+def test_end_counts_what_it_spools(endpoint: Endpoint, spool: Path) -> None:
     """What was collected and never sent before the end is spooled then, and not dropped."""
     getMetric('work', 'int').runtime(1)
     exporter = AWSSatellaExporterThread('Test', spool=spool, client_factory=endpoint.client)
@@ -189,7 +159,7 @@ def test_file_is_what_one_request_holds(endpoint: Endpoint, spool: Path, once: A
     assert len(files(spool)) == 2
 
 
-def test_nothing_is_sent_before_what_is_older(endpoint: Endpoint, spool: Path, once: Any) -> None:
+def test_older_data_are_sent_first(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """While requests fail, what is collected goes behind the rest on the disk before anything is sent. So it is there
     if the process is killed while a request hangs, and the destination gets all in order."""
     work = getMetric('work', 'int')
@@ -251,7 +221,7 @@ def test_outage_ends_between_two_cycles(endpoint: Endpoint, spool: Path) -> None
         assert not files(spool)
 
 
-def test_one_of_many_processes_sends(endpoint: Endpoint, spool: Path, once: Any) -> None:
+def test_spool_is_sent_by_one_process(endpoint: Endpoint, spool: Path, once: Any) -> None:
     """While one process sends what is in the spool, others send what is their own, and take nothing of it."""
     work = getMetric('work', 'int')
     behaving(endpoint, RESET)
@@ -267,8 +237,7 @@ def test_one_of_many_processes_sends(endpoint: Endpoint, spool: Path, once: Any)
         return OK
 
     endpoint.behave = behave
-    script = PRELUDE + "getMetric().reset(); aws_satella.export_once('Test', spool=spool)"
-    other = scripts.start(script, endpoint.url, str(spool))
+    other = start('deliver', endpoint, spool, 'Test')
     try:
         assert arrived.wait(DEADLINE)
         work.runtime(2)
@@ -298,9 +267,9 @@ def test_request_without_a_reply_keeps_its_file(endpoint: Endpoint, spool: Path,
 
     endpoint.behave = behave
     work.runtime(2)
-    stats = once(timeout=0.3)
+    stats = once(timeout=2)
     assert (stats.sent, stats.delivered) == (0, 0)
-    ended = run("getMetric().reset(); print(aws_satella.export_once('Test', spool=spool).delivered)", endpoint, spool)
+    ended = run('deliver', endpoint, spool, 'Test')
     assert ended.stdout == '0\n'
     go_on.set()
     getMetric().reset()
@@ -309,37 +278,26 @@ def test_request_without_a_reply_keeps_its_file(endpoint: Endpoint, spool: Path,
     assert not files(spool)
 
 
-def test_what_a_call_left_in_flight_is_spooled_at_the_end(endpoint: Endpoint, spool: Path) -> None:
+def test_request_in_flight_is_spooled_at_the_end(endpoint: Endpoint, spool: Path) -> None:
     """A job whose ``timeout`` is over before there is a reply leaves what is in flight in memory, and on the disk when
     it ends. Its next run delivers it."""
     behaving(endpoint, HANG)
-    script = """
-    work.runtime(1)
-    print(aws_satella.export_once('Job', spool=spool, timeout=0.5).buffered, os.path.exists(spool))
-    """
-    ended = run(script, endpoint, spool)
+    ended = run('give_up_waiting', endpoint, spool)
     assert ended.stdout == '1 False\n'
     assert 'The last export sent 0 of 1 metric data; 1 are spooled, 0 are dropped' in ended.stderr
     behaving(endpoint, OK)
-    run("aws_satella.export_once('Job', spool=spool)", endpoint, spool)
-    assert values(endpoint)[0] == 1
+    run('deliver', endpoint, spool, 'Job')
+    assert values(endpoint) == [1]
 
 
-def test_what_a_signal_breaks_off_is_spooled_at_the_end(endpoint: Endpoint, spool: Path) -> None:
+def test_call_that_a_signal_breaks_off_is_spooled_at_the_end(endpoint: Endpoint, spool: Path) -> None:
     """A job that is asked to end while it waits for the reply leaves what it collected on the disk."""
     behaving(endpoint, HANG)
-    script = """
-    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(3))
-    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
-    signal.setitimer(signal.ITIMER_REAL, 1)
-    work.runtime(1)
-    aws_satella.export_once('Job', spool=spool)
-    """
-    ended = run(script, endpoint, spool)
+    ended = run('exit_by_signal', endpoint, spool)
     assert ended.returncode == 3, ended.stderr
     assert 'The last export sent 0 of 1 metric data; 1 are spooled, 0 are dropped' in ended.stderr
     behaving(endpoint, OK)
-    run("getMetric().reset(); aws_satella.export_once('Job', spool=spool)", endpoint, spool)
+    run('deliver', endpoint, spool, 'Job')
     assert values(endpoint) == [1]
 
 
@@ -347,7 +305,7 @@ def test_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> No
     """The reply to a spooled batch comes after the ``timeout``, and no other call follows: the file goes at the end of
     the process, and the next run does not send it again."""
     behaving(endpoint, RESET)
-    run("work.runtime(1); aws_satella.export_once('Job', spool=spool)", endpoint, spool)
+    run('record', endpoint, spool, 'Job', '1')
     go_on = threading.Event()
 
     def behave(_request: Request) -> Reply:
@@ -355,15 +313,7 @@ def test_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> No
         return OK
 
     endpoint.behave = behave
-    script = """
-    getMetric().reset()
-    print(aws_satella.export_once('Job', spool=spool, timeout=0.5).delivered)
-    for each in threading.enumerate():
-        if each.name == 'aws-satella-request':
-            each.join()
-    """
-    program = PRELUDE + textwrap.dedent(script)
-    job = scripts.start(program, endpoint.url, str(spool), AWS_MAX_ATTEMPTS='1')
+    job = start('outwait', endpoint, spool)
     assert job.stdout is not None
     assert job.stdout.readline() == '0\n'
     go_on.set()
@@ -373,7 +323,7 @@ def test_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> No
     assert not files(spool)
 
 
-def test_what_cannot_be_removed_is_not_sent_by_the_next_call(
+def test_file_that_cannot_be_removed_is_not_sent_by_the_next_call(
     endpoint: Endpoint, spool: Path, once: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a batch was sent and its file stays, neither the next call sends it again, nor an exporter of another plan
@@ -410,21 +360,7 @@ def test_disk_that_hangs_does_not_hold_up_the_end(endpoint: Endpoint, spool: Pat
     """The thread that exports waits for a disk that does not answer. The process ends nevertheless, and counts what was
     written before as spooled, and the rest as dropped."""
     behaving(endpoint, RESET)
-    script = """
-    real, calls, hangs = os.fsync, [], threading.Event()
-    def fsync(descriptor):
-        calls.append(descriptor)
-        if len(calls) > 2:  # the first one is of the directory that the spool is in
-            hangs.set()
-            threading.Event().wait()
-        real(descriptor)
-    os.fsync = fsync
-    for number in range(3):
-        getMetric(f'm{number}', 'int').runtime(1)
-    aws_satella.start_if_not_started('Service', spool=spool, exit_timeout=0.1, max_send_at_once=2)
-    assert hangs.wait(30)
-    """
-    ended = run(script, endpoint, spool)
+    ended = run('hang_on_the_disk', endpoint, spool)
     assert ended.returncode == 0, ended.stderr
     assert 'The last export sent 0 of 4 metric data; 2 are spooled, 2 are dropped' in ended.stderr
     assert len(files(spool)) == 1
@@ -438,7 +374,7 @@ def test_reply_after_the_end_says_whether_the_file_goes(
     request fails then, the file stays, and where it succeeds, the file goes. Nothing else is sent out of the spool."""
     behaving(endpoint, RESET)
     for number in (1, 2):
-        run(f"work.runtime({number}); aws_satella.export_once('Service', spool=spool)", endpoint, spool)
+        run('record', endpoint, spool, 'Service', str(number))
     go_on = threading.Event()
 
     def behave(_request: Request) -> Reply | str:
@@ -446,21 +382,8 @@ def test_reply_after_the_end_says_whether_the_file_goes(
         return reply
 
     endpoint.behave = behave
-    script = """
-    import atexit
-    def last():
-        print('over', flush=True)
-        exporter.join(30)
-    atexit.register(last)
-    getMetric().reset()
-    aws_satella.start_if_not_started('Service', spool=spool, exit_timeout=0, interval=3600)
-    exporter = next(each for each in threading.enumerate() if each.name == 'aws-satella-metrics')
-    while not os.path.exists(sys.argv[2]):
-        time.sleep(0.01)
-    """
     ends = spool.with_name('ends')
-    program = PRELUDE + textwrap.dedent(script)
-    service = scripts.start(program, endpoint.url, str(spool), str(ends), AWS_MAX_ATTEMPTS='1')
+    service = start('outlive_the_exporter', endpoint, spool, str(ends))
     assert service.stdout is not None
     wait_for(lambda: len(endpoint.received) == 3, 'the request', DEADLINE)
     ends.touch()
@@ -470,7 +393,7 @@ def test_reply_after_the_end_says_whether_the_file_goes(
     assert service.returncode == 0, err
     assert len(files(spool)) == 1 + times
     behaving(endpoint, OK)
-    run("getMetric().reset(); aws_satella.export_once('Service', spool=spool)", endpoint, spool)
+    run('deliver', endpoint, spool, 'Service')
     assert values(endpoint) == [1, 2]
 
 
@@ -552,7 +475,7 @@ def test_bad_data_in_front_do_not_hold_up_the_spool(
     assert not files(spool)
 
 
-def test_oldest_go_beyond_the_bound(
+def test_oldest_batches_go_beyond_the_bound(
     endpoint: Endpoint, once: Any, spool: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Beyond ``max_spooled_bytes`` the oldest batches go. They are counted as dropped, and that is said once."""
@@ -576,7 +499,7 @@ def test_oldest_go_beyond_the_bound(
     assert values(endpoint)[:2] == [4, 5] or values(endpoint)[:3] == [3, 4, 5]
 
 
-def test_only_what_the_destination_takes_is_sent(
+def test_data_that_the_destination_does_not_take_are_not_sent(
     endpoint: Endpoint, spool: Path, once: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is older than two weeks goes, is counted as dropped, and that is said. What has a time far ahead, from a
@@ -715,7 +638,7 @@ def test_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endp
         return OK
 
     endpoint.behave = behave
-    once(timeout=0.2)
+    once(timeout=2)
     getMetric().reset()
     aws_satella.start_if_not_started('Test', **arguments)
     exporter = started()

@@ -15,10 +15,10 @@ from satella.instrumentation.metrics import getMetric
 from support.endpoint import OK, RESET, Endpoint
 from support.exporters import DEADLINE, Ticks, end, kill
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, InitializationError
-from aws_satella.effects import loop as loop_module
 from aws_satella.effects import process
 
 NAME = 'aws-satella-metrics'
@@ -67,9 +67,9 @@ def test_start_by_fifty_threads_makes_one_exporter(endpoint: Endpoint) -> None:
     assert [datum['Value'] for datum in endpoint.data] == [0, 1]
 
 
-def test_start_replaces_a_dead_exporter(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_replaces_a_dead_exporter(endpoint: Endpoint, world: MockWorld) -> None:
     """By the next call, whose exporter sends what the dead one left, and counts on from where that stopped."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
 
     def record(value: int) -> None:
         getMetric('counter', 'counter').runtime(value)
@@ -109,11 +109,11 @@ def test_start_replaces_a_dead_exporter(endpoint: Endpoint, monkeypatch: pytest.
 
 
 def test_start_with_another_plan_leaves_what_a_dead_exporter_could_not_send(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, world: MockWorld
 ) -> None:
     """Its outbox goes where it belongs, by the next exporter; that one counts for itself, and so does the next of the
     old plan."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     _start(endpoint, temporality='delta')
@@ -139,11 +139,9 @@ def test_start_with_another_plan_leaves_what_a_dead_exporter_could_not_send(
     assert sums == {'Test': 1111, 'Another': 111}
 
 
-def test_start_with_another_client_leaves_what_needs_the_old_one(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_start_with_another_client_leaves_what_needs_the_old_one(endpoint: Endpoint, world: MockWorld) -> None:
     """The outbox of one account is no matter of the exporter of another, whose plan differs."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     endpoint.behave = lambda request: RESET if request.namespace == 'Test' else OK

@@ -13,9 +13,9 @@ from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint
 from support.exporters import DEADLINE, Ticks, assert_conserved, exporting, kill, killing
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import loop as loop_module
 
 AT_ONCE = 0.5
 """Seconds. Of a few tries the quickest counts, since the machine may have other things to do."""
@@ -36,10 +36,10 @@ def _just_started(_exporter: AWSSatellaExporterThread, _endpoint: Endpoint) -> N
 
 @pytest.mark.parametrize('until', [_idle, _backing_off, _just_started], ids=lambda until: until.__name__[1:])
 def test_thread_wakes_at_once(
-    until: Callable[[AWSSatellaExporterThread, Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    until: Callable[[AWSSatellaExporterThread, Endpoint], None], endpoint: Endpoint, world: MockWorld
 ) -> None:
     """It exports what was recorded last, and ends, out of an hour's sleep and out of a long back-off."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     client = endpoint.client()
     took: list[float] = []
     while not took or (min(took) >= AT_ONCE and len(took) < 10):
@@ -70,7 +70,7 @@ def test_last_values_arrive(endpoint: Endpoint) -> None:
 
 
 @each_destination
-def test_what_cannot_be_sent_at_the_end_is_counted_as_dropped(endpoint: Endpoint) -> None:
+def test_last_export_that_fails_counts_what_it_drops(endpoint: Endpoint) -> None:
     """One last attempt is made, and its failure accounted for."""
     Ticks()
     endpoint.behave = lambda _request: RESET
@@ -95,10 +95,10 @@ def _hanging(endpoint: Endpoint) -> None:
 @each_destination
 @pytest.mark.parametrize('state', [_sleeping, _failing, _hanging], ids=lambda state: state.__name__[1:])
 def test_force_ends_it_without_an_export(
-    state: Callable[[Endpoint], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    state: Callable[[Endpoint], None], endpoint: Endpoint, world: MockWorld
 ) -> None:
     """What is unsent stays where the next exporter finds it, also when the hook at exit follows."""
-    monkeypatch.setattr(loop_module, 'backoff', lambda _failures, _fraction: 3600.0)
+    world.stop()  # so that no back-off ends
     Ticks()
     state(endpoint)
     with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=1)) as exporter:
@@ -138,35 +138,9 @@ def test_force_is_harmless_where_no_thread_runs(endpoint: Endpoint) -> None:
     assert ended.terminate(force=True) is ended
 
 
-GREENLET = """
-from gevent import monkey; monkey.patch_all()
-import gevent, time
-from satella.instrumentation.metrics import getMetric
-from aws_satella import AWSSatellaExporterThread
-
-sent = []
-
-class Client:
-    def put_metric_data(self, Namespace, MetricData):
-        sent.append(MetricData)
-        time.sleep(0.1)
-
-for i in range(50):
-    getMetric(f'levels.n{i}', 'int').runtime(1)
-exporter = AWSSatellaExporterThread('Test', interval=3600, max_send_at_once=1, client_factory=Client)
-exporter.start()
-while not sent:
-    gevent.sleep(0.01)
-exporter.terminate(force=True).join(20)
-assert not exporter.is_alive()
-assert len(sent) == 1, sent
-assert exporter.stats.buffered == 49, exporter.stats
-"""
-
-
 def test_force_ends_a_greenlet_after_its_request(endpoint: Endpoint) -> None:
     """Under gevent nothing can be raised in the exporter from outside; it sends nothing more, and ends."""
-    ended = scripts.run(GREENLET, endpoint.url)
+    ended = scripts.run(scripts.program('terminate.force', greenlets=True), endpoint.url)
     assert ended.returncode == 0, ended.stderr
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import HANG, Endpoint, dimensions
+from support.endpoint import HANG, Endpoint
 from support.exporters import DEADLINE
-from support.served import FASTAPI, FLASK, NO_LIFESPAN, STARLETTE
+from support.served import counted
 from support.sites import Server, serve
 from support.waiting import wait_for
 
@@ -24,43 +24,30 @@ from aws_satella.effects import process
 NOISE = ('Traceback', 'Exception ignored', 'Fatal', 'aws_satella', 'ERROR')
 ANY_PORT = '127.0.0.1:0'
 
-UVICORN = ['uvicorn', '--port', '0', '--workers', '2', 'site_of_test:app']
+UVICORN = ['uvicorn', '--port', '0', '--workers', '2']
 GUNICORN = ['gunicorn', '--bind', ANY_PORT, '--workers', '2', '--no-control-socket']
-HYPERCORN = ['hypercorn', '--bind', ANY_PORT, '--workers', '2', 'site_of_test:app']
+UVICORN_WORKERS = ['--worker-class', 'uvicorn_worker.UvicornWorker']
+HYPERCORN = ['hypercorn', '--bind', ANY_PORT, '--workers', '2']
 UWSGI = [
     *('uwsgi', '--http-socket', ANY_PORT, '--processes', '2', '--master', '--enable-threads', '--need-app'),
-    *('--hook-master-start', 'unix_signal:15 gracefully_kill_them_all', '--module', 'site_of_test:app'),
+    *('--hook-master-start', 'unix_signal:15 gracefully_kill_them_all', '--module'),
 ]
+FASTAPI, STARLETTE, NO_LIFESPAN = (f'programs.asgi_sites:{name}' for name in ('fastapi', 'starlette', 'no_lifespan'))
+FLASK = 'programs.flask_site:app'
 
-SERVED: dict[str, tuple[list[str], str]] = {
-    'FastAPI, uvicorn': (UVICORN, FASTAPI),
-    'FastAPI, gunicorn with uvicorn workers': (
-        [*GUNICORN, '--worker-class', 'uvicorn_worker.UvicornWorker', 'site_of_test:app'],
-        FASTAPI,
-    ),
-    'FastAPI, gunicorn preloaded with uvicorn workers': (
-        [*GUNICORN, '--preload', '--worker-class', 'uvicorn_worker.UvicornWorker', 'site_of_test:app'],
-        FASTAPI,
-    ),
-    'FastAPI, hypercorn': (HYPERCORN, FASTAPI),
-    'Starlette, uvicorn': (UVICORN, STARLETTE),
-    'Starlette, hypercorn on trio': ([*HYPERCORN, '--worker-class', 'trio'], STARLETTE),
-    'no lifespan, uvicorn': (UVICORN, NO_LIFESPAN),
-    'no lifespan, gunicorn': ([*GUNICORN, '--worker-class', 'asgi', 'site_of_test:app'], NO_LIFESPAN),
-    'Flask, gunicorn': ([*GUNICORN, 'site_of_test:app'], FLASK),
-    'Flask, gunicorn preloaded': ([*GUNICORN, '--preload', '--threads', '4', 'site_of_test:app'], FLASK),
-    'Flask, uWSGI': (UWSGI, FLASK),
+SERVED = {
+    'FastAPI, uvicorn': [*UVICORN, FASTAPI],
+    'FastAPI, gunicorn with uvicorn workers': [*GUNICORN, *UVICORN_WORKERS, FASTAPI],
+    'FastAPI, gunicorn preloaded with uvicorn workers': [*GUNICORN, '--preload', *UVICORN_WORKERS, FASTAPI],
+    'FastAPI, hypercorn': [*HYPERCORN, FASTAPI],
+    'Starlette, uvicorn': [*UVICORN, STARLETTE],
+    'Starlette, hypercorn on trio': [*HYPERCORN, '--worker-class', 'trio', STARLETTE],
+    'no lifespan, uvicorn': [*UVICORN, NO_LIFESPAN],
+    'no lifespan, gunicorn': [*GUNICORN, '--worker-class', 'asgi', NO_LIFESPAN],
+    'Flask, gunicorn': [*GUNICORN, FLASK],
+    'Flask, gunicorn preloaded': [*GUNICORN, '--preload', '--threads', '4', FLASK],
+    'Flask, uWSGI': [*UWSGI, FLASK],
 }
-
-
-def counted(endpoint: Endpoint, where: str = 'page') -> Counter[str]:
-    """How much of it each process exported, where that is not nothing."""
-    sums: Counter[str] = Counter()
-    for datum in endpoint.named('hits'):
-        labels = dimensions(datum)
-        if labels.get('where') == where:
-            sums[labels['pid']] += round(datum['Value'])
-    return +sums
 
 
 class Load:
@@ -100,9 +87,7 @@ class Load:
 @pytest.mark.parametrize('name', SERVED)
 def test_every_request_is_counted_once(name: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """Also when the server is stopped in full load. Only a request that was cut off may count, or not."""
-    command, site = SERVED[name]
-    (tmp_path / 'site_of_test.py').write_text(site)
-    with serve(command, endpoint.url, tmp_path / 'log', str(tmp_path)) as server:
+    with serve(SERVED[name], endpoint.url, tmp_path / 'log') as server:
         answered = server.visit_all_workers('/', 2, 4)
         load = Load(server)
         wait_for(lambda: load.answers.total() > 100, 'some load')
@@ -115,7 +100,7 @@ def test_every_request_is_counted_once(name: str, endpoint: Endpoint, tmp_path: 
     assert arrived.keys() == answered.keys()
     assert not answered - arrived, 'answered, and not counted'
     assert (arrived - answered).total() <= load.unanswered, 'counted twice'
-    if site is STARLETTE:
+    if SERVED[name][-1] == STARLETTE:
         assert counted(endpoint, 'startup') == counted(endpoint, 'shutdown') == Counter(dict.fromkeys(answered, 1))
 
 

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import itertools
 import math
-from types import SimpleNamespace
-from unittest import mock
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aws_satella.effects import clock as clock_module
 from aws_satella.effects.clock import Clock
+from aws_satella.effects.world import REAL
 
 readings = st.lists(st.floats(0, 2e9), min_size=1, max_size=20)
 timeouts = st.floats(0, 1e5)
 
 
-def _reading(values: list[float]) -> object:
-    """A clock that shows these values one after the other, then the last one for ever."""
+def _showing(values: list[float]) -> Clock:
+    """A clock for ``time.monotonic`` that shows these values one after the other, then the last one for ever."""
     left = list(values)
-    return mock.patch.object(
-        clock_module, 'time', SimpleNamespace(monotonic=lambda: left.pop(0) if len(left) > 1 else left[0])
-    )
+    return Clock(REAL._replace(monotonic=lambda: left.pop(0) if len(left) > 1 else left[0]))
 
 
 @given(readings)
 def test_it_never_goes_back(values: list[float]) -> None:
     """It advances by what ``time.monotonic`` advances, and stays where that goes back."""
-    with _reading(values):  # type: ignore[attr-defined]
-        clock = Clock()
-        shown = [clock.now() for _ in values[1:]]
+    clock = _showing(values)
+    shown = [clock.now() for _ in values[1:]]
     steps = [max(0.0, later - earlier) for earlier, later in itertools.pairwise(values)]
     for index, moment in enumerate(shown):
         assert math.isclose(moment, values[0] + sum(steps[: index + 1]), abs_tol=1e-3)
@@ -40,21 +35,19 @@ def test_it_never_goes_back(values: list[float]) -> None:
 @example([1000.0, 0.0], [5.0])
 def test_moment_that_was_reached_does_not_come_again(values: list[float], waits: list[float]) -> None:
     """After a wait that ran out it is as late as it was to be, even if the clock was turned back meanwhile."""
-    with _reading(values):  # type: ignore[attr-defined]
-        clock = Clock()
-        for seconds in waits:
-            moment = clock.now() + seconds
-            clock.reached(moment)
-            assert clock.now() >= moment - 1e-3
+    clock = _showing(values)
+    for seconds in waits:
+        moment = clock.now() + seconds
+        clock.reached(moment)
+        assert clock.now() >= moment - 1e-3
 
 
 @given(st.floats(0, 2e9), timeouts, st.floats(0.1, 3600))
 def test_wait_ends_where_time_stands_still(start: float, timeout: float, part: float) -> None:
     """The parts add up to the timeout; each is as long as it may be."""
     waited: list[float] = []
-    with _reading([start]):  # type: ignore[attr-defined]
-        clock = Clock()
-        came = clock.wait(lambda seconds: bool(waited.append(seconds)), clock.now() + timeout, max(part, timeout / 100))
+    clock = _showing([start])
+    came = clock.wait(lambda seconds: bool(waited.append(seconds)), clock.now() + timeout, max(part, timeout / 100))
     assert not came
     assert math.isclose(sum(waited), timeout, abs_tol=1e-3)
     assert all(0 <= seconds <= max(part, timeout / 100) for seconds in waited)
@@ -69,9 +62,8 @@ def test_wait_ends_when_what_it_waits_for_comes(values: list[float], timeout: fl
         waited.append(seconds)
         return len(waited) > after
 
-    with _reading(values):  # type: ignore[attr-defined]
-        clock = Clock()
-        came = clock.wait(act, clock.now() + timeout, 1.0)
+    clock = _showing(values)
+    came = clock.wait(act, clock.now() + timeout, 1.0)
     assert came == (len(waited) > after)
     assert 1 <= len(waited) <= after + 1
     assert all(0 <= seconds <= 1 for seconds in waited)

@@ -73,8 +73,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(account, 'MAX_BUFFERED_BYTES', MAX_BYTES)
         self.ledger = Ledger()
         self.now = 1_000.0
         self.items_so_far = self.cycles_so_far = 0
@@ -98,9 +96,6 @@ class LedgerMachine(RuleBasedStateMachine):
         """What is in the spool."""
         self.spooled_in_all = self.spooled_before_outage = 0
         self.delivered = self.discarded_of_spool = self.pruned_in_all = 0
-
-    def teardown(self) -> None:
-        self.patch.undo()
 
     def items(self, lengths: list[int]) -> list[str]:
         first = self.items_so_far
@@ -448,7 +443,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(max_buffered=st.integers(0, 8))
     def bounded(self, max_buffered: int) -> None:
-        self.ledger, said = self.ledger.bounded(max_buffered)
+        self.ledger, said = self.ledger.bounded(max_buffered, MAX_BYTES)
         expected: list[Saying] = []
         if self.flight is not None and self.cycle is not None and self.cycle.items & set(self.flight.request.items):
             self.cycle = None  # its reply may still come
@@ -784,4 +779,4 @@ def test_ledger_is_a_value() -> None:
         assert after != full
     assert repr(full) == before
     with pytest.raises(AttributeError):
-        full.failures = 1  # type: ignore[misc]
+        full.failures = 1  # type: ignore[misc]  # it is frozen

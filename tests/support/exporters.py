@@ -8,14 +8,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from satella.instrumentation.metrics import getMetric
 
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects import attempts, snapshot
 from support.endpoint import Endpoint
 
 DEADLINE = 20.0
@@ -103,15 +100,3 @@ class Ticks:
 
     def __len__(self) -> int:
         return len(self.read_at)
-
-
-def fast_clock(monkeypatch: pytest.MonkeyPatch, speed: float = 600.0) -> Callable[[], float]:
-    """Make the clock that cycles are stamped with run faster: the wire knows whole seconds only."""
-    start, zero = time.time(), time.monotonic()
-
-    def clock() -> float:
-        return start + (time.monotonic() - zero) * speed
-
-    for module in (attempts, snapshot):
-        monkeypatch.setattr(module, 'time', SimpleNamespace(time=clock, monotonic=time.monotonic))
-    return clock

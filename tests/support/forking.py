@@ -39,7 +39,12 @@ def fork(child: Callable[[str], object], how: str = 'os.fork') -> int:
         os._exit(code)
 
 
+def exit_code(pid: int) -> int:
+    """Wait for a child; how it has ended."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def wait(pid: int) -> None:
     """Wait for a child that must succeed."""
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = exit_code(pid)
     assert code == 0, code

@@ -14,13 +14,15 @@ from support.moto import REGION
 TESTS = Path(__file__).parents[1]
 
 
-def program(name: str) -> list[str]:
+def program(name: str, greenlets: bool = False) -> list[str]:
     """The command of a program.
 
     :param name: its module in ``tests/programs/``, and its function there, with a dot between them
+    :param greenlets: its threads are greenlets of gevent
     """
     module, function = name.split('.')
-    return [sys.executable, str(TESTS / 'programs' / f'{module}.py'), function]
+    entry = ['greenlets.py', module] if greenlets else [f'{module}.py']
+    return [sys.executable, str(TESTS / 'programs' / entry[0]), *entry[1:], function]
 
 
 def environment(url: str, **more: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from support.scripts import environment
+from support.scripts import TESTS, environment
 from support.waiting import wait_for
 
 SITES = Path(__file__).parents[1] / 'integration' / 'sites'
@@ -32,7 +32,7 @@ OF_HEALTH = ('Exporting metrics: ', 'The first export was taken: ')
 
 def site_environment(url: str, path: str = '', **more: str) -> dict[str, str]:
     """The environment of a program that serves, or tests, the site; modules come from this path first."""
-    path = os.pathsep.join(filter(None, [path, str(SITES), os.environ.get('PYTHONPATH')]))
+    path = os.pathsep.join(filter(None, [path, str(SITES), str(TESTS), os.environ.get('PYTHONPATH')]))
     return environment(url, PYTHONPATH=path, DJANGO_SETTINGS_MODULE='shop.settings', **more)
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from aws_satella.effects.spool import Spool
+from aws_satella.effects.world import REAL, World
 from aws_satella.pure import spooled
 from aws_satella.pure.batches import Batch
 from aws_satella.pure.formats.putmetricdata import Envelope
@@ -42,9 +43,9 @@ class Put(NamedTuple):
 class Heard(Spool):
     """A spool that remembers what it said."""
 
-    def __init__(self, path: Path, key: str = KEY, max_bytes: int = ENOUGH) -> None:
+    def __init__(self, path: Path, key: str = KEY, max_bytes: int = ENOUGH, world: World = REAL) -> None:
         self.said: list[str] = []
-        super().__init__(path, key, max_bytes, self.said.append)
+        super().__init__(path, key, max_bytes, self.said.append, world)
 
     def keep(self, *batches: Batch, now: float = NOW) -> None:
         """Keep batches, for which there is room."""

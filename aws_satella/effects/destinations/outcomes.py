@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from botocore.exceptions import (
@@ -40,8 +39,11 @@ def expect_success(reply: object) -> None:
         raise UnexpectedReplyError(reply)
 
 
-def describe(error: BaseException) -> Failure:
-    """What a failed send says, as plain values. An error that is neither a reply nor of botocore says nothing."""
+def describe(error: BaseException, now: float) -> Failure:
+    """What a failed send says, as plain values. An error that is neither a reply nor of botocore says nothing.
+
+    :param now: UNIX seconds
+    """
     if isinstance(error, ParamValidationError):
         return Failure('ParamValidationError', message=str(error))
     timed_out = isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError))
@@ -52,14 +54,14 @@ def describe(error: BaseException) -> Failure:
     try:
         details, metadata = error.response.get('Error', {}), error.response.get('ResponseMetadata', {})
         status = int(metadata.get('HTTPStatusCode', 0))
-        return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')), _pause(metadata))
+        return Failure(str(details.get('Code', '')), status, str(details.get('Message', '')), _pause(metadata, now))
     except Exception:  # botocore passes on any form that a reply may have
         return Failure()
 
 
-def _pause(metadata: Any) -> float:
+def _pause(metadata: Any, now: float) -> float:
     """Seconds for which a reply asks to send nothing."""
     try:
-        return retry_after(metadata['HTTPHeaders'], time.time())
+        return retry_after(metadata['HTTPHeaders'], now)
     except Exception:  # as above
         return 0.0
