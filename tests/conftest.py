@@ -13,6 +13,7 @@ from support.endpoint import Endpoint
 from support.endpoint import endpoint as open_endpoint
 from support.exporters import DEADLINE
 from support.moto import REGION, Moto, moto_server
+from support.otlp import OtlpEndpoint, otlp_endpoint
 from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread
@@ -80,6 +81,14 @@ def endpoint() -> Iterator[Endpoint]:
     """An endpoint that fails on demand."""
     with open_endpoint() as opened:
         yield opened
+
+
+@pytest.fixture
+def otlp() -> Iterator[OtlpEndpoint]:
+    """The stand-in of CloudWatch's OTLP endpoint, which has nothing to object to."""
+    with otlp_endpoint() as opened:
+        yield opened
+        assert opened.violations == []
 
 
 @pytest.fixture(scope='session')

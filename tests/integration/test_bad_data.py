@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from satella.instrumentation.metrics import MetricData, MetricDataCollection, getMetric
 from satella.instrumentation.metrics.metric_types import LeafMetric
-from support.endpoint import OK, Endpoint, Reply, Request, dimensions, error
+from support.endpoint import OK, Endpoint, Reply, Request, error
 from support.exporters import DEADLINE, assert_conserved, exporting
 from support.waiting import wait_for
 from support.worlds import MockWorld
@@ -22,7 +22,7 @@ from aws_satella.pure import Reason
 GOOD = 99
 
 
-class _OwnAccount(LeafMetric):  # type: ignore[misc]
+class _OwnAccount(LeafMetric):
     """A metric of a program's own class, which may say anything of itself."""
 
     CLASS_NAME = 'own account'
@@ -128,14 +128,6 @@ def test_callback_gets_the_metric_as_it_is(endpoint: Endpoint) -> None:
         ('shop.sick', math.inf, (('shop', 'north'),)),
         ('raising', None, ()),
     }
-
-
-def test_odd_labels_arrive(endpoint: Endpoint) -> None:
-    """A blank value means that the label is absent; what is not printable ASCII is escaped."""
-    getMetric('odd', 'int').runtime(1, blank='', spaces='  ', city='Łódź', line='a\nb', number=7)
-    with exporting(endpoint):
-        wait_for(lambda: endpoint.data, 'the datum', DEADLINE)
-    assert dimensions(endpoint.data[0]) == {'city': r'\u0141\xf3d\u017a', 'line': r'a\nb', 'number': '7'}
 
 
 def _refusing(*culprits: str, name_them: bool = False) -> Callable[[Request], Reply]:

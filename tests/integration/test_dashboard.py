@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,20 +12,14 @@ from botocore.validate import validate_parameters
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import Endpoint
 from support.moto import Moto
-from sybil import Document
-from sybil.parsers.markdown import CodeBlockParser
+from support.programs import blocks
 
 import aws_satella
 from aws_satella.pure.binding import bind
 
-PAGE = Path(__file__).parents[2] / 'docs' / 'dashboards.md'
+PAGE = 'dashboards.md'
 CLOUDWATCH = Session().get_service_model('cloudwatch')
 """botocore's model of the service."""
-
-
-def blocks(language: str) -> list[str]:
-    """What stands in the blocks of the page that are in one language."""
-    return [each.parsed for each in Document.parse(str(PAGE), CodeBlockParser(language, print))]
 
 
 def name_of(alarm: dict[str, Any]) -> str:
@@ -36,12 +29,12 @@ def name_of(alarm: dict[str, Any]) -> str:
 
 def arguments_of_the_page() -> dict[str, Any]:
     """The arguments of the exporter in the program of the page."""
-    program = next(block for block in blocks('python') if 'start_if_not_started' in block)
+    program = next(block for block in blocks(PAGE, 'python') if 'start_if_not_started' in block)
     (call,) = re.findall(r'aws_satella\.start_if_not_started(\(.*\))', program)
     return dict(eval(f'bind{call}', {'bind': bind}).keywords)
 
 
-DASHBOARD, *ALARMS = map(json.loads, blocks('json'))
+DASHBOARD, *ALARMS = map(json.loads, blocks(PAGE, 'json'))
 each_alarm = pytest.mark.parametrize('alarm', ALARMS, ids=name_of)
 
 Identity = tuple[str, str, frozenset[tuple[str, str]]]

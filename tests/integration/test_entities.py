@@ -10,7 +10,7 @@ from satella.instrumentation.metrics import MetricData, getMetric
 from support.endpoint import OK, Endpoint, Reply, Request, error
 from support.moto import Moto
 
-from aws_satella import ArgumentError, AWSSatellaExporterThread, export_once
+from aws_satella import AWSSatellaExporterThread, export_once
 
 ENTITY = {'Type': 'Service', 'Name': 'checkout', 'Environment': 'eks:shop/prod'}
 
@@ -69,12 +69,10 @@ def test_service_without_an_environment_runs_in_the_default_one(endpoint: Endpoi
 
 
 def test_without_a_service_there_is_no_entity(endpoint: Endpoint) -> None:
-    """It is off by default; an environment alone is a mistake that is told."""
+    """It is off by default."""
     getMetric('a', 'int').runtime(1)
     export_once('Shop', client_factory=endpoint.client)
     assert endpoint.received[0].entity is None
-    with pytest.raises(ArgumentError, match=r"^environment: 'prod' .*None without service"):
-        export_once('Shop', environment='prod', client_factory=endpoint.client)
 
 
 @pytest.mark.parametrize('way', ['ready', 'as dictionaries', 'of a subclass'])

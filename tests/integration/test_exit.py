@@ -64,13 +64,6 @@ def test_job_that_is_done_at_once_exports(seconds: int, endpoint: Endpoint) -> N
     assert last(endpoint) == 1
 
 
-@each_destination
-def test_terminate_and_join_export_what_is_left(endpoint: Endpoint) -> None:
-    """Where the interpreter has no chance to end in order, to terminate and join the exporter is enough."""
-    assert_silent(run('terminate', endpoint.url))
-    assert last(endpoint) == 1
-
-
 def test_flush_before_execv_exports_what_is_left(endpoint: Endpoint) -> None:
     """Another program in the same process runs no exit handlers of this one."""
     ended = run('execv', endpoint.url)

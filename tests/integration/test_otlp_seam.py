@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import boto3
 import botocore.model
@@ -36,14 +35,6 @@ from aws_satella import ArgumentError, ArgumentTypeError, AWSSatellaExporterThre
 from aws_satella.effects.destinations import otlp as otlp_destination
 
 METRICS_ENDPOINT = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
-
-
-@pytest.fixture
-def otlp() -> Iterator[OtlpEndpoint]:
-    """The stand-in of CloudWatch's endpoint."""
-    with otlp_endpoint() as opened:
-        yield opened
-        assert opened.violations == []
 
 
 @pytest.fixture
@@ -518,12 +509,6 @@ def test_name_of_the_service_that_is_too_long_is_told(
     assert {point.resource['service.name'] for point in otlp.points} == {'Shop'}
     said = [record.getMessage() for record in caplog.records]
     assert said == ['OTEL_SERVICE_NAME is longer than CloudWatch takes, and is ignored']
-
-
-def test_url_takes_no_client(receiver: OtlpEndpoint) -> None:
-    """What a factory makes would not be used, so it is refused instead of ignored."""
-    with pytest.raises(ArgumentError, match=r'^client_factory: .*needs no client of AWS'):
-        AWSSatellaExporterThread('Shop', destination=receiver.metrics_url, client_factory=mock.Mock)
 
 
 def _certificate(directory: Path) -> Path:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from support.endpoint import Endpoint
 from support.otlp import OtlpEndpoint, otlp_endpoint
 from support.served import counted as counted_by_the_classic_form
@@ -20,14 +18,6 @@ from support.sites import Server, serve
 
 GUNICORN = ['gunicorn', '--bind', '127.0.0.1:0', '--workers', '2', '--no-control-socket']
 NOISE = ('Traceback', 'Exception ignored', 'Fatal', 'aws_satella', 'ERROR')
-
-
-@pytest.fixture
-def otlp() -> Iterator[OtlpEndpoint]:
-    """The stand-in of CloudWatch's endpoint."""
-    with otlp_endpoint() as opened:
-        yield opened
-        assert opened.violations == []
 
 
 def over_otlp(**others: object) -> str:

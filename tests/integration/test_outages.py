@@ -116,7 +116,8 @@ def test_outage_loses_nothing(outage: Outage, endpoint: Endpoint, world: MockWor
 @each_destination
 @each_outage
 def test_increases_are_neither_lost_nor_sent_twice(outage: Outage, destination: str, endpoint: Endpoint) -> None:
-    """In delta mode, all increases and observations together are what was recorded, whatever went wrong meanwhile."""
+    """In delta mode, all increases and observations together are what was recorded, whatever went wrong meanwhile. They
+    arrive in order."""
     begin, heal = outage
     if destination == 'otlp' and outage in (OUTAGES['empty'], OUTAGES['no content']):
         pytest.skip('by an empty reply, a receiver of OTLP says that it took everything')
@@ -141,7 +142,9 @@ def test_increases_are_neither_lost_nor_sent_twice(outage: Outage, destination: 
         record_during(lambda: exporter.stats.failed_requests >= 2, 'the second failure')
         heal(endpoint)
         record_during(lambda: not exporter.stats.buffered, 'the recovery')
-    assert sum(datum['Value'] for datum in endpoint.named('counter')) == recorded
+    increases = endpoint.named('counter')
+    assert sum(datum['Value'] for datum in increases) == recorded
+    assert increases == sorted(increases, key=lambda datum: datum['Timestamp'])
     distributions = endpoint.named('histogram')
     assert sum(sum(datum['Counts']) for datum in distributions) == recorded
     assert sum(
@@ -212,7 +215,8 @@ def test_newest_part_of_a_request_that_overflows_is_kept(endpoint: Endpoint) -> 
 
 @pytest.mark.parametrize('max_buffered', [0, 1, 10])
 def test_tree_that_is_larger_than_the_outbox_recovers(max_buffered: int, endpoint: Endpoint, world: MockWorld) -> None:
-    """The first cycle after an outage tries before it drops anything, so all of it arrives."""
+    """The first cycle after an outage tries before it drops anything, so all of it arrives: ``max_buffered`` bounds
+    what is unsent after a failed attempt, not what a healthy cycle sends."""
     world.stop()  # it tries in the cycles only
     names = [f'm{index}' for index in range(50)]
     for name in names:

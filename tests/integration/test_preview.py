@@ -15,7 +15,7 @@ from support.otlp import otlp_endpoint
 from support.site import URLS, WORKERS, Site, traffic
 from support.waiting import wait_for
 
-from aws_satella import AWSSatellaExporterThread, Preview, Prices, preview
+from aws_satella import AWSSatellaExporterThread, Prices, preview
 from aws_satella.pure import Reason
 
 
@@ -49,7 +49,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize('arguments', ARGUMENTS.values(), ids=ARGUMENTS.keys())
-def test_what_is_foretold_is_what_is_sent(arguments: dict[str, Any], endpoint: Endpoint) -> None:
+def test_preview_foretells_what_is_sent(arguments: dict[str, Any], endpoint: Endpoint) -> None:
     """Series, data, requests and discards are those of the cycle that follows; bytes are no fewer, and not twice."""
     varied_tree()
     foretold = preview(**arguments)
@@ -83,7 +83,7 @@ OTLP_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize('arguments', OTLP_ARGUMENTS.values(), ids=OTLP_ARGUMENTS.keys())
-def test_what_is_foretold_over_otlp_is_what_is_sent(arguments: dict[str, Any]) -> None:
+def test_preview_foretells_what_is_sent_over_otlp(arguments: dict[str, Any]) -> None:
     """Series, points, requests, discards and, but for the order of the metrics, bytes are those of the cycle that
     follows. It is no matter whether CloudWatch or another receiver gets them."""
     varied_tree()
@@ -105,7 +105,7 @@ def test_what_is_foretold_over_otlp_is_what_is_sent(arguments: dict[str, Any]) -
     assert abs(foretold.bytes - sent) < 50 * foretold.requests
 
 
-def test_single_small_datum_is_not_underestimated(endpoint: Endpoint) -> None:
+def test_preview_does_not_underestimate_a_single_small_datum(endpoint: Endpoint) -> None:
     """What surrounds the data in a request counts too."""
     getMetric('a', 'int').runtime(0)
     arguments: dict[str, Any] = {'namespace': 'N' * 255, 'units': {'a': 'Terabits/Second'}}
@@ -115,7 +115,7 @@ def test_single_small_datum_is_not_underestimated(endpoint: Endpoint) -> None:
     assert request.size <= foretold.bytes
 
 
-def test_discards_are_counted_by_reason() -> None:
+def test_preview_counts_discards_by_reason() -> None:
     """Each reason, with how many data it would cost."""
     varied_tree()
     getMetric('infinite', 'float').runtime(float('inf'))
@@ -129,19 +129,20 @@ def test_discards_are_counted_by_reason() -> None:
 # --- nothing happens
 
 
-def test_nothing_is_sent_and_no_exporter_takes_notice(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A preview sends nothing, starts no thread, calls no callback, and moves nobody's baseline."""
+def test_preview_sends_nothing_and_changes_nothing(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preview sends nothing, makes no client, starts no thread, calls no callback, and moves nobody's baseline."""
     monkeypatch.setenv('AWS_ENDPOINT_URL', endpoint.url)
     orders, latency = getMetric('orders', 'counter'), getMetric('latency', 'histogram')
     getMetric('nothing', 'float').runtime(float('nan'))
     exporter = AWSSatellaExporterThread('Shop', temporality='delta', client_factory=endpoint.client)
     threads = threading.enumerate()
     called: list[object] = []
+    none: Any = {'client_factory': lambda: called.append('client')}
     for number in (1, 2, 3):
         orders.runtime(number)
         latency.runtime(0.3)
         for _ in range(2):
-            foretold = preview(temporality='delta', call_on_discarded_metric=called.append)
+            foretold = preview(temporality='delta', call_on_discarded_metric=called.append, **none)
             assert (foretold.series, foretold.discards) == (2, {Reason.NOT_FINITE: 1})
         exporter.loop()
     assert [datum['Value'] for datum in endpoint.named('orders')] == [1, 2, 3]
@@ -156,7 +157,7 @@ def test_nothing_is_sent_and_no_exporter_takes_notice(endpoint: Endpoint, monkey
 
 @pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_user_code_runs_once(destination: str, temporality: str) -> None:
+def test_preview_runs_user_code_once(destination: str, temporality: str) -> None:
     """Two forms are compared, but each metric is asked once."""
     asked = []
     getMetric('workers', 'callable', value_getter=lambda: asked.append(1) or 3)
@@ -166,7 +167,7 @@ def test_user_code_runs_once(destination: str, temporality: str) -> None:
     assert min(foretold.comparison.classic, foretold.comparison.otlp) > 0
 
 
-def test_neither_settings_of_aws_nor_metrics_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preview_needs_neither_settings_of_aws_nor_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a laptop without region and credentials, before anything was recorded, it answers: nothing."""
     for name in ('AWS_DEFAULT_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'):
         monkeypatch.delenv(name)
@@ -180,27 +181,10 @@ def test_neither_settings_of_aws_nor_metrics_are_needed(monkeypatch: pytest.Monk
     assert all('both cost the same' in str(each) for each in (nothing, over_otlp))
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'wrong'),
-    [
-        ({'processes': 0}, ValueError),
-        ({'processes': 1.5}, TypeError),
-        ({'namespace': 'AWS/EC2'}, ValueError),
-        ({'temporality': 'deltas'}, ValueError),
-        ({'unknown': 1}, TypeError),
-        ({'root': 'web'}, TypeError),
-    ],
-)
-def test_bad_arguments_are_errors(arguments: dict[str, Any], wrong: type[Exception]) -> None:
-    """The arguments are those of the exporter, and are checked in the same way."""
-    with pytest.raises(wrong, match=next(iter(arguments))):
-        preview(**arguments)
-
-
 # --- the bill
 
 
-def test_known_bill_of_a_site() -> None:
+def test_bill_of_a_site_is_known() -> None:
     """50 URLs with two status codes on 8 workers: 9,376 metrics as the reference exports them, 203 in delta mode."""
     Site().serve(traffic(0))
     assert len(URLS) == 50
@@ -213,7 +197,7 @@ def test_known_bill_of_a_site() -> None:
     assert after.top[0] == ('django.status_codes', 100)
 
 
-def test_known_bill_of_a_site_over_otlp() -> None:
+def test_bill_of_a_site_over_otlp_is_known() -> None:
     """The same site: some 7 GB of data, and more where names of hosts are long. It costs less than in the classic form,
     until many processes share the 203 metrics of that."""
     Site().serve(traffic(0))
@@ -236,57 +220,7 @@ def test_known_bill_of_a_site_over_otlp() -> None:
     assert enough.classic < enough.otlp
 
 
-@pytest.mark.parametrize(
-    ('processes', 'metrics', 'metric_cost', 'request_cost'),
-    [
-        (1, 100, 30.00, 0.438),
-        (100, 10_000, 3_000.00, 43.80),
-        (101, 10_100, 3_010.00, 44.238),
-        (2_500, 250_000, 27_000.00, 1_095.00),
-        (2_501, 250_100, 27_005.00, 1_095.438),
-        (10_000, 1_000_000, 64_500.00, 4_380.00),
-        (10_001, 1_000_100, 64_502.00, 4_380.438),
-    ],
-)
-def test_bill_at_the_borders_of_the_tiers(
-    processes: int, metrics: int, metric_cost: float, request_cost: float
-) -> None:
-    """100 series a process, one request a minute: 0.30, 0.10, 0.05 and 0.02 USD a metric, 0.01 USD a 1,000 requests."""
-    orders = getMetric('orders', 'counter', sum_children=False)
-    for number in range(100):
-        orders.runtime(1, number=number)
-    bill = preview(add_pid='pid', processes=processes, interval='60s', max_send_at_once=1000)
-    assert (bill.billed_metrics, bill.requests_a_month) == (metrics, 43_800 * processes)
-    assert bill.metric_cost == pytest.approx(metric_cost)
-    assert bill.request_cost == pytest.approx(request_cost)
-    assert bill.cost == pytest.approx(metric_cost + request_cost)
-
-
-@pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_workers_share_their_series_unless_a_pid_parts_them(temporality: str) -> None:
-    """Without a pid dimension eight workers are billed for one's series, and for the requests of all eight."""
-    for url in ('/a', '/b'):
-        getMetric('orders', 'counter').runtime(1, url=url)
-    one = preview(temporality=temporality)
-    shared = preview(temporality=temporality, processes=8)
-    parted = preview(temporality=temporality, processes=8, add_pid='pid')
-    assert (one.billed_metrics, shared.billed_metrics, parted.billed_metrics) == (3, 3, 24)
-    assert (one.top, shared.top) == ((('orders', 2), ('orders.sum', 1)),) * 2
-    assert parted.top == (('orders', 16), ('orders.sum', 8))
-    assert shared.requests_a_month == parted.requests_a_month == 8 * one.requests_a_month
-    assert one.series == shared.series == parted.series == 3
-
-
-def test_series_that_become_equal_are_billed_once() -> None:
-    """CloudWatch adds up what has one name and the same dimensions: two data, one metric."""
-    orders = getMetric('orders', 'counter', sum_children=False)
-    orders.runtime(1, url='/', session='a')
-    orders.runtime(1, url='/', session='b')
-    merged = preview(extra_dimensions={'session': 'any'})
-    assert (merged.data, merged.series, merged.billed_metrics) == (2, 1, 1)
-
-
-def test_prices_are_arguments() -> None:
+def test_bill_takes_prices_as_arguments() -> None:
     """Other prices than those of us-east-1 may be given, with their date and source, which the table shows."""
     for number in range(3):
         getMetric(f'metric{number}', 'int').runtime(1)
@@ -299,7 +233,7 @@ def test_prices_are_arguments() -> None:
     assert bill.cost == pytest.approx(bill.volume_per_point.bytes * 1_000 * 1_000 / 1e9)
 
 
-def test_ten_most_expensive_names_show() -> None:
+def test_bill_shows_the_ten_most_expensive_names() -> None:
     """Most billed metrics first; of twelve names ten, in the order of the alphabet where they cost the same."""
     for number in range(12):
         counter = getMetric(f'metric{number:02}', 'counter', sum_children=False)
@@ -307,38 +241,3 @@ def test_ten_most_expensive_names_show() -> None:
             counter.runtime(1, label=label)
     wanted = tuple((f'metric{number:02}', number // 2 + 1) for number in (10, 11, 8, 9, 6, 7, 4, 5, 2, 3))
     assert preview().top == wanted
-
-
-def test_table_is_for_reading() -> None:
-    """``str()`` is a table with thousands separated, numbers aligned, and the expensive names."""
-    example = Preview(
-        series=1_172,
-        data=1_180,
-        requests=59,
-        bytes=324_186,
-        discards={Reason.NOT_FINITE: 2, Reason.TOO_MANY_SERIES: 1_000},
-        billed_metrics=9_376,
-        requests_a_month=4_134_720,
-        metric_cost=2_812.8,
-        request_cost=41.3472,
-        top=(('django.histogram', 6_000), ('django.histogram.count', 400)),
-    )
-    assert str(example).splitlines() == [
-        'One cycle of one process',
-        'series                   1,172',
-        'metric data              1,180',
-        'requests                    59',
-        'bytes                  324,186',
-        'discarded                    2  (the value is NaN or infinite)',
-        'discarded                1,000  (more series than max_series)',
-        '',
-        'A month of all processes',
-        'billed metrics           9,376      2,812.80 USD',
-        'requests             4,134,720         41.35 USD',
-        'together                            2,854.15 USD',
-        '(prices of 2026-11-23, https://aws.amazon.com/cloudwatch/pricing/)',
-        '',
-        'Most billed metrics',
-        '  django.histogram             6,000',
-        '  django.histogram.count         400',
-    ]

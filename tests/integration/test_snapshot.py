@@ -192,7 +192,7 @@ def test_metric_that_hangs_costs_itself_alone(
     with exporting(endpoint, 10, temporality=temporality) as exporter:
         wait_for(lambda: all(arrived()), 'all of them', DEADLINE)
         hangs.set()
-        wait_for(lambda: 'has not answered' in caplog.text, 'the warning', DEADLINE)
+        wait_for(lambda: 'has not answered' in caplog.text, 'the warning in the time of this world', DEADLINE / 2)
         before = arrived()
         wait_for(lambda: arrived()[1] >= before[1] + 3, 'the other callable', DEADLINE)
         assert all(now >= then + 3 for now, then in zip(arrived()[1:], before[1:], strict=True))
@@ -249,16 +249,6 @@ def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpo
 
 
 # --- room
-
-
-def test_snapshot_on_its_way_out_is_not_bounded(endpoint: Endpoint) -> None:
-    """``max_buffered`` bounds what is unsent after a failed attempt, not what a healthy cycle sends."""
-    for number in range(50):
-        getMetric(f'orders.n{number}', 'counter').runtime(1)
-    exporter = AWSSatellaExporterThread('Test', max_buffered=10, client_factory=endpoint.client)
-    exporter.loop()
-    assert exporter.stats.sent == 50
-    assert exporter.stats.dropped == 0
 
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])

@@ -38,7 +38,7 @@ def _start(endpoint: Endpoint, **more: Any) -> None:
     aws_satella.start_if_not_started('Test', **{'interval': 3600, 'client_factory': endpoint.client, **more})
 
 
-def test_fifty_threads_start_one_exporter(endpoint: Endpoint) -> None:
+def test_start_by_fifty_threads_makes_one_exporter(endpoint: Endpoint) -> None:
     """All at once, each of them returns only when it runs, and there is one thread and one client."""
     Ticks()
     clients: list[Any] = []
@@ -67,38 +67,50 @@ def test_fifty_threads_start_one_exporter(endpoint: Endpoint) -> None:
     assert [datum['Value'] for datum in endpoint.data] == [0, 1]
 
 
-def test_dead_exporter_is_replaced(endpoint: Endpoint, world: MockWorld) -> None:
+def test_start_replaces_a_dead_exporter(endpoint: Endpoint, world: MockWorld) -> None:
     """By the next call, whose exporter sends what the dead one left, and counts on from where that stopped."""
     world.stop()  # so that no back-off ends
-    counter = getMetric('counter', 'counter')
-    counter.runtime(1)
+
+    def record(value: int) -> None:
+        getMetric('counter', 'counter').runtime(value)
+        getMetric('summary', 'summary').runtime(value)
+
+    def arrived() -> tuple[list[float], list[float]]:
+        return (
+            [datum['Value'] for datum in endpoint.named('counter')],
+            [value for datum in endpoint.named('summary') for value in datum['Values']],
+        )
+
+    record(1)
     _start(endpoint, temporality='delta')
     first = _current()
     wait_for(lambda: first.stats.cycles, 'the first cycle', DEADLINE)
     endpoint.behave = lambda _request: RESET
-    counter.runtime(10)
+    record(10)
     assert not first.flush(DEADLINE)
 
     kill(first)
     assert not process.is_running()
-    assert first.stats.buffered == 1
+    assert first.stats.buffered == 2
     endpoint.behave = lambda _request: OK
-    counter.runtime(100)
+    record(100)
     _start(endpoint, temporality='delta')
     second = _current()
     assert second is not first
     assert process.is_running()
-    wait_for(lambda: len(endpoint.data) == 3, 'what both have recorded', DEADLINE)
-    assert [datum['Value'] for datum in endpoint.data] == [1, 10, 100]
-    counter.runtime(1000)
+    wait_for(lambda: len(endpoint.data) == 6, 'what both have recorded', DEADLINE)
+    assert arrived() == ([1, 10, 100],) * 2
+    record(1000)
     assert aws_satella.flush(DEADLINE)
-    assert [datum['Value'] for datum in endpoint.data] == [1, 10, 100, 1000]
+    assert arrived() == ([1, 10, 100, 1000],) * 2
     stats = second.stats
-    assert (stats.sent, stats.buffered, stats.dropped) == (4, 0, 0)
+    assert (stats.sent, stats.buffered, stats.dropped) == (8, 0, 0)
     assert stats.failed_requests == 2  # the first failure was tried again at once
 
 
-def test_dead_exporter_of_another_plan_leaves_what_is_unsent(endpoint: Endpoint, world: MockWorld) -> None:
+def test_start_with_another_plan_leaves_what_a_dead_exporter_could_not_send(
+    endpoint: Endpoint, world: MockWorld
+) -> None:
     """Its outbox goes where it belongs, by the next exporter; that one counts for itself, and so does the next of the
     old plan."""
     world.stop()  # so that no back-off ends
@@ -127,7 +139,7 @@ def test_dead_exporter_of_another_plan_leaves_what_is_unsent(endpoint: Endpoint,
     assert sums == {'Test': 1111, 'Another': 111}
 
 
-def test_what_another_client_is_needed_for_waits_for_it(endpoint: Endpoint, world: MockWorld) -> None:
+def test_start_with_another_client_leaves_what_needs_the_old_one(endpoint: Endpoint, world: MockWorld) -> None:
     """The outbox of one account is no matter of the exporter of another, whose plan differs."""
     world.stop()  # so that no back-off ends
     counter = getMetric('counter', 'counter')
@@ -152,18 +164,7 @@ def test_what_another_client_is_needed_for_waits_for_it(endpoint: Endpoint, worl
     assert sum(sent) == 1
 
 
-def test_exporter_that_was_terminated_is_replaced(endpoint: Endpoint) -> None:
-    """The next call starts another after an orderly end, too."""
-    Ticks()
-    _start(endpoint)
-    first = _current()
-    first.terminate().join(DEADLINE)
-    _start(endpoint)
-    assert _current() is not first
-    assert aws_satella.flush(DEADLINE)
-
-
-def test_running_exporter_is_left_alone(endpoint: Endpoint) -> None:
+def test_start_leaves_a_running_exporter_alone(endpoint: Endpoint) -> None:
     """A second call does nothing, whatever its arguments."""
     _start(endpoint)
     first = _current()
@@ -172,7 +173,9 @@ def test_running_exporter_is_left_alone(endpoint: Endpoint) -> None:
     assert _current() is first
 
 
-def test_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_asks_again_for_a_thread_that_could_not_be_had(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The call says so, chained; the next one tries again, and the exporter runs."""
     Ticks()
     start = threading.Thread.start
@@ -194,7 +197,9 @@ def test_thread_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkey
     assert aws_satella.flush(DEADLINE)
 
 
-def test_client_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_asks_again_for_a_client_that_could_not_be_had(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """InitializationError leaves nothing behind that would keep the next call from starting."""
     monkeypatch.delenv('AWS_DEFAULT_REGION')
     with pytest.raises(InitializationError):
@@ -204,7 +209,7 @@ def test_client_that_cannot_be_had_is_asked_for_again(endpoint: Endpoint, monkey
     assert process.is_running()
 
 
-def test_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> None:
+def test_exporter_is_started_only_once(endpoint: Endpoint) -> None:
     """It raises as a thread's does; the exporter runs on, and is known to."""
     _start(endpoint)
     exporter = _current()
@@ -214,8 +219,10 @@ def test_second_start_of_the_thread_changes_nothing(endpoint: Endpoint) -> None:
     assert process.is_running()
 
 
-def test_start_right_after_terminate(endpoint: Endpoint) -> None:
-    """An exporter that ends does not count: the next one takes over its baseline, and exports after its last export."""
+@pytest.mark.parametrize('waits', [False, True])
+def test_start_after_terminate_makes_a_successor(waits: bool, endpoint: Endpoint) -> None:
+    """An exporter that ends, or has ended, does not count: the next one takes over its baseline, and exports after its
+    last export."""
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
     _start(endpoint, temporality='delta')
@@ -223,6 +230,8 @@ def test_start_right_after_terminate(endpoint: Endpoint) -> None:
     wait_for(lambda: first.stats.cycles, 'the first cycle', DEADLINE)
     counter.runtime(10)
     first.terminate()
+    if waits:
+        first.join(DEADLINE)
     _start(endpoint, temporality='delta')
     second = process.exporter_of_process()
     assert second is not None
@@ -236,7 +245,7 @@ def test_start_right_after_terminate(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize('force', [False, True])
-def test_what_the_last_export_cannot_send_is_left_to_a_successor(force: bool, endpoint: Endpoint) -> None:
+def test_successor_gets_what_the_last_export_could_not_send(force: bool, endpoint: Endpoint) -> None:
     """Without a successor it would be dropped at the end."""
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
@@ -267,7 +276,7 @@ def test_what_the_last_export_cannot_send_is_left_to_a_successor(force: bool, en
     assert (second.stats.dropped, second.stats.buffered) == (0, 0)
 
 
-def test_calls_that_waited_for_a_start_that_failed_share_its_error(endpoint: Endpoint) -> None:
+def test_start_that_failed_gives_its_error_to_all_who_waited(endpoint: Endpoint) -> None:
     """A factory that takes its time and fails does so once for all that wait. The next call tries again."""
     attempts: list[float] = []
     waiting = threading.Barrier(6)
@@ -305,7 +314,7 @@ def _waits(frame: Any) -> bool:
     return linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() == 'with process.starting:'
 
 
-def test_wrong_arguments_are_an_error_of_their_own_call(endpoint: Endpoint) -> None:
+def test_start_with_wrong_arguments_has_an_error_of_its_own(endpoint: Endpoint) -> None:
     """A call with wrong arguments that meets a start that fails says what is wrong with its arguments."""
     making, going_on = threading.Event(), threading.Event()
 
@@ -327,7 +336,7 @@ def test_wrong_arguments_are_an_error_of_their_own_call(endpoint: Endpoint) -> N
     starting.join(DEADLINE)
 
 
-def test_without_a_client_for_it_a_successor_does_not_keep_what_is_unsent(endpoint: Endpoint) -> None:
+def test_successor_of_another_plan_drops_what_it_has_no_client_for(endpoint: Endpoint) -> None:
     """An exporter of another plan sends with a client of another factory, so what the one before cannot send is
     dropped, and said to be.
     """

@@ -36,7 +36,7 @@ class _Label:
         return 'label'
 
 
-class _Unknown(LeafMetric):  # type: ignore[misc]
+class _Unknown(LeafMetric):
     CLASS_NAME = 'unknown'
     act: Callable[[], object]
 
@@ -136,9 +136,8 @@ def test_whatever_is_raised_wherever_the_next_interval_delivers_what_is_healthy(
         Reply(400, b'[1, 2, 3]'),
         Reply(400, b'{"__type": ["a"], "message": {"b": 1}}'),
         Reply(400, b''),
-        Reply(503, b'<html>Service Unavailable</html>'),
     ],
-    ids=['not UTF-8', 'a list', 'odd fields', 'empty', 'a page'],
+    ids=['not UTF-8', 'a list', 'odd fields', 'empty'],
 )
 def test_reply_that_cannot_be_understood_costs_nothing(reply: Reply, endpoint: Endpoint) -> None:
     """The data are kept, and sent when CloudWatch makes sense again."""
@@ -226,30 +225,6 @@ def test_log_handler_that_raises_ends_nothing(
         logger.removeHandler(handler)
     assert raiser.times >= 5
     assert_conserved(exporter, endpoint, 3 * exporter.stats.cycles)
-
-
-def test_metric_that_cannot_even_be_opened_costs_itself(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The other metrics are sent, in delta mode too."""
-    sick = getMetric('sick', 'int')
-    getMetric(HEALTHY[1], 'counter').runtime(1)
-    with exporting(endpoint, interval=3600, temporality='delta') as exporter:
-        assert exporter.flush(DEADLINE)
-        getMetric(HEALTHY[0], 'counter').runtime(4)
-        getMetric(HEALTHY[1], 'counter').runtime(8)
-        monkeypatch.setattr(sick, 'internal', _Undecided())
-        assert exporter.flush(DEADLINE)
-        assert exporter.flush(DEADLINE)
-        monkeypatch.undo()
-        assert exporter.flush(DEADLINE)
-    assert [sum(datum['Value'] for datum in endpoint.named(name)) for name in HEALTHY] == [5, 9]
-    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ['WARNING']
-
-
-class _Undecided:
-    def __bool__(self) -> bool:
-        raise RuntimeError('injected')
 
 
 # --- the race of everything with everything

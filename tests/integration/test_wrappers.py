@@ -18,7 +18,6 @@ from support.served import counted
 from support.sites import Server, serve
 from support.waiting import wait_for
 
-import aws_satella
 from aws_satella.contrib import asgi, wsgi
 from aws_satella.effects import process
 
@@ -227,12 +226,3 @@ def test_request_does_not_wait_for_the_start(request_by: Any, endpoint: Endpoint
     assert not process.is_running()
     go_on.set()
     wait_for(lambda: endpoint.named('orders'), 'the export', DEADLINE)
-
-
-@pytest.mark.parametrize('wrapper', [asgi.Exporter, wsgi.Exporter], ids=lambda each: each.__module__[-4:])
-def test_mistake_is_found_when_the_application_is_wrapped(wrapper: Any) -> None:
-    """It would otherwise break the first request."""
-    with pytest.raises(aws_satella.ArgumentError, match='interval'):
-        wrapper(None, 'Shop', interval=-1)
-    with pytest.raises(aws_satella.ArgumentTypeError, match='namespace'):
-        wrapper(None)

@@ -20,30 +20,13 @@ def _record(number: int) -> None:
         getMetric('latency', 'histogram').runtime(0.3)
 
 
-def fork(how: str, parent: str) -> None:
-    """Record 100 and export or not, record 10, fork; the parent records 1 more and the child 2, and both export.
-
-    :param how: exporter or export_once
-    :param parent: exports, or does not, before it forks
-    """
-
-    def export(process: str) -> None:
-        if how == 'export_once':
-            aws_satella.export_once('Shop', {'process': process}, temporality='delta')
-        else:
-            aws_satella.start_if_not_started('Shop', {'process': process}, 3600, temporality='delta')
-            assert aws_satella.flush(20)
-
-    _record(100)
-    if parent == 'exports':
-        export('parent')
-    else:
-        assert not aws_satella.flush()
+def fork() -> None:
+    """Record 10, fork; the parent records 1 more and the child 2, and both export once."""
     _record(10)
     child = os.fork()
     signal.alarm(60)  # whatever happens, neither process outlives the test
     _record(1 if child else 2)
-    export('parent' if child else 'child')
+    aws_satella.export_once('Shop', {'process': 'parent' if child else 'child'}, temporality='delta')
     if child:
         os.waitpid(child, 0)
     else:

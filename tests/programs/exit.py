@@ -17,14 +17,13 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
-from unittest import mock
 
 from satella.instrumentation.metrics import getMetric
 from support.program import main
 from support.recording import running_exporter, work
+from support.worlds import MockWorld
 
 import aws_satella
-from aws_satella.effects import patience
 
 signal.alarm(60)
 
@@ -78,17 +77,6 @@ def done_at_once(seconds: str) -> None:
     _start(interval='5m')
     time.sleep(int(seconds))
     work.runtime(1)
-
-
-def terminate() -> None:
-    """Terminate the exporter, and leave by ``os._exit``."""
-    exporter = aws_satella.AWSSatellaExporterThread('Exit').start()
-    assert exporter.flush()
-    work.runtime(1)
-    exporter.terminate().join()
-    assert not exporter.is_alive()
-    assert not exporter.stats.buffered
-    os._exit(0)
 
 
 def execv() -> None:
@@ -233,7 +221,7 @@ LOGS: dict[str, Callable[[], object]] = {
     'syslog': _syslog,
     'custom': lambda: _handle(_Waiting()),
     'memory': lambda: _handle(logging.handlers.MemoryHandler(1, target=_Waiting())),
-    'every line': lambda: (_handle(_Waiting(), logging.DEBUG), logging.disable(logging.DEBUG)),
+    'every line': lambda: (_handle(_Waiting(), logging.DEBUG), logging.disable(logging.INFO)),
     'without a lock': _without_a_lock,
 }
 
@@ -257,7 +245,7 @@ def blocked_log(log: str) -> None:
     work.runtime(1)
     LOGS[log]()
     _start(exit_timeout=0.5, client_factory=_Client)
-    called.wait(20)
+    assert called.wait(20)
     logging.disable(logging.NOTSET)  # from here on every line, where those are logged
     threading.Event().wait(0.2)  # the line is on its way
     _leave()
@@ -265,7 +253,9 @@ def blocked_log(log: str) -> None:
 
 def blocked_watch() -> None:
     """End while the thread that watches a request logs."""
-    mock.patch.object(patience, 'HANG_SECONDS', 0.1).start()
+    world = MockWorld()
+    world.run(100)
+    aws_satella.AWSSatellaExporterThread._world = world.seen
     work.runtime(1)
     _handle(_Noting())
     _start(exit_timeout=0.5)

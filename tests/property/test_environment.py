@@ -13,10 +13,10 @@ from opentelemetry.sdk.resources import OTELResourceDetector
 from property.cloudwatch import UNITS
 from property.texts import plain
 
-from aws_satella.pure import ArgumentError, Arguments, ArgumentTypeError
+from aws_satella.pure import ArgumentError, ArgumentTypeError
 from aws_satella.pure.arguments import DEFAULTS
 from aws_satella.pure.binding import Settings, bind, bind_as, bind_settings
-from aws_satella.pure.environment import NO_ENVIRONMENT, VARIABLES, faults, is_disabled, keywords
+from aws_satella.pure.environment import VARIABLES, faults, is_disabled, keywords
 
 NOT_TEXTUAL = {'call_on_metric_upload_fails', 'call_on_discarded_metric', 'client_factory', 'root', 'views'}
 """Keywords whose values cannot be written as text: functions, metrics and views. Every other one has a variable."""
@@ -234,9 +234,3 @@ def test_one_variable_turns_the_export_off(texts: tuple[str, ...], disabled: boo
         environ = {'AWS_SATELLA_DISABLED': f' {text}'}
         assert is_disabled(environ) is disabled
         assert keywords(environ) == {}
-
-
-def test_without_an_environment_nothing_is_read() -> None:
-    """The checks of the class and of the pure core know no variable."""
-    assert NO_ENVIRONMENT == {}
-    assert bind('N') == Arguments('N')

@@ -24,7 +24,7 @@ from property.histories import (
     record,
 )
 from property.test_buckets import counted
-from property.trees import Tree, build, leaves, said_by, series_of, trees
+from property.trees import Tree, build, leaves, said_by, shown, trees
 from satella.instrumentation.metrics import getMetric
 from satella.instrumentation.metrics.metric_types import HistogramMetric
 
@@ -38,15 +38,11 @@ def test_series_of_a_histogram_are_those_of_satella(tree: Tree) -> None:
     root = build(tree)
     for metric in leaves(root):
         readings = [each for each in read(metric) if isinstance(each, HistogramReading)]
-        assert Counter(_shown(readings)) == said_by(metric)
+        assert Counter(shown(readings)) == said_by(metric)
         for reading in readings:
             if reading.source is not metric:
                 assert isinstance(reading.source, HistogramMetric)
-                assert Counter(_shown([reading])) == said_by(reading.source)
-
-
-def _shown(readings: list[HistogramReading]) -> list[tuple[Series, str]]:
-    return [(series_of(point), repr(point.value)) for reading in readings for point in reading.series()]
+                assert Counter(shown([reading])) == said_by(reading.source)
 
 
 @half

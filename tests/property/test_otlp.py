@@ -151,15 +151,6 @@ def test_bad_value_costs_itself_alone(value: Any, reason: Reason) -> None:
         assert before == after
 
 
-def test_each_unit_of_cloudwatch_has_one_of_ucum() -> None:
-    """Counts and no unit have none. What is per second ends in '/s'."""
-    assert set(UCUM) == set(limits.UNITS)
-    assert {unit for unit, code in UCUM.items() if not code} == {'Count', 'None'}
-    for unit, code in UCUM.items():
-        base, per, _ = unit.partition('/')
-        assert code == f'{UCUM[base] or "1"}/s' if per else '/' not in code
-
-
 @given(st.floats(1, 4e9), st.floats(1, 4e9))
 @example(START, TIME)
 @example(TIME, START)

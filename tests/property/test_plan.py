@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from property.examples import half
 from property.trees import Tree, build, frozen, trees
-from satella.instrumentation.metrics import Metric, MetricData, getMetric
+from satella.instrumentation.metrics import Metric, getMetric
 
 from aws_satella.pure import (
     Arguments,
@@ -30,11 +29,9 @@ from aws_satella.pure import (
     cumulative,
     distributions,
     read,
-    select,
 )
 from aws_satella.pure.formats.putmetricdata import Item, decode
 from aws_satella.pure.points import STRICT
-from aws_satella.pure.selection import Selector
 
 
 def _plan(**arguments: Any) -> Plan:
@@ -53,49 +50,6 @@ def _made(plan: Plan, root: Metric, baseline: Baseline) -> list[Item | Discarded
 
 
 # --- what is exported
-
-
-patterns = st.lists(st.sampled_from(('a', 'a.*', '*.b', '*', '?', 'c.[bd]')), max_size=2).map(tuple)
-names = st.sampled_from(('a', 'b', 'a.b', 'a.c', 'c.b', 'c.d', 'c'))
-
-
-@given(st.lists(names, max_size=12), patterns, st.one_of(st.none(), st.integers(0, 8)))
-@example(['a', 'b', 'a', 'c'], ('a',), None)
-@example(['a', 'b', 'c'], (), 2)
-def test_selection(names: list[str], exclude: tuple[str, ...], max_series: int | None) -> None:
-    """Excluded names are left out without a discard, those of what could not be read too; of the others, those beyond
-    the bound are discarded, the last. What could not be read takes no room."""
-    lost = Discarded(MetricData('lost', None), Reason.RAISED)
-    points = [DataPoint(name, index, {'index': index}) for index, name in enumerate(names)]
-    selected = list(select([lost, *points, lost], exclude, max_series))
-    wanted = [point for point in points if not any(fnmatchcase(point.name, pattern) for pattern in exclude)]
-    bound = len(wanted) if max_series is None else max_series
-    if '*' not in exclude:
-        assert selected[0] is selected[-1] is lost
-        selected = selected[1:-1]
-    assert selected[:bound] == wanted[:bound]
-    beyond = [each for each in selected[bound:] if isinstance(each, Discarded)]
-    assert [(each.data.name, each.data.value, dict(each.data.labels), each.reason) for each in beyond] == [
-        (point.name, point.value, point.labels, Reason.TOO_MANY_SERIES) for point in wanted[bound:]
-    ]
-    assert len(selected) == len(wanted)
-
-
-@given(st.lists(names, max_size=12), st.integers(0, 12), patterns, st.one_of(st.none(), st.integers(0, 8)))
-@example(['a', 'b', 'a', 'c'], 2, ('a',), 1)
-@example(['a', 'b', 'c'], 2, (), 2)
-def test_bound_counts_all_parts_of_a_cycle(
-    names: list[str], first: int, exclude: tuple[str, ...], max_series: int | None
-) -> None:
-    """The points of a cycle that come in two parts are selected as if they came in one, also by an encoding."""
-    points = [DataPoint(name, index, {'index': index}) for index, name in enumerate(names)]
-    selector = Selector(exclude, max_series)
-    parts = [*selector.select(points[:first]), *selector.select(points[first:])]
-    assert parts == list(select(points, exclude, max_series))
-    plan = _plan(exclude=exclude, max_series=max_series)
-    encoding = plan.encoding()
-    items = [*encoding.encode(points[:first]), *encoding.encode(points[first:])]
-    assert items == list(plan.encoding().encode(points))
 
 
 @pytest.mark.parametrize('name', [None, 7, ['a'], b'a'])
@@ -208,20 +162,6 @@ def test_plan_holds_plain_values() -> None:
     assert plan.add_pid is None
     assert type(plan.temporality) is str
     assert {type(each) for each in (plan.max_send_at_once, plan.max_dimensions, plan.storage_resolution)} == {int}
-
-
-@pytest.mark.parametrize(
-    ('argument', 'allowed', 'refused'), [('max_series', 0, -1), ('max_dimensions', 1, 0), ('max_send_at_once', 1, 0)]
-)
-def test_least_of_each_number(argument: str, allowed: int, refused: int) -> None:
-    """What is just allowed makes a plan; the next is refused by the name of its argument."""
-
-    def plan(value: Any) -> Plan:
-        return _plan(**{argument: value})
-
-    assert plan(allowed)
-    with pytest.raises(ValueError, match=f'^{argument}: {refused} is not allowed'):
-        plan(refused)
 
 
 @half

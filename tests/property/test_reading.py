@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from property.examples import half
 from property.trees import (
     NOW,
+    Asked,
     Constant,
     Recording,
     Spec,
@@ -171,14 +172,14 @@ def test_what_is_not_tolerated_is_raised() -> None:
         list(collect(getMetric()))
 
 
-class _Doubled(CounterMetric):  # type: ignore[misc]
+class _Doubled(CounterMetric):
     """A class of a user's, close to one of satella's."""
 
     def to_metric_data(self) -> MetricDataCollection:
         return MetricDataCollection(MetricData(self.name, 2 * self.value, {'unit': 'double'}))
 
 
-class _Pair(LeafMetric):  # type: ignore[misc]
+class _Pair(LeafMetric):
     """A leaf of a user's, with two series, and one that is not for export."""
 
     def to_metric_data(self) -> MetricDataCollection:
@@ -189,7 +190,7 @@ class _Pair(LeafMetric):  # type: ignore[misc]
         )
 
 
-class _Folder(Metric):  # type: ignore[misc]
+class _Folder(Metric):
     """A container of a user's, which adds a series of its own."""
 
     def to_metric_data(self) -> MetricDataCollection:
@@ -198,14 +199,14 @@ class _Folder(Metric):  # type: ignore[misc]
         return data
 
 
-class _Failing(LeafMetric):  # type: ignore[misc]
+class _Failing(LeafMetric):
     """A leaf of a user's that cannot be read."""
 
     def to_metric_data(self) -> MetricDataCollection:
         raise RuntimeError('not now')
 
 
-class _Moody(LeafMetric):  # type: ignore[misc]
+class _Moody(LeafMetric):
     """A leaf of a user's that does not even say what it is."""
 
     @property
@@ -217,7 +218,7 @@ class _Moody(LeafMetric):  # type: ignore[misc]
         self.children: list[Metric] = []
 
 
-class _Odd(LeafMetric):  # type: ignore[misc]
+class _Odd(LeafMetric):
     """A leaf of a user that raises where an attribute in ``RAISING`` is asked for."""
 
     RAISING: frozenset[str] = frozenset()
@@ -500,18 +501,6 @@ def test_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> Non
     assert sorted(map(repr, (*kept, *computed))) == sorted(map(repr, everything))
 
 
-class _Asked(LeafMetric):  # type: ignore[misc]
-    """A leaf of a user that says when it is read."""
-
-    def __init__(self, name: str, root: Metric, asked: list[str]) -> None:
-        super().__init__(name, root)
-        self.asked = asked
-
-    def to_metric_data(self) -> MetricDataCollection:
-        self.asked.append(self.name)
-        return MetricDataCollection(MetricData(self.name, 1))
-
-
 def test_walk_calls_user_code_only_when_it_gets_there() -> None:
     """Neither the first part of a walk nor making the second calls anything. Each step of the second part calls what
     it gives."""
@@ -519,7 +508,7 @@ def test_walk_calls_user_code_only_when_it_gets_there() -> None:
     getMetric('a', 'callable', value_getter=lambda: asked.append('a') or 1)
     LabeledMetric(getMetric('a', 'callable'), callable=lambda: asked.append('labelled') or 2, n=1)
     getMetric('b', 'uptime', time_getter=Constant(1)).time_getter = lambda: asked.append('b') or 3
-    getMetric().append_child(_Asked('c', getMetric(), asked))
+    getMetric().append_child(Asked('c', getMetric(), asked))
     getMetric('d', 'counter').runtime(4)
     walk = Walk(getMetric())
     assert [reading.name for reading in walk.kept() if not isinstance(reading, Discarded)] == ['d']

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ from property.histories import (
     real,
     record,
 )
-from property.trees import Tree, build, leaves, said_by, series_of, trees
+from property.trees import Tree, build, leaves, said_by, shown, trees
 from satella.instrumentation.metrics import getMetric
 from satella.instrumentation.metrics.metric_types import SummaryMetric
 
@@ -53,15 +53,11 @@ def test_series_of_a_summary_are_those_of_satella(tree: Tree) -> None:
     root = build(tree)
     for metric in leaves(root):
         readings = [each for each in read(metric) if isinstance(each, (SummaryReading, SummaryTotalReading))]
-        assert Counter(_shown(readings)) == said_by(metric)
+        assert Counter(shown(readings)) == said_by(metric)
         for reading in readings:
             if reading.source is not metric:
                 assert isinstance(reading.source, SummaryMetric)
-                assert Counter(_shown([reading])) == said_by(reading.source)
-
-
-def _shown(readings: Iterable[SummaryReading | SummaryTotalReading]) -> list[tuple[Series, str]]:
-    return [(series_of(point), repr(point.value)) for reading in readings for point in reading.series()]
+                assert Counter(shown([reading])) == said_by(reading.source)
 
 
 summary_options = {'last_calls': st.integers(1, 6), 'aggregate_children': st.booleans()}

@@ -26,10 +26,10 @@ from property.histories import (
     whole,
     without_discards,
 )
-from property.trees import Constant, Recording, Spec, Tree, build, frozen, leaves, snapshot, trees
+from property.trees import Asked, Constant, Recording, Spec, Tree, build, frozen, leaves, snapshot, trees
 from property.trees import record as record_again
-from satella.instrumentation.metrics import LabeledMetric, MetricData, MetricDataCollection, getMetric
-from satella.instrumentation.metrics.metric_types import CounterMetric, LeafMetric
+from satella.instrumentation.metrics import LabeledMetric, MetricData, getMetric
+from satella.instrumentation.metrics.metric_types import CounterMetric
 
 from aws_satella.pure import (
     Arguments,
@@ -49,7 +49,6 @@ from aws_satella.pure import (
     note,
     read,
 )
-from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.histograms import HistogramState
 from aws_satella.pure.points import Point, keeper
 from aws_satella.pure.readers import GROWING
@@ -328,18 +327,6 @@ def _amount(point: Point) -> Any:
     return sum(point.value.counts) if isinstance(point.value, Distribution) else point.value
 
 
-class _Asked(LeafMetric):  # type: ignore[misc]
-    """A metric of user code that says when it is asked."""
-
-    def __init__(self, name: str, root: Any, asked: list[str]) -> None:
-        super().__init__(name, root)
-        self.asked = asked
-
-    def to_metric_data(self) -> Any:
-        self.asked.append(self.name)
-        return MetricDataCollection()
-
-
 @half
 @given(trees(STATEFUL, internal=False), st.lists(st.integers(1, 5), max_size=4))
 def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
@@ -402,7 +389,7 @@ def test_noting_runs_no_code_of_the_programs() -> None:
     getMetric('callable', 'callable', value_getter=lambda: asked.append('callable'))
     LabeledMetric(getMetric('callable', 'callable'), callable=lambda: asked.append('labelled'), a=1)
     getMetric('uptime', 'uptime', time_getter=Constant(1)).time_getter = lambda: asked.append('uptime') or 1
-    getMetric().append_child(_Asked('own', getMetric(), asked))
+    getMetric().append_child(Asked('own', getMetric(), asked))
     counter = getMetric('c', 'counter')
     counter.runtime(2)
     assert note(getMetric()) == {counter: 2}
@@ -425,18 +412,6 @@ def test_noting_leaves_the_tree_alone() -> None:
     before = snapshot(getMetric())
     assert note(getMetric())
     assert snapshot(getMetric()) == before
-
-
-def test_many_values_take_several_data() -> None:
-    """More than 150 distinct values in a cycle go into more than one datum, none of them lost."""
-    summary = getMetric('s', 'summary', last_calls=400)
-    for value in range(400):
-        summary.runtime(value)
-    encoding = Arguments('N', temporality='delta').plan.encoding()
-    items = [item for item in encoding.items(Delta(read(getMetric()), {})) if not isinstance(item, Discarded)]
-    data = decode(items)
-    assert [len(datum['Values']) for datum in data] == [150, 150, 100]
-    assert sorted(value for datum in data for value in datum['Values']) == list(range(400))
 
 
 def test_each_point_says_what_it_is() -> None:

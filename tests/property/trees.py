@@ -16,7 +16,14 @@ from typing import Any
 from unittest import mock
 
 from hypothesis import strategies as st
-from satella.instrumentation.metrics import LabeledMetric, Metric, MetricLevel, getMetric
+from satella.instrumentation.metrics import (
+    LabeledMetric,
+    Metric,
+    MetricData,
+    MetricDataCollection,
+    MetricLevel,
+    getMetric,
+)
 from satella.instrumentation.metrics.metric_types import LeafMetric, LinkfailMetric
 
 NOW = 1_000_000.0
@@ -159,6 +166,11 @@ def _with_addresses(said: dict[Series, str], name: str, link: Any) -> dict[Serie
         labels = frozenset({**link.labels, 'address': address}.items())
         rest[f'{name}.status', labels] = repr(int(link.working[address]))
     return rest
+
+
+def shown(readings: Iterable[Any]) -> list[tuple[Series, str]]:
+    """Every series of readings with its value."""
+    return [(series_of(point), repr(point.value)) for reading in readings for point in reading.series()]
 
 
 def said_by(metric: Metric) -> Counter[tuple[Series, str]]:
@@ -331,3 +343,15 @@ def trees(kinds: tuple[str, ...] = tuple(OPTIONS), internal: bool = True) -> st.
         rest,
         st.sampled_from((MetricLevel.RUNTIME, MetricLevel.DEBUG)),
     )
+
+
+class Asked(LeafMetric):
+    """A metric of user code that says when it is read."""
+
+    def __init__(self, name: str, root: Metric, asked: list[str]) -> None:
+        super().__init__(name, root)
+        self.asked = asked
+
+    def to_metric_data(self) -> MetricDataCollection:
+        self.asked.append(self.name)
+        return MetricDataCollection(MetricData(self.name, 1))

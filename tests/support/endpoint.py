@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ __all__ = [
     'RESET',
     'Behaviour',
     'Endpoint',
+    'Gate',
     'Reply',
     'Request',
     'dimensions',
@@ -123,6 +125,19 @@ class Endpoint(Listener[Request]):
 def dimensions(datum: dict[str, Any]) -> dict[str, str]:
     """The dimensions of a datum as a mapping."""
     return {dimension['Name']: dimension['Value'] for dimension in datum.get('Dimensions', ())}
+
+
+class Gate:
+    """A behaviour that holds requests up until it is opened."""
+
+    def __init__(self, answer: Reply | str = OK) -> None:
+        self._answer = answer
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, _request: object) -> Reply | str:
+        self.reached.set()
+        self.opened.wait(20)
+        return self._answer
 
 
 @contextmanager

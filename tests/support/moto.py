@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3
@@ -13,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 REGION = 'us-east-1'
 ACCOUNT = '123456789012'
+STATISTICS = ('Minimum', 'Maximum', 'SampleCount', 'Sum')
 
 
 @functools.cache
@@ -35,6 +37,20 @@ class Moto:
     def data(self) -> list[Any]:
         """All metric data that arrived, one entry an observation: moto expands Values/Counts."""
         return list(get_backend('cloudwatch')[ACCOUNT][REGION].metric_data)
+
+    def statistics(self, namespace: str, name: str, /, **labels: str) -> dict[str, float]:
+        """What CloudWatch says of a series, over the last half hour."""
+        now = datetime.now(timezone.utc)
+        (found,) = self.client().get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{'Name': label, 'Value': value} for label, value in sorted(labels.items())],
+            StartTime=now - timedelta(minutes=30),
+            EndTime=now + timedelta(minutes=30),
+            Period=3600,
+            Statistics=STATISTICS,
+        )['Datapoints']
+        return {each: found[each] for each in STATISTICS}
 
     def reset(self) -> None:
         """Forget everything."""

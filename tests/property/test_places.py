@@ -102,18 +102,6 @@ def remove(metric: Any, **labels: object) -> None:
 # --- shares
 
 
-@given(st.integers(-2, 60), st.lists(st.integers(0, 30), max_size=8))
-def test_share_is_the_largest_that_fits(room: int, demands: list[int]) -> None:
-    """The share is the largest s for which the sum of min(demand, s) is within the room."""
-    found = share(room, demands)
-
-    def used(each: int) -> int:
-        return sum(min(demand, each) for demand in demands)
-
-    assert used(found) <= max(room, 0)
-    assert found >= max(demands, default=0) or used(found + 1) > max(room, 0)
-
-
 def test_runaway_leaves_room_for_a_latecomer() -> None:
     """One metric whose label explodes gives way to others: they have all their series, and lose none of them."""
     cycles = Cycles(max_series=500, temporality='delta')
