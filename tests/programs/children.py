@@ -16,14 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from satella.instrumentation.metrics import getMetric
-from support.forking import exit_code, wait
+from support.forking import exit_code, insist, wait
 from support.program import main
 from support.recording import go, record, running_exporter
 from support.waiting import wait_for
@@ -192,26 +192,11 @@ def pool_that_is_closed() -> None:
     pool.join()
 
 
-def _insist(children: Iterable[Any]) -> None:
-    """Send SIGTERM again: the interpreter runs no handler if a signal arrives right before it waits for a semaphore."""
-
-    def terminate() -> None:
-        while True:
-            time.sleep(2)
-            for each in children:
-                try:
-                    os.kill(each.pid, signal.SIGTERM)
-                except ProcessLookupError:
-                    pass
-
-    go(terminate)
-
-
 def pool_that_is_left() -> None:
     _begin()
     with multiprocessing.Pool(2) as pool:
         pool.map(record, ['child'] * 3)
-        _insist(multiprocessing.active_children())
+        insist(multiprocessing.active_children())
     pool.join()
 
 

@@ -15,6 +15,7 @@ from multiprocessing.pool import Pool
 
 import pool as page
 from pool import resize, start_metrics
+from support.forking import insist
 from support.program import main
 
 import aws_satella
@@ -31,12 +32,14 @@ def ended() -> None:
     """Let the end of the block terminate the children."""
     with multiprocessing.Pool(4, start_metrics) as pool:
         pool.map(resize, range(100))
+        insist(multiprocessing.active_children())
 
 
 def left() -> None:
     """Leave the pool to the end of the program."""
     kept.append(multiprocessing.Pool(4, start_metrics))
     kept[0].map(resize, range(100))
+    insist(multiprocessing.active_children())
 
 
 def _resize_all(pool: Pool, chunksize: int | None = None) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 FORKS: dict[str, Callable[[], int]] = {
     'os.fork': os.fork,
@@ -48,3 +51,18 @@ def wait(pid: int) -> None:
     """Wait for a child that must succeed."""
     code = exit_code(pid)
     assert code == 0, code
+
+
+def insist(children: Iterable[Any]) -> None:
+    """Send SIGTERM again: the interpreter runs no handler if a signal arrives right before it waits for a semaphore."""
+
+    def terminate() -> None:
+        while True:
+            time.sleep(2)
+            for each in children:
+                try:
+                    os.kill(each.pid, signal.SIGTERM)
+                except ProcessLookupError:
+                    pass
+
+    threading.Thread(target=terminate, daemon=True).start()
