@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support import scripts
-from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, error
+from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, Reply, error
 from support.exporters import DEADLINE, assert_conserved, end
 from support.waiting import wait_for
 
@@ -71,7 +71,7 @@ def test_metric_with_eleven_labels_is_discarded() -> None:
     assert {datum['MetricName'] for call in client.calls for datum in call['MetricData']} == {'orders'}
 
 
-def test_twenty_one_metrics_take_two_requests() -> None:
+def test_request_has_twenty_metrics() -> None:
     """A request has 20 metric data by default."""
     for number in range(21):
         getMetric(f'orders.n{number}', 'int').runtime(number)
@@ -137,11 +137,11 @@ def test_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> No
     getMetric('orders', 'counter').runtime(1)
     answered = threading.Event()
 
-    def slow(_request: object) -> object:
+    def slow(_request: object) -> Reply:
         answered.wait(DEADLINE)
         return OK
 
-    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    endpoint.behave = slow
     client_factory = partial(endpoint.client, read_timeout=30)
     arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
     module.start_if_not_started('Test', **arguments)
@@ -160,11 +160,11 @@ def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpo
     orders.runtime(10)
     answered = threading.Event()
 
-    def slow(_request: object) -> object:
+    def slow(_request: object) -> Reply:
         answered.wait(DEADLINE)
         return OK
 
-    endpoint.behave = slow  # type: ignore[assignment]  # a Reply
+    endpoint.behave = slow
     client_factory = partial(endpoint.client, read_timeout=30)
     arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
     module.start_if_not_started('Test', **arguments)
@@ -187,34 +187,7 @@ def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpo
 
 def test_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(endpoint: Endpoint) -> None:
     """What the abandoned exporter has not exported is exported by its successor in the parent, and by no child."""
-    script = """
-    import os
-    import aws_satella
-    from aws_satella import exporter
-    from satella.instrumentation.metrics import getMetric
-
-    orders = getMetric('orders', 'counter')
-    def start():
-        exporter.start_if_not_started('Test', interval=3600, temporality='delta')
-
-    start()
-    assert aws_satella.flush()
-    orders.runtime(10)
-    worker = exporter.worker_thread
-    exporter.worker_thread = None
-    worker.join()
-    for _ in range(2):
-        child = os.fork()
-        if not child:
-            orders.runtime(100)
-            start()
-            assert aws_satella.flush()
-            os._exit(0)
-        os.waitpid(child, 0)
-    start()
-    orders.runtime(1)
-    """
-    ended = scripts.run(script, endpoint.url)
+    ended = scripts.run(scripts.program('programs_2_4.abandon'), endpoint.url)
     assert ended.returncode == 0, ended.stderr
     assert sum(datum['Value'] for datum in endpoint.named('orders')) == 211
 
@@ -276,11 +249,11 @@ def test_assignment_leaves_the_present_cycle_alone(endpoint: Endpoint) -> None:
     for number in range(60):
         getMetric(f'orders.n{number}', 'int').runtime(number)
 
-    def assign(_request: object) -> object:
+    def assign(_request: object) -> Reply:
         exporter.max_send_at_once = 7
         return OK
 
-    endpoint.behave = assign  # type: ignore[assignment]  # a Reply
+    endpoint.behave = assign
     exporter = AWSSatellaExporterThread('Test', client_factory=endpoint.client)
     exporter.loop()
     assert [len(request) for request in endpoint.accepted] == [20, 20, 20]
@@ -341,7 +314,7 @@ class _Swallowing(AWSSatellaExporterThread):
             logging.getLogger('program').info('not sent')
 
 
-def test_what_does_not_raise_counts_as_sent(endpoint: Endpoint) -> None:
+def test_method_that_does_not_raise_has_sent(endpoint: Endpoint) -> None:
     """A subclass that handles failures itself is believed."""
     getMetric('orders', 'counter').runtime(1)
     endpoint.behave = lambda _request: RESET

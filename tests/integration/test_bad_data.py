@@ -22,7 +22,7 @@ from aws_satella.pure import Reason
 GOOD = 99
 
 
-class _OwnAccount(LeafMetric):  # type: ignore[misc]
+class _OwnAccount(LeafMetric):
     """A metric of a program's own class, which may say anything of itself."""
 
     CLASS_NAME = 'own account'

@@ -6,7 +6,6 @@ import json
 import math
 import subprocess
 import sys
-import textwrap
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,49 +15,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # behind what is installed, so that only the benchmark is found there
 
-from benchmarks import __main__ as command  # noqa: E402  # the path comes first
-from benchmarks import report  # noqa: E402
-from benchmarks.host import percentile  # noqa: E402
-from benchmarks.lines import Bound, Line, quartiles, ratio, summary, times_less  # noqa: E402
-from benchmarks.rows import ROWS, TREES  # noqa: E402
-from benchmarks.worker import Worker, WorkerError  # noqa: E402
+from benchmarks import __main__ as command
+from benchmarks import report
+from benchmarks.host import percentile
+from benchmarks.lines import Bound, Line, quartiles, ratio, summary, times_less
+from benchmarks.rows import ROWS, TREES
+from benchmarks.worker import Worker, WorkerError
 
 REAL_2_4 = ROOT / '.venv-2.4' / 'bin' / 'python'
 """What `make bench` leaves; where it was never run, only the stand-in is tested."""
 
-STAND_IN = """
-    # What 2.4 does, on satella's own to_metric_data().
-    import boto3
-    from satella.coding.concurrent import IntervalTerminableThread
-    from satella.instrumentation.metrics import getMetric
-
-    class AWSSatellaExporterThread(IntervalTerminableThread):
-        def __init__(self, namespace, extra_dimensions=None, interval=300, max_send_at_once=20):
-            super().__init__(interval)
-            self.namespace, self.extra, self.at_once = namespace, extra_dimensions or {}, max_send_at_once
-            self.cloudwatch = boto3.client('cloudwatch')
-
-        def loop(self):
-            values = list(getMetric().to_metric_data().values)[LEFT_OUT:]
-            for start in range(0, len(values), self.at_once):
-                self.cloudwatch.put_metric_data(Namespace=self.namespace, MetricData=[
-                    {
-                        'MetricName': each.name,
-                        'Dimensions': [{'Name': k, 'Value': str(v)} for k, v in {**each.labels, **self.extra}.items()],
-                        'Unit': 'None',
-                        'Value': each.value,
-                    }
-                    for each in values[start:start + self.at_once]
-                ])
-"""
+STAND_IN = ROOT / 'tests' / 'support' / 'exporter_2_4.py'
 
 
 def stand_in(folder: Path, left_out: int = 0) -> Path:
     """An interpreter whose aws_satella is the stand-in for 2.4, which may leave out some series."""
-    package = folder / 'aws_satella.py'
-    package.write_text(f'LEFT_OUT = {left_out}\n' + textwrap.dedent(STAND_IN))
+    (folder / 'aws_satella.py').symlink_to(STAND_IN)
     python = folder / 'python'
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nLEFT_OUT={left_out} PYTHONPATH={folder} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     return python
 
@@ -92,7 +66,7 @@ def theirs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize('kind', TREES)
-def test_same_data_go_out_on_both_sides(theirs: Path, kind: str) -> None:
+def test_sides_send_the_same_data(theirs: Path, kind: str) -> None:
     """With the same tree, ours and theirs send the same names, dimensions and values, each series once."""
     mine, its = sent(sys.executable, kind, labels=2), sent(theirs, kind, labels=2)
     assert sorted(mine) == sorted(its)
@@ -122,7 +96,7 @@ def test_row_of_otlp_compares_the_same_points() -> None:
 
 
 @pytest.mark.parametrize('row', ROWS)
-def test_each_row_runs(row: int, tmp_path: Path) -> None:
+def test_row_runs(row: int, tmp_path: Path) -> None:
     """A row gives lines with samples of ours, samples beside them, and a finite result; they are shown and written."""
     output = tmp_path / 'results.json'
     done = run(stand_in(tmp_path), output, '--rows', str(row))
@@ -139,7 +113,7 @@ def test_each_row_runs(row: int, tmp_path: Path) -> None:
         assert math.isfinite(line['result'])
 
 
-def test_what_is_below_the_table_runs(tmp_path: Path) -> None:
+def test_benchmark_measures_what_is_below_the_table(tmp_path: Path) -> None:
     """The parts of a cycle's time add up to the whole, options are measured, and so are the curves of the plots."""
     output = tmp_path / 'results.json'
     done = run(stand_in(tmp_path), output, '--rows')

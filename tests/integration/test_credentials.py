@@ -23,22 +23,6 @@ from support.moto import Moto
 from support.waiting import wait_for
 from support.worlds import MockWorld
 
-PROGRAM = """
-    import os, time, aws_satella
-    from satella.instrumentation.metrics import getMetric
-
-    for name in ('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'):
-        del os.environ[name]
-    getMetric('orders', 'counter').runtime(1)
-
-    def tell(error):
-        print(type(error).__name__, flush=True)
-
-    exporter = aws_satella.AWSSatellaExporterThread('Test', interval=3600, call_on_metric_upload_fails=tell).start()
-    while not exporter.stats.sent:
-        time.sleep(0.01)
-    print('sent', flush=True)
-"""
 KEYS = '[default]\naws_access_key_id = late\naws_secret_access_key = late\n'
 
 
@@ -101,7 +85,8 @@ def _metadata_service() -> Iterator[_MetadataService]:
 
 def _run(endpoint: Endpoint, expected: str, appear: Callable[[], object], **environment: str) -> None:
     """Run the program until it has failed twice for want of credentials, let them appear, and see it send."""
-    with scripts.start(PROGRAM, endpoint.url, HOME='/nonexistent', **environment) as process:
+    program = scripts.program('credentials.wait_for_credentials')
+    with scripts.start(program, endpoint.url, HOME='/nonexistent', **environment) as process:
         try:
             assert process.stdout is not None
             assert [process.stdout.readline().strip() for _ in range(2)] == [expected] * 2
@@ -168,7 +153,7 @@ def _lazy_client() -> Any:
 
 
 @pytest.mark.parametrize('factory', [None, _lazy_client])
-def test_flush_finds_them_at_once(endpoint: Endpoint, late_file: Path, factory: Any) -> None:
+def test_flush_finds_credentials_at_once(endpoint: Endpoint, late_file: Path, factory: Any) -> None:
     """The client of the default, or of a ``client_factory``, is made again before the next attempt."""
     failures: list[Exception] = []
     with exporting(endpoint, 3600, client_factory=factory, call_on_metric_upload_fails=failures.append) as exporter:
@@ -203,7 +188,7 @@ def test_client_of_the_user_stays(endpoint: Endpoint, late_file: Path) -> None:
     assert {type(error) for error in failures} == {NoCredentialsError}
 
 
-def test_where_it_cannot_be_made_again_the_one_before_stays(
+def test_client_stays_where_it_cannot_be_made_again(
     endpoint: Endpoint, late_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said once, and each attempt tries again to make one."""

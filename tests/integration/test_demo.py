@@ -106,11 +106,11 @@ def test_site_that_does_not_start_says_why(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_it(environment: dict[str, str], number: signal.Signals) -> None:
     """Ctrl-C, or a SIGTERM, in the middle of the demo ends it soon, without a traceback; no process is left."""
-    demo = start(environment, seconds=60)
+    demo = start(environment, seconds=600)
     assert demo.stdout is not None
     assert len(workers_of(demo.stdout.readline())) == 2
     demo.send_signal(number)
-    output, _ = demo.communicate(timeout=15)
+    output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert 'Interrupted' in output
     assert 'Traceback' not in output
@@ -122,12 +122,12 @@ def test_signal_while_it_starts_ends_it(environment: dict[str, str], tmp_path: P
         'import pathlib, sys, time\n'
         'if "gunicorn" in sys.orig_argv:\n'
         '    pathlib.Path(__file__).with_name("starting").touch()\n'
-        '    time.sleep(60)\n'
+        '    time.sleep(600)\n'
     )
-    demo = start({**environment, 'PYTHONPATH': str(tmp_path)}, seconds=60)
+    demo = start({**environment, 'PYTHONPATH': str(tmp_path)}, seconds=600)
     wait_for((tmp_path / 'starting').exists)
     demo.send_signal(signal.SIGINT)
-    output, _ = demo.communicate(timeout=15)
+    output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert 'workers' not in output
     assert 'Traceback' not in output

@@ -284,44 +284,22 @@ def test_logging_that_fails_costs_no_page(endpoint: Endpoint) -> None:
         logger.removeFilter(raising)
 
 
-SHORT_LIFE = """
-import sys, threading, time
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from satella.instrumentation.metrics import getMetric
-
-asked = threading.Event()
-
-def factory():
-    import boto3
-    asked.set()
-    time.sleep(float(sys.argv[1]))
-    return boto3.client('cloudwatch')
-
-settings.configure(AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR={
-    'namespace': 'Site', 'temporality': 'delta', 'exit_timeout': float(sys.argv[2]), 'client_factory': factory,
-})
-from aws_satella.contrib.django import AWSSatellaMiddleware
-
-getMetric('site.hits', 'counter').runtime(1)
-AWSSatellaMiddleware(lambda _request: HttpResponse())(HttpRequest())
-assert asked.wait(20)
-"""
+END_EARLY = scripts.program('django_.end_early')
 
 
 def test_process_that_ends_before_its_exporter_runs_exports(endpoint: Endpoint) -> None:
     """The first requests of a process arrive though it ends while the client is being made, and nothing is said."""
-    ended = scripts.run(SHORT_LIFE, endpoint.url, '0.5', '20')
+    ended = scripts.run(END_EARLY, endpoint.url, '0.5', '20')
     assert ended.returncode == 0
     assert ended.stderr == ''
     assert sum(datum['Value'] for datum in endpoint.named('site.hits')) == 1
 
 
 @pytest.mark.parametrize('seconds', ['60', '0'], ids=['client', 'endpoint'])
-def test_what_does_not_arrive_in_time_is_no_secret(seconds: str, endpoint: Endpoint) -> None:
+def test_process_that_ends_too_early_says_so(seconds: str, endpoint: Endpoint) -> None:
     """Where the client takes longer than exit_timeout, or the endpoint does, the process ends, and one line says so."""
     endpoint.behave = lambda _request: HANG
-    ended = scripts.run(SHORT_LIFE, endpoint.url, seconds, '1.5', timeout=30)
+    ended = scripts.run(END_EARLY, endpoint.url, seconds, '1.5', timeout=30)
     assert ended.returncode == 0
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
     assert 'exit_timeout=1.5' in ended.stderr or 'could not be sent before the end' in ended.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,28 +18,22 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 from satella.instrumentation.metrics import getMetric
+from support import scripts
 from support.endpoint import Endpoint
+from support.programs import DOCS, program
 from support.sites import run_python
 
 import aws_satella
 
-PAGE = Path(__file__).parents[2] / 'docs' / 'django.md'
 METRICS = 'django_satella_metrics.DjangoSatellaMetricsMiddleware'
 PRODUCTS = 1_000
 ROBOTS = 100
 
 
-def program(contains: str) -> str:
-    """The program of the page that has this in it."""
-    programs = re.findall(r'^```python\n(.*?)^```', PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    (found,) = (each for each in programs if contains in each)
-    return str(found)
-
-
 def defined(contains: str, name: str) -> Any:
     """What a program of the page defines."""
     namespace: dict[str, Any] = {'__name__': __name__}
-    exec(program(contains), namespace)
+    exec(program('django.md', contains), namespace)
     return namespace[name]
 
 
@@ -92,7 +85,7 @@ def test_bills_are_those_of_preview(label: str, temporality: str) -> None:
             visit(application, f'/wp-login-{number}.php')
     bill = aws_satella.preview(temporality=temporality)
     numbers = f'{bill.billed_metrics:,} | {bill.requests_a_month:,} | {bill.cost:,.2f} USD'
-    assert f"| the {label} | `'{temporality}'` | {numbers} |" in PAGE.read_text()
+    assert f"| the {label} | `'{temporality}'` | {numbers} |" in (DOCS / 'django.md').read_text()
 
 
 def test_middleware_of_the_page_counts_requests(caplog: pytest.LogCaptureFixture) -> None:
@@ -133,7 +126,7 @@ def test_command_of_the_page_exports(endpoint: Endpoint, tmp_path: Path) -> None
     """The management command that the page shows exports what it counts before it ends; nothing with None."""
     commands = tmp_path / 'pages' / 'management' / 'commands'
     commands.mkdir(parents=True)
-    (commands / 'restock.py').write_text(program('class Command'))
+    (commands / 'restock.py').write_text(program('django.md', 'class Command'))
     for constructor, exported in (('null', 0), ('{"namespace": "Shop", "temporality": "delta"}', 3)):
         more = {'SHOP_APPS': 'pages', 'SHOP_CONSTRUCTOR': constructor}
         ran = run_python(endpoint.url, 'manage.py', 'restock', path=str(tmp_path), **more)
@@ -142,23 +135,10 @@ def test_command_of_the_page_exports(endpoint: Endpoint, tmp_path: Path) -> None
         assert sum(datum['Value'] for datum in endpoint.named('shop.restocked')) == exported
 
 
-CELERY = """
-from unittest import mock
-from celery.signals import worker_process_init, worker_process_shutdown
-from satella.instrumentation.metrics import getMetric
-import django
-django.setup()
-{page}
-worker_process_init.send(sender=None)
-getMetric('shop.tasks', 'counter').runtime(2)
-worker_process_shutdown.send(sender=None)
-os._exit(0)  # as Celery's children leave
-"""
-
-
 def test_celery_signals_of_the_page_export(endpoint: Endpoint) -> None:
     """The handlers that the page shows start the exporter, and export what is left before the process is gone."""
-    script = 'import os\n' + CELERY.replace('{page}', program('worker_process_shutdown'))
-    ran = run_python(endpoint.url, '-c', script)
+    _, *command = scripts.program('django_docs.work')
+    page = program('django.md', 'worker_process_shutdown')
+    ran = run_python(endpoint.url, *command, page, path=str(scripts.TESTS))
     assert ran.returncode == 0, ran.stdout
     assert sum(datum['Value'] for datum in endpoint.named('shop.tasks')) == 2

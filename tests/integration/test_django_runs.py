@@ -7,51 +7,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support import scripts
 from support.endpoint import Endpoint, dimensions
 from support.sites import BIN, SITES, run_python
-
-SERVED = """
-import sys
-from wsgiref.util import setup_testing_defaults
-from shop.wsgi import application
-
-def get(path):
-    environ = {}
-    setup_testing_defaults(environ)
-    environ['PATH_INFO'] = path
-    status = []
-    body = b''.join(application(environ, lambda line, headers: status.append(line)))
-    assert status == ['200 OK'], (status, body)
-    return body
-
-get('/page/1/')
-"""
-PLAIN_UNITTEST = """
-import asyncio, unittest
-import django
-from django.test import AsyncClient, Client
-
-django.setup()
-
-class PageTest(unittest.TestCase):
-    def test_page(self):
-        assert Client().get('/page/1/').json()['loop'] is False
-
-    def test_async_page(self):
-        async def get():
-            return await AsyncClient().get('/async/1/')
-        assert asyncio.run(get()).json()['loop'] is True
-
-    def test_checking_client(self):
-        assert Client(enforce_csrf_checks=True).get('/page/1/').status_code == 200
-
-unittest.main()
-"""
 
 
 def run(endpoint: Endpoint, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A program of the site's, to its end; with its output in one."""
     return run_python(endpoint.url, *command, **more)
+
+
+def run_program(name: str, endpoint: Endpoint, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same, for a program of this module's."""
+    _, *command = scripts.program(f'django_runs.{name}')
+    return run(endpoint, *command, path=str(scripts.TESTS), **more)
 
 
 def exported(endpoint: Endpoint) -> float:
@@ -61,28 +30,15 @@ def exported(endpoint: Endpoint) -> float:
 
 def test_site_exports_where_it_is_served(endpoint: Endpoint) -> None:
     """The site that the test runs below test exports when it is served: even a page at the very end of a process."""
-    ran = run(endpoint, '-c', SERVED)
+    ran = run_program('serve', endpoint)
     assert ran.returncode == 0, ran.stdout
     assert exported(endpoint) == 1, ran.stdout
     assert 'not exported' not in ran.stdout
 
 
-FORKED = """
-import ctypes, os, sys
-from satella.instrumentation.metrics import getMetric
-import aws_satella
-
-assert aws_satella.flush()  # the parent exports
-if ctypes.PyDLL(None).fork() == 0:  # as a server in C does it: the interpreter does not know
-    get('/page/0/')
-    sys.exit()
-assert os.wait()[1] == 0
-"""
-
-
 def test_first_request_of_a_child_counts_once(endpoint: Endpoint) -> None:
     """What a parent that exports has counted is its own, and the first request is its child's, which served it."""
-    ran = run(endpoint, '-c', SERVED + FORKED, SHOP_APPS='shop.apps.EagerShopConfig')
+    ran = run_program('serve_and_fork', endpoint, SHOP_APPS='shop.apps.EagerShopConfig')
     assert ran.returncode == 0, ran.stdout
     by_process: Counter[str] = Counter()
     for datum in endpoint.named('shop.hits'):
@@ -122,7 +78,7 @@ def test_runs_of_pytest_django_export_nothing(endpoint: Endpoint, tmp_path: Path
 
 def test_plain_test_programs_export_nothing(endpoint: Endpoint) -> None:
     """Django's test clients export nothing where nobody has set up a test environment."""
-    ran = run(endpoint, '-c', PLAIN_UNITTEST)
+    ran = run_program('check', endpoint)
     assert ran.returncode == 0, ran.stdout
     assert 'Ran 3 tests' in ran.stdout
     assert endpoint.received == []
@@ -130,7 +86,7 @@ def test_plain_test_programs_export_nothing(endpoint: Endpoint) -> None:
 
 def test_setting_none_exports_nothing(endpoint: Endpoint) -> None:
     """With None for the setting a site that is served exports nothing."""
-    ran = run(endpoint, '-c', SERVED, SHOP_CONSTRUCTOR='null')
+    ran = run_program('serve', endpoint, SHOP_CONSTRUCTOR='null')
     assert ran.returncode == 0, ran.stdout
     assert endpoint.received == []
 
@@ -144,7 +100,7 @@ def test_command_exports_what_it_counts(endpoint: Endpoint) -> None:
 
 def test_ready_and_middleware_are_one_exporter(endpoint: Endpoint) -> None:
     """A site whose AppConfig.ready starts the exporter has that one only, and counts once."""
-    ran = run(endpoint, '-c', SERVED, SHOP_APPS='shop.apps.EagerShopConfig')
+    ran = run_program('serve', endpoint, SHOP_APPS='shop.apps.EagerShopConfig')
     assert ran.returncode == 0, ran.stdout
     assert exported(endpoint) == 1
 

@@ -254,15 +254,7 @@ def test_turned_off_an_exporter_of_the_program_does_not_start(
 
 def test_turned_off_a_program_ends_by_itself(shop: Endpoint) -> None:
     """A program that starts an exporter and exports by itself runs as ever, and says nothing."""
-    program = """
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-getMetric('orders', 'counter').runtime(1)
-aws_satella.start_if_not_started()
-thread = aws_satella.AWSSatellaExporterThread('Shop').start()
-print(aws_satella.export_once().sent, aws_satella.flush(), thread.is_alive(), aws_satella.stats())
-"""
-    ended = scripts.run(program, shop.url, AWS_SATELLA_DISABLED='on')
+    ended = scripts.run(scripts.program('environment.export'), shop.url, AWS_SATELLA_DISABLED='on')
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, '0 True False None\n', '')
     assert not shop.received
 

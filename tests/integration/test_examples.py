@@ -17,10 +17,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from support import scripts
 from support.endpoint import Endpoint, error
 from support.moto import Moto
-from support.scripts import environment
-from support.scripts import run as run_script
 from support.waiting import wait_for
 
 from aws_satella.effects import process
@@ -32,7 +31,7 @@ def run(example: str, url: str, *arguments: object, **more: str) -> subprocess.C
     """Run an example as its user would."""
     return subprocess.run(
         [sys.executable, str(EXAMPLES / example), *map(str, arguments)],
-        env=environment(url, **more),
+        env=scripts.environment(url, **more),
         capture_output=True,
         text=True,
         timeout=100,
@@ -120,7 +119,7 @@ def lambda_handler(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_each_invocation_of_the_lambda_exports_its_own(moto: Moto, lambda_handler: ModuleType) -> None:
+def test_invocation_of_the_lambda_exports_its_own(moto: Moto, lambda_handler: ModuleType) -> None:
     """Each order arrives with its own invocation, once; the exporter is the same for all of them."""
     exporters = set()
     for number, country in enumerate(['pl', 'pl', 'de'], start=1):
@@ -156,7 +155,7 @@ def test_celery_worker_exports_what_its_processes_recorded(moto: Moto, tmp_path:
         worker = subprocess.Popen(
             [*command, *quiet],
             cwd=EXAMPLES,
-            env=environment(moto.url, **settings),
+            env=scripts.environment(moto.url, **settings),
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -241,25 +240,14 @@ def receiver(tmp_path: Path) -> Iterator[tuple[str, Callable[[], list[str]]]]:
         process.wait()
 
 
-RECORD = """
-    from satella.instrumentation.metrics import getMetric
-    import aws_satella
-    getMetric('shop.orders', 'counter').runtime(3, country='pl')
-    getMetric('shop.checkout', 'histogram').runtime(0.4, country='pl')
-    getMetric('shop.sizes', 'summary').runtime(7)
-    getMetric('shop.queue', 'int').runtime(7)
-    aws_satella.export_once('Shop', {'stage': 'test'}, temporality='delta', destination='otlp', exclude=('*.total',))
-"""
-
-
 @pytest.mark.parametrize('compressed', [False, True], ids=['plain', 'compressed'])
 def test_receiver_prints_each_point(tmp_path: Path, compressed: bool) -> None:
     """One variable redirects a program from CloudWatch to the receiver, which needs no region and no credentials. It
     prints a line for the process and one for each point, as the documentation shows."""
     with receiver(tmp_path) as (url, printed):
         size = '1' if compressed else '10000'
-        program = run_script(
-            RECORD,
+        program = scripts.run(
+            scripts.program('examples.record'),
             'http://127.0.0.1:1/',
             OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=url,
             AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES=size,
@@ -285,6 +273,6 @@ def test_receiver_prints_each_point(tmp_path: Path, compressed: bool) -> None:
 
 
 @pytest.mark.parametrize('example', sorted(path.name for path in EXAMPLES.glob('*.py')))
-def test_every_example_is_tried_here(example: str) -> None:
+def test_example_is_tried_here(example: str) -> None:
     """None is added without a test."""
     assert f"'{example}'" in Path(__file__).read_text()

@@ -41,14 +41,14 @@ def assert_silent(ended: subprocess.CompletedProcess[str]) -> None:
         ('returns', 0, ''),
         ('exits', 3, ''),
         ('raises', 1, 'LookupError: by the program'),
-        ('is_interrupted', -2, 'KeyboardInterrupt'),
-        ('exits_on_sigterm', 4, ''),
-        ('ends_with_another_thread', 0, ''),
+        ('is interrupted', -2, 'KeyboardInterrupt'),
+        ('exits on SIGTERM', 4, ''),
+        ('ends with another thread', 0, ''),
     ],
 )
 def test_last_values_arrive_when_a_program_ends(way: str, code: int, said: str, endpoint: Endpoint) -> None:
     """What was counted after the last export arrives, and all that is said at the end is what the program says."""
-    ended = run(way, endpoint.url)
+    ended = run('ends', endpoint.url, way)
     assert last(endpoint) == 1
     assert ended.returncode == code
     assert ended.stderr.strip().endswith(said)

@@ -309,7 +309,7 @@ def test_unknown_profile_is_an_initialization_error(monkeypatch: pytest.MonkeyPa
 def test_factory_that_raises_is_an_initialization_error() -> None:
     """Whatever it raised, chained."""
     with pytest.raises(InitializationError, match='zero') as caught:
-        AWSSatellaExporterThread('Test', client_factory=lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+        AWSSatellaExporterThread('Test', client_factory=lambda: 1 / 0)  # type: ignore[arg-type,return-value]  # no client
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 

@@ -36,7 +36,7 @@ def values(endpoint: Endpoint, name: str) -> list[float]:
     return [datum['Value'] for datum in endpoint.named(name)]
 
 
-def test_everything_is_sent_when_it_returns(endpoint: Endpoint, once: Any) -> None:
+def test_call_has_sent_everything_when_it_returns(endpoint: Endpoint, once: Any) -> None:
     """One call sends all metrics and says what became of them; it leaves no thread behind."""
     getMetric('rows', 'counter').runtime(5, table='users')
     threads = threading.enumerate()
@@ -50,7 +50,7 @@ def test_everything_is_sent_when_it_returns(endpoint: Endpoint, once: Any) -> No
     assert not [thread for thread in threading.enumerate() if 'satella' in thread.name and thread not in threads]
 
 
-def test_by_default_totals_are_sent(endpoint: Endpoint, once: Any) -> None:
+def test_totals_are_sent_by_default(endpoint: Endpoint, once: Any) -> None:
     """With ``temporality='cumulative'`` each call sends the values as satella has them."""
     rows = getMetric('rows', 'counter')
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_by_default_totals_are_sent(endpoint: Endpoint, once: Any) -> None:
 
 
 @each_destination
-def test_with_delta_each_call_sends_what_came_since_the_last(endpoint: Endpoint, once: Any) -> None:
+def test_delta_is_what_came_since_the_last_call(endpoint: Endpoint, once: Any) -> None:
     """Counters are increases, and histograms distributions, from call to call of one process."""
     rows, latency = getMetric('rows', 'counter'), getMetric('latency', 'histogram')
     for number in (1, 2, 3):
@@ -71,7 +71,7 @@ def test_with_delta_each_call_sends_what_came_since_the_last(endpoint: Endpoint,
     assert [datum['Counts'] for datum in endpoint.named('latency')] == [[1], [1], [1]]
 
 
-def test_each_namespace_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> None:
+def test_namespace_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> None:
     """What one namespace has been sent is news to another."""
     rows = getMetric('rows', 'counter')
     for namespace in ('Jobs', 'Jobs', 'Audit', 'Jobs', 'Audit'):
@@ -93,7 +93,7 @@ def test_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> Non
 
 
 @each_destination
-def test_what_could_not_be_sent_is_sent_by_the_next_call(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
+def test_data_that_could_not_be_sent_are_sent_by_the_next_call(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
     """A call during an outage raises nothing, counts what waits, and keeps it; the next call sends it first, once."""
     rows = getMetric('rows', 'counter')
     endpoint.behave = lambda _: RESET
@@ -136,7 +136,7 @@ def test_stats_are_of_this_call(endpoint: Endpoint, once: Any) -> None:
     assert [data.name for data in reported] == ['nothing'] * 3
 
 
-def test_what_waits_is_bounded(endpoint: Endpoint, once: Any) -> None:
+def test_buffer_is_bounded(endpoint: Endpoint, once: Any) -> None:
     """Beyond ``max_buffered`` an increase stays in the tree, and the first call that has room for it sends it."""
     rows = getMetric('rows', 'counter')
     endpoint.behave = lambda _: error('InternalFailure', 500)
@@ -151,7 +151,7 @@ def test_what_waits_is_bounded(endpoint: Endpoint, once: Any) -> None:
     assert (last.sent, last.buffered, last.dropped) == (3, 0, 0)
 
 
-def test_one_bad_datum_does_not_cost_the_others(endpoint: Endpoint, once: Any) -> None:
+def test_bad_datum_does_not_cost_the_others(endpoint: Endpoint, once: Any) -> None:
     """A metric that raises, and one that CloudWatch refuses, are discarded; the others arrive in the same call."""
 
     def broken() -> float:
@@ -207,7 +207,7 @@ def test_calls_from_many_threads_send_each_increase_once(endpoint: Endpoint, onc
     assert sum(values(endpoint, 'rows')) == 8
 
 
-def test_no_metrics_send_no_request(endpoint: Endpoint, once: Any) -> None:
+def test_call_without_metrics_sends_no_request(endpoint: Endpoint, once: Any) -> None:
     """A job that recorded nothing costs nothing."""
     assert once().sent == 0
     assert endpoint.received == []
@@ -363,7 +363,7 @@ def test_exporter_of_the_programs_own_is_asked_as_well(endpoint: Endpoint, once:
     ],
     ids=str,
 )
-def test_what_has_another_plan_is_sent_by_each(
+def test_exporter_and_call_of_different_plans_send_everything_each(
     other: dict[str, Any], endpoint: Endpoint, once: Any, start: Any
 ) -> None:
     """An exporter and a call whose plans differ each send everything, in either order."""
@@ -456,49 +456,10 @@ def test_plans_that_are_never_used_again_are_forgotten(endpoint: Endpoint, once:
     assert once('Failing', temporality='delta').sent == 2
 
 
-BOTH = """
-import os, time
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-arguments = dict(temporality='delta', extra_dimensions={'job': 'nightly'})
-rows = getMetric('rows', 'counter')
-latency = getMetric('latency', 'histogram')
-
-def start():
-    aws_satella.start_if_not_started('Jobs', interval=3600, exit_timeout=20, **arguments)
-    assert aws_satella.flush(20)
-
-def once():
-    assert not aws_satella.export_once('Jobs', **arguments).buffered
-
-def work():
-    rows.runtime(1)
-    latency.runtime(0.3)
-
-for act in (ACTS):
-    work()
-    act()
-child = os.fork()
-if not child:
-    code = 1
-    try:
-        arguments['extra_dimensions'] = {'job': 'child'}
-        for act in (ACTS):
-            work()
-            act()
-        code = 0
-    finally:
-        os._exit(code)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-work()
-"""
-
-
-@pytest.mark.parametrize('acts', ['start, once, start, once', 'once, start, once, once'])
-def test_in_a_real_process_each_increase_is_sent_once(acts: str, endpoint: Endpoint) -> None:
+@pytest.mark.parametrize('acts', ['start once start once', 'once start once once'])
+def test_increase_is_sent_once_in_a_real_process(acts: str, endpoint: Endpoint) -> None:
     """Whichever comes first, a call or the exporter, in the process and in a fork of it, and when the process ends."""
-    ended = scripts.run(BOTH.replace('ACTS', acts), endpoint.url)
+    ended = scripts.run(scripts.program('export_once.both'), endpoint.url, *acts.split())
     assert ended.returncode == 0, ended.stderr
     sums: Counter[tuple[str, str]] = Counter()
     for datum in endpoint.data:

@@ -95,7 +95,7 @@ def test_request_that_hangs_is_said(
     client.close()
 
 
-def test_it_is_said_again_in_the_next_outage(
+def test_request_that_hangs_in_the_next_outage_is_said_again(
     endpoint: Endpoint, world: MockWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a success it is news."""
@@ -114,21 +114,8 @@ def test_it_is_said_again_in_the_next_outage(
 
 def test_end_of_a_process_waits_for_no_watch(black_hole: int) -> None:
     """A program whose requests hang ends within ``exit_timeout``, and has said why."""
-    script = """
-        import logging, sys, time
-        from satella.instrumentation.metrics import getMetric
-        from support.worlds import MockWorld
-        import aws_satella
-
-        logging.basicConfig(stream=sys.stdout)
-        world = MockWorld()
-        world.run(100)
-        aws_satella.AWSSatellaExporterThread._world = world.seen
-        getMetric('orders', 'counter').runtime(1)
-        aws_satella.start_if_not_started('Shop', exit_timeout=0.3)
-        print(aws_satella.flush(100))
-    """
-    done = scripts.run(script, f'http://127.0.0.1:{black_hole}', timeout=50)
+    program = scripts.program('hanging.end_with_a_watch')
+    done = scripts.run(program, f'http://127.0.0.1:{black_hole}', timeout=50)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'has not answered a request' in done.stdout
     assert 'False\n' in done.stdout
@@ -191,7 +178,7 @@ def test_reply_after_the_timeout_counts_in_the_next_call(endpoint: Endpoint, onc
     assert [datum['Value'] for datum in endpoint.named('rows')] == [1, 10]
 
 
-def test_what_waits_is_bounded_while_a_request_hangs(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
+def test_buffer_is_bounded_while_a_request_hangs(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
     """The request in flight goes as a whole, or stays as a whole: a late reply does not let a part go twice."""
     gate = endpoint.behave = Gate()
     for index in range(3):
@@ -209,7 +196,7 @@ def test_what_waits_is_bounded_while_a_request_hangs(endpoint: Endpoint, once: A
     assert len(endpoint.data) == third.sent == 9
 
 
-def test_after_a_timeout_calls_return_at_once(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
+def test_calls_after_a_timeout_return_at_once(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
     """They take their snapshots all the same. After a pause one call waits again, and a success ends the matter."""
     rows = getMetric('rows', 'counter')
     gate = endpoint.behave = Gate()
@@ -262,15 +249,7 @@ def test_healthy_call_with_a_timeout_sends_all(endpoint: Endpoint, once: Any) ->
 
 def test_call_at_the_end_of_the_interpreter_sends(endpoint: Endpoint) -> None:
     """No thread starts any more then, from Python 3.12 on."""
-    script = """
-        import atexit
-        from satella.instrumentation.metrics import getMetric
-        import aws_satella
-
-        getMetric('orders', 'counter').runtime(1)
-        atexit.register(lambda: print(aws_satella.export_once('Jobs', timeout=30)))
-    """
-    done = scripts.run(script, endpoint.url)
+    done = scripts.run(scripts.program('hanging.export_at_exit'), endpoint.url)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'sent=1' in done.stdout
     assert len(endpoint.named('orders')) == 1
@@ -294,7 +273,7 @@ def test_flush_after_a_timeout_answers_at_once(endpoint: Endpoint, world: MockWo
         wait_for(lambda: exporter.flush(DEADLINE), 'a flush that is let through')
 
 
-def test_after_a_pause_one_flush_waits_again(endpoint: Endpoint, world: MockWorld) -> None:
+def test_flush_waits_again_after_a_pause(endpoint: Endpoint, world: MockWorld) -> None:
     """The breaker is half-open: one waits for its timeout, the next ones answer at once again."""
     getMetric('orders', 'counter').runtime(1)
     with exporting(endpoint, 3600, client_factory=lambda: endpoint.client(read_timeout=60)) as exporter:

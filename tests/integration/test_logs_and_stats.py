@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import OK, PORTAL, RESET, Endpoint, error
+from support.endpoint import OK, PORTAL, RESET, Endpoint, Reply, Request, error
 from support.exporters import DEADLINE, Raiser, assert_conserved, exporting
 from support.waiting import wait_for
 
@@ -51,7 +51,7 @@ def test_stats_tell_what_became_of_everything(endpoint: Endpoint) -> None:
     assert_conserved(exporter, endpoint, 12)
     assert exporter.stats is not after
     with pytest.raises(dataclasses.FrozenInstanceError):
-        after.sent = 0  # type: ignore[misc]
+        after.sent = 0  # type: ignore[misc]  # it is frozen
 
 
 def test_healthy_run_is_silent(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,12 +130,11 @@ def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.L
     getMetric('texts', 'summary').calls_queue.extend(['a', 1])
     getMetric('zzz', 'float').runtime(1)
 
-    def behave(request: object) -> object:
-        assert hasattr(request, 'data')
+    def behave(request: Request) -> Reply:
         refused = any(datum['MetricName'] == 'refused' for datum in request.data)
         return error('InvalidParameterValue', 400, 'no') if refused else OK
 
-    endpoint.behave = behave  # type: ignore[assignment]
+    endpoint.behave = behave
     callbacks = {
         'call_on_metric_upload_fails': Raiser(RuntimeError),
         'call_on_discarded_metric': Raiser(RuntimeError),

@@ -44,7 +44,7 @@ def _of(points: list[Point]) -> dict[str, float | None]:
     return {point.name: point.value for point in points}
 
 
-def test_each_type_has_its_point(otlp: OtlpEndpoint) -> None:
+def test_type_of_a_metric_decides_its_point(otlp: OtlpEndpoint) -> None:
     """A counter is a sum, a histogram one point with all its buckets, a summary what it observed, all else a gauge."""
     getMetric('orders', 'counter').runtime(3, country='PL')
     getMetric('orders', 'counter').runtime(-1, country='DE')
@@ -69,7 +69,7 @@ def test_each_type_has_its_point(otlp: OtlpEndpoint) -> None:
     assert (falling.value, falling.is_monotonic) == (-1, False)
     for name in ('checkout', 'latency'):
         (point,) = otlp.named(name)
-        assert (point.count, point.sum) == (4, pytest.approx(12.723))  # type: ignore[comparison-overlap]
+        assert (point.count, point.sum) == (4, pytest.approx(12.723))  # type: ignore[comparison-overlap]  # approx equals numbers
     assert exporter.stats.sent == len(otlp.points)
 
 
@@ -115,7 +115,7 @@ def test_request_that_is_too_large_is_cut(otlp: OtlpEndpoint) -> None:
     ],
     ids=lambda each: each if isinstance(each, str) else f'{each.status} {each.body[:20].decode("ascii", "replace")}',
 )
-def test_what_may_pass_loses_nothing(otlp: OtlpEndpoint, reply: Reply | str) -> None:
+def test_error_that_may_pass_loses_nothing(otlp: OtlpEndpoint, reply: Reply | str) -> None:
     """No error but a refusal of the request itself costs a point, nor does a reply that is none of OTLP."""
     failures: list[Exception] = []
     otlp.behave = lambda _request: reply
@@ -239,7 +239,7 @@ def test_windows_follow_each_other(otlp: OtlpEndpoint, world: MockWorld) -> None
     assert windows[2][1] - windows[2][0] == pytest.approx(60 * SECOND, abs=1_000)
 
 
-def test_what_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, world: MockWorld) -> None:
+def test_increase_that_stays_in_the_tree_keeps_its_window(otlp: OtlpEndpoint, world: MockWorld) -> None:
     """Increases for which the outbox had no room come with a later cycle. Its window began with theirs."""
     exporter = _exporter(otlp, max_buffered=0)
     world.stop()
@@ -277,7 +277,7 @@ def test_data_of_an_outage_have_the_times_of_their_cycles(otlp: OtlpEndpoint, wo
     assert [point.value for point in otlp.named('a')] == [1, 1, 1, 0]
 
 
-def test_where_the_clock_goes_back_windows_are_empty(world: MockWorld) -> None:
+def test_windows_are_empty_where_the_clock_goes_back(world: MockWorld) -> None:
     """Until the clock has caught up, nothing begins after it ends, and no window reaches back into another."""
     world.stop()
     with otlp_endpoint(clock=world.wall) as otlp:
@@ -329,29 +329,13 @@ def test_service_may_have_another_name(otlp: OtlpEndpoint, monkeypatch: pytest.M
     assert [point.resource[name] for name in names] == ['checkout', 'prod']
 
 
-CHILD = """
-import os, sys, time
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-
-work = getMetric('work', 'counter')
-start = lambda: aws_satella.start_if_not_started('Shop', interval=3600, destination='otlp', temporality={temporality!r})
-work.runtime(1)
-{before}
-work.runtime(1)
-if not os.fork():
-    time.sleep(0.05)
-    work.runtime(10)
-    {inside}
-    sys.exit()
-os.wait()
-"""
+FORK = scripts.program('otlp.fork')
 
 
-@pytest.mark.parametrize('inside', ['', 'start()'], ids=['automatic', 'started'])
-def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndpoint, inside: str) -> None:
+@pytest.mark.parametrize('starts', ['0', '1'], ids=['automatic', 'started'])
+def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndpoint, starts: str) -> None:
     """Its windows begin with the fork, and its counts are its own. Its parent's go on."""
-    ended = scripts.run(CHILD.format(temporality='delta', before='start()', inside=inside), otlp.url)
+    ended = scripts.run(FORK, otlp.url, 'delta', '1', starts)
     assert (ended.returncode, ended.stderr) == (0, '')
     assert otlp.total('work') == 12
     instances = {point.resource['service.instance.id']: point.resource['process.pid'] for point in otlp.named('work')}
@@ -363,8 +347,7 @@ def test_child_is_an_instance_of_its_own_and_begins_with_the_fork(otlp: OtlpEndp
 
 def test_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
     """A variable that the program has changed since the start is no reason for a child to end in silence."""
-    before = "start(); aws_satella.flush(); os.environ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'] = 'nonsense'"
-    ended = scripts.run(CHILD.format(temporality='delta', before=before, inside=''), otlp.url)
+    ended = scripts.run(FORK, otlp.url, 'delta', '1', '0', 'nonsense')
     assert ended.returncode == 0
     assert "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'nonsense' is not allowed" in ended.stderr
     assert 'The last export sent 0 of ' in ended.stderr
@@ -373,13 +356,13 @@ def test_child_that_cannot_send_says_why(otlp: OtlpEndpoint) -> None:
 
 def test_totals_of_a_forked_process_are_warned_of_once(otlp: OtlpEndpoint) -> None:
     """What its parent counted would be in two series, which a sum counts twice."""
-    ended = scripts.run(CHILD.format(temporality='cumulative', before='', inside='start(); start()'), otlp.url)
+    ended = scripts.run(FORK, otlp.url, 'cumulative', '0', '2')
     assert ended.returncode == 0
     assert ended.stderr.count("temporality='delta' exports what each process has counted itself") == 1
     assert ended.stderr.count('\n') == 1
 
 
-def test_what_another_process_left_keeps_its_envelope(otlp: OtlpEndpoint) -> None:
+def test_data_of_a_predecessor_keep_their_envelope(otlp: OtlpEndpoint) -> None:
     """An exporter that takes over sends what the one before could not in a request of its own, as what it was."""
     otlp.behave = lambda _request: RESET
     with pytest.MonkeyPatch.context() as patch:

@@ -17,11 +17,11 @@ import aws_satella
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # behind what is installed, so that only the pictures are found there
 
-from pictures import __main__ as command  # noqa: E402  # the path comes first
-from pictures import numbers  # noqa: E402  # so do the ones below
-from pictures.drawings import DRAWINGS  # noqa: E402
-from pictures.house import IMPORTS, ROOMS  # noqa: E402
-from pictures.plots import PLOTS  # noqa: E402
+from pictures import __main__ as command
+from pictures import numbers
+from pictures.drawings import DRAWINGS
+from pictures.house import IMPORTS, ROOMS
+from pictures.plots import PLOTS
 
 PICTURES = ROOT / 'docs' / 'pictures'
 

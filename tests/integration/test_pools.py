@@ -58,11 +58,6 @@ def test_pool_that_is_terminated(end: str, method: str, endpoint: Endpoint, tmp_
     assert_all_arrived(done, endpoint)
 
 
-def test_forked_children_go_on_without_an_initializer(endpoint: Endpoint, tmp_path: Path) -> None:
-    """Where the parent exports, they do so by themselves."""
-    assert_all_arrived(run('parent_exports', 'fork', endpoint, tmp_path), endpoint)
-
-
 def test_children_of_a_fork_server_go_on_by_themselves(endpoint: Endpoint, tmp_path: Path) -> None:
     """Where the fork server imports a module that starts an exporter, so do the children that it forks."""
     assert_all_arrived(run('fork_server_exports', 'forkserver', endpoint, tmp_path), endpoint)

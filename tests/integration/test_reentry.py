@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from satella.instrumentation.metrics import getMetric
@@ -16,6 +16,8 @@ from support.waiting import wait_for
 
 import aws_satella
 from aws_satella.effects import process
+
+T = TypeVar('T')
 
 
 class _Handler(logging.Handler):
@@ -48,9 +50,9 @@ def handling() -> Iterator[Callable[[Callable[[], object]], _Handler]]:
         root.removeHandler(each)
 
 
-def _within_deadline(act: Callable[[], object]) -> list[object]:
+def _within_deadline(act: Callable[[], T]) -> list[T]:
     """What it returned, in a thread that is not waited for longer than the deadline."""
-    answers: list[object] = []
+    answers: list[T] = []
     thread = threading.Thread(target=lambda: answers.append(act()), daemon=True)
     thread.start()
     thread.join(DEADLINE)
@@ -178,7 +180,7 @@ def test_export_once_in_the_thread_of_a_request(endpoint: Endpoint) -> None:
 
     (outer,) = _within_deadline(export)
     assert [(stats.sent, stats.cycles, stats.buffered) for stats in inner] == [(0, 0, 1)]
-    assert (outer.sent, outer.cycles, outer.buffered) == (1, 1, 0)  # type: ignore[attr-defined]
+    assert (outer.sent, outer.cycles, outer.buffered) == (1, 1, 0)
     assert [datum['Value'] for datum in endpoint.named('rows')] == [100]
 
 

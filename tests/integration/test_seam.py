@@ -251,14 +251,14 @@ def test_endpoint_of_the_environment_is_used(endpoint: Endpoint, monkeypatch: py
     assert request.path == '/of/the/environment'
     assert _is_ready(request)
     _assert_arrived(exporter, endpoint, ['m00000'])
-    exporter.cloudwatch.close()  # type: ignore[attr-defined]
+    exporter.cloudwatch.close()  # type: ignore[attr-defined]  # a client of boto3
 
 
 class _Forwarding(BaseHTTPRequestHandler):
     """Does what a proxy does with a request of plain HTTP."""
 
     def do_POST(self) -> None:
-        self.server.passed.append(self.path)  # type: ignore[attr-defined]
+        self.server.passed.append(self.path)  # type: ignore[attr-defined]  # an attribute of ours
         body = self.rfile.read(int(self.headers['Content-Length']))
         host, _, path = self.path.removeprefix('http://').partition('/')
         upstream = http.client.HTTPConnection(host, timeout=10)
@@ -281,7 +281,7 @@ def _proxy() -> Iterator[tuple[str, list[str]]]:
     """A proxy on loopback: its address, and the addresses of all requests that it passed on."""
     server = ThreadingHTTPServer(('127.0.0.1', 0), _Forwarding)
     passed: list[str] = []
-    server.passed = passed  # type: ignore[attr-defined]
+    server.passed = passed  # type: ignore[attr-defined]  # an attribute of ours
     thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
     thread.start()
     try:

@@ -165,7 +165,7 @@ def test_traceback_quotes_no_headers_either(endpoint: Endpoint, log: _Log) -> No
 def test_notes_and_groups_are_masked_too(log: _Log) -> None:
     """A traceback shows the notes of an error, and the members of a group with their causes."""
     fault = LookupError('a fault')
-    fault.add_note(f'password={PASSWORD}')  # type: ignore[attr-defined,unused-ignore]
+    fault.add_note(f'password={PASSWORD}')  # type: ignore[attr-defined,unused-ignore]  # not in Python 3.10
     groups: Any = vars(builtins)
     cause = ValueError(f'x-amz-security-token:{TOKEN}')
     cause.__cause__ = fault
@@ -258,18 +258,8 @@ def test_callbacks_are_logged_by_name(callback: Any, name: str, endpoint: Endpoi
 
 def test_program_prints_no_password(endpoint: Endpoint) -> None:
     """A real process with an endpoint that does not answer, and the log on its standard error."""
-    program = """
-        import logging, aws_satella
-        from satella.instrumentation.metrics import getMetric
-
-        logging.basicConfig(level='DEBUG', format='%(name)s %(message)s')
-        for name in ('botocore', 'urllib3', 'boto3'):
-            logging.getLogger(name).setLevel('WARNING')
-        getMetric('orders', 'counter').runtime(1)
-        print(aws_satella.export_once('Test').failed_requests)
-    """
     url = f'http://somebody:{PASSWORD}@127.0.0.1:1/'
-    ended = scripts.run(program, url, AWS_MAX_ATTEMPTS='1')
+    ended = scripts.run(scripts.program('secrets_.export_at_debug'), url, AWS_MAX_ATTEMPTS='1')
     assert ended.stdout.strip() == '1'
     assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/"' in ended.stderr
     assert PASSWORD not in ended.stderr

@@ -81,7 +81,7 @@ def test_heartbeat_is_there_from_the_first_cycle(temporality: str, endpoint: End
     assert_conserved(exporter, endpoint, 5 + 6 + 6)
 
 
-def test_there_is_always_room_for_the_heartbeat(endpoint: Endpoint) -> None:
+def test_heartbeat_always_has_room(endpoint: Endpoint) -> None:
     """However many series there are, ``max_series`` leaves it out as little as other series without labels."""
     for number in range(5):
         getMetric('a', 'counter').runtime(1, number=number)
@@ -90,7 +90,7 @@ def test_there_is_always_room_for_the_heartbeat(endpoint: Endpoint) -> None:
     assert len(endpoint.named(UP)) == 2
 
 
-def test_nobody_gets_them_unasked(endpoint: Endpoint) -> None:
+def test_self_metrics_are_not_sent_unasked(endpoint: Endpoint) -> None:
     """By default an exporter that has nothing to send sends nothing."""
     exporter = exporter_to(endpoint, self_metrics=False)
     exporter.loop()
@@ -99,7 +99,7 @@ def test_nobody_gets_them_unasked(endpoint: Endpoint) -> None:
 
 @each_destination
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_they_tell_what_became_of_everything(temporality: str, endpoint: Endpoint) -> None:
+def test_self_metrics_tell_what_became_of_everything(temporality: str, endpoint: Endpoint) -> None:
     """Through health, an outage that is longer than the outbox, and health again: what they tell is what the statistics
     said before the cycle. They are data as all others are, and counted themselves."""
     getMetric('orders', 'counter').runtime(1)
@@ -154,7 +154,7 @@ def test_successor_goes_on_with_the_counts(endpoint: Endpoint) -> None:
     assert values(endpoint, 'aws_satella.sent') == [*sent, 0]
 
 
-def test_what_a_pattern_excludes_is_left_out(endpoint: Endpoint) -> None:
+def test_self_metrics_are_left_out_where_a_pattern_excludes_them(endpoint: Endpoint) -> None:
     """They are selected as all metrics are, and have units as all have. The rest of the tree may be left out."""
     getMetric('orders', 'counter').runtime(1)
     exclude = ['orders', 'aws_satella.[!u]*']
@@ -162,31 +162,9 @@ def test_what_a_pattern_excludes_is_left_out(endpoint: Endpoint) -> None:
     assert [(datum['MetricName'], datum['Unit']) for datum in endpoint.data] == [(UP, 'Count')]
 
 
-def test_preview_counts_them() -> None:
+def test_preview_counts_self_metrics() -> None:
     """The bill has all of them, the one that the first cycle does not have too."""
     assert dict(aws_satella.preview(self_metrics=True).top) == dict.fromkeys(OWN, 1)
-
-
-CHILDREN = """
-import os, sys
-import aws_satella
-from satella.instrumentation.metrics import getMetric
-work = getMetric('work', 'counter')
-work.runtime(5)
-aws_satella.start_if_not_started(
-    'Test', interval=3600, temporality='delta', self_metrics=True, exit_timeout=20, add_pid='pid'
-)
-assert aws_satella.flush(20)
-for act in (lambda: None, lambda: work.runtime(1)):
-    pid = os.fork()
-    if not pid:
-        act()
-        if sys.argv[1] == 'flush':
-            aws_satella.flush(20)
-        sys.exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-print(os.getpid())
-"""
 
 
 @each_destination
@@ -194,7 +172,7 @@ print(os.getpid())
 def test_forked_child_tells_of_itself_alone(last: str, endpoint: Endpoint) -> None:
     """A child that has nothing to send makes no request for the sake of its own metrics. One that has sent something
     tells that from zero on: what its parent has sent is not its own."""
-    ended = scripts.run(CHILDREN, endpoint.url, last, PYTHONWARNINGS='ignore::DeprecationWarning')
+    ended = scripts.run(scripts.program('self_metrics.fork'), endpoint.url, last)
     assert ended.returncode == 0, ended.stderr
     by_process: dict[str, dict[str, list[Any]]] = {}
     for datum in endpoint.data:
@@ -248,7 +226,7 @@ def test_start_and_the_first_success_are_said(
     assert expected.series == 35
 
 
-def test_another_receiver_has_no_price(otlp: OtlpEndpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_line_of_another_receiver_has_no_price(otlp: OtlpEndpoint, caplog: pytest.LogCaptureFixture) -> None:
     """What is sent elsewhere than to CloudWatch is not billed by it. A query of the URL is not shown."""
     caplog.set_level(logging.INFO, 'aws_satella')
     getMetric('orders', 'counter').runtime(1)

@@ -21,9 +21,9 @@ from support.waiting import wait_for
 from aws_satella.effects import signals
 
 
-def ended_by_sigterm(name: str, url: str) -> subprocess.CompletedProcess[str]:
+def ended_by_sigterm(name: str, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program, and send it SIGTERM once it says that it is ready."""
-    process = scripts.start(scripts.program(f'signals.{name}'), url)
+    process = scripts.start(scripts.program(f'signals.{name}'), url, *arguments)
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == 'ready\n'
@@ -137,22 +137,23 @@ def test_main_thread_is_never_deaf() -> None:
 
 
 @pytest.mark.parametrize(
-    ('name', 'status', 'values'),
+    ('how', 'status', 'values'),
     [
         ('handled', 143, {0, 7}),
-        ('own_handler', 9, {0}),
-        ('later_handler', 9, {0}),
-        ('unhandled', -signal.SIGTERM, {0}),
-        ('elsewhere', -signal.SIGTERM, {0}),
+        ('the handler of the program', 9, {0}),
+        ('a later handler of the program', 9, {0}),
+        ('not asked for', -signal.SIGTERM, {0}),
+        ('in another thread', -signal.SIGTERM, {0}),
     ],
 )
 def test_sigterm_ends_a_program_with_its_last_export(
-    name: str, status: int, values: set[float], endpoint: Endpoint
+    how: str, status: int, values: set[float], endpoint: Endpoint
 ) -> None:
     """Where it was asked for, and nothing else handles the signal. Where it cannot be had, a line says so."""
-    ended = ended_by_sigterm(name, endpoint.url)
+    ended = ended_by_sigterm('waiting', endpoint.url, how)
     assert (ended.returncode, arrived(endpoint)) == (status, values)
-    assert ended.stderr.count('handle_sigterm has no effect') == len(ended.stderr.splitlines()) == (name == 'elsewhere')
+    warned = how == 'in another thread'
+    assert ended.stderr.count('handle_sigterm has no effect') == len(ended.stderr.splitlines()) == warned
 
 
 def test_sigterm_ends_a_child_whose_fork_waits(endpoint: Endpoint) -> None:
@@ -163,12 +164,12 @@ def test_sigterm_ends_a_child_whose_fork_waits(endpoint: Endpoint) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, '143\n', '')
 
 
-def first_of_a_container(name: str, endpoint: Endpoint) -> tuple[int, str]:
+def first_of_a_container(how: str, endpoint: Endpoint) -> tuple[int, str]:
     """Run a program as the first process of a PID namespace, and send it SIGTERM; its status and what it has said."""
     if not shutil.which('unshare') or subprocess.run(['unshare', '--pid', '--fork', 'true'], check=False).returncode:
         pytest.skip('no PID namespaces here')
     outer = subprocess.Popen(
-        ['unshare', '--pid', '--fork', '--kill-child', *scripts.program(f'signals.{name}')],
+        ['unshare', '--pid', '--fork', '--kill-child', *scripts.program('signals.waiting'), how],
         env=scripts.environment(endpoint.url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -180,7 +181,7 @@ def first_of_a_container(name: str, endpoint: Endpoint) -> tuple[int, str]:
         children = Path(f'/proc/{outer.pid}/task/{outer.pid}/children').read_text().split()
         os.kill(int(children[0]), signal.SIGTERM)
         try:
-            _, said = outer.communicate(timeout=1 if name == 'unhandled' else DEADLINE)
+            _, said = outer.communicate(timeout=1 if how == 'not asked for' else DEADLINE)
         except subprocess.TimeoutExpired:
             outer.kill()
             _, said = outer.communicate()
@@ -192,7 +193,7 @@ def first_of_a_container(name: str, endpoint: Endpoint) -> tuple[int, str]:
 
 def test_first_process_of_a_container(endpoint: Endpoint) -> None:
     """It ignores SIGTERM unless something handles it, which is said at the start."""
-    status, said = first_of_a_container('unhandled', endpoint)
+    status, said = first_of_a_container('not asked for', endpoint)
     assert (status, arrived(endpoint)) == (-signal.SIGKILL, {0})
     assert said.count('no handler for SIGTERM') == len(said.splitlines()) == 1
     status, said = first_of_a_container('handled', endpoint)
@@ -201,5 +202,5 @@ def test_first_process_of_a_container(endpoint: Endpoint) -> None:
 
 def test_process_id_that_all_containers_have(endpoint: Endpoint) -> None:
     """``add_pid`` tells no containers apart."""
-    _, said = first_of_a_container('handled_with_pid', endpoint)
+    _, said = first_of_a_container('with a process id', endpoint)
     assert "extra_dimensions={'host': socket.gethostname()}" in said

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections import Counter
@@ -14,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import scripts
 from support.spools import DIRECTORIES, KEY, NOW, Heard, Put, batch, file_of, folder
 
 from aws_satella import ArgumentError
@@ -27,21 +25,6 @@ KILLS = int(os.environ.get('AWS_SATELLA_KILLS', '60'))
 """How many processes are killed for each kind of file system."""
 
 
-PRELUDE = """
-import os, signal, sys, threading, time
-from random import Random
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from support.forking import FORKS, fork, wait
-from support.killing import Notes, killed
-from support.spools import *
-
-signal.alarm(100)
-path = Path(sys.argv[2])
-spool = Heard(path)
-"""
-
-
 @pytest.fixture(params=DIRECTORIES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """Where a spool may be, on a disk and in memory."""
@@ -49,21 +32,19 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         yield found
 
 
-def run(script: str, path: Path, *arguments: str) -> str:
+def run(program: str, path: Path, *arguments: str) -> str:
     """Run a program with a spool to its end.
 
     :return: what it printed
     """
-    tests = str(Path(__file__).parents[1])
-    command = [sys.executable, '-c', PRELUDE + textwrap.dedent(script), tests, str(path), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+    ended = scripts.run(scripts.program(f'spool.{program}'), '', str(path), *arguments, timeout=110)
     assert (ended.returncode, ended.stderr) == (0, '')
     return ended.stdout
 
 
 def test_later_process_sends_what_another_left(path: Path) -> None:
     """What a process kept before its end comes out of the spool as it was, the oldest first, and once."""
-    run("spool.keep(batch(2), batch(1, ['{\"a\":1}', '{}']), batch(1, ['{\"b\":1}']))", path)
+    run('keep', path)
     spool = Heard(path)
     assert spool.has_any()
     expected = [batch(1, ['{"a":1}', '{}']), batch(1, ['{"b":1}']), batch(2)]
@@ -85,7 +66,7 @@ def test_batches_of_both_forms_are_kept(path: Path) -> None:
 
 
 @pytest.mark.parametrize('umask', [0o000, 0o022, 0o077])
-def test_only_its_user_may_look(umask: int, path: Path) -> None:
+def test_spool_is_for_its_user_alone(umask: int, path: Path) -> None:
     """The directory has the mode 0700, and all that is in it 0600, whatever the umask allows to others: also what is
     left of a batch, and what is sent again."""
     before = os.umask(umask)
@@ -105,7 +86,7 @@ def test_only_its_user_may_look(umask: int, path: Path) -> None:
     }
 
 
-def test_nothing_is_done_before_the_first_call(path: Path) -> None:
+def test_spool_does_nothing_before_the_first_call(path: Path) -> None:
     """Who only makes a spool, looks for something to send, or wants to send it, makes no directory."""
     spool = Heard(path)
     assert not spool.has_any()
@@ -115,7 +96,7 @@ def test_nothing_is_done_before_the_first_call(path: Path) -> None:
     assert not path.exists()
 
 
-def test_other_namespaces_are_left_alone(path: Path) -> None:
+def test_namespaces_are_left_alone_by_others(path: Path) -> None:
     """Two exporters in one directory neither send, nor drop, nor wait for what is of the other."""
     one, other = Heard(path), Heard(path, spooled.key_of('Shop', 'otlp', 'otlp'), 1)
     one.keep(batch())
@@ -188,7 +169,7 @@ def test_healthy_cycle_costs_one_stat(path: Path, monkeypatch: pytest.MonkeyPatc
     assert spool.deliver() == [batch()]
 
 
-def test_one_sends_at_a_time(path: Path) -> None:
+def test_lock_is_for_one_sender_at_a_time(path: Path) -> None:
     """While one has the lock, neither another spool of this process, nor another thread, nor another process gets it,
     and none of them waits for it. All of them can keep batches meanwhile."""
     spool, other = Heard(path), Heard(path)
@@ -206,8 +187,7 @@ def test_one_sends_at_a_time(path: Path) -> None:
         thread.start()
         thread.join(20)
         assert found == [None, None]
-        script = 'spool.keep(batch(1))\nwith spool.drain() as drain: print(drain)'
-        assert run(script, path) == 'None\n'
+        assert run('keep_and_drain', path, '1') == 'None\n'
     assert other.deliver() == [batch(), batch(1)]
     assert other.said == spool.said == []
 
@@ -222,97 +202,27 @@ def test_lock_stays_while_others_keep_batches(path: Path) -> None:
         Heard(path).keep(batch(1))
         with Heard(path).drain() as other:
             assert other is None
-        assert run('with spool.drain() as drain: print(drain)', path) == 'None\n'
-    assert run('print(len(spool.deliver()))', path) == '2\n'
+        assert run('keep_and_drain', path) == 'None\n'
+    assert run('deliver', path) == '2\n'
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
 def test_child_is_no_sender(how: str, path: Path) -> None:
     """A child that is forked while its parent sends neither sends nor removes, has no lock, and waits for none. It
     keeps batches, and sends them when the parent has ended. With Python's fork it has no descriptor of the spool."""
-    script = """
-    how = sys.argv[3]
-    spool.keep(batch(1), batch(2))
-    def open_files():
-        return [each for each in map(os.path.realpath, Path('/proc/self/fd').iterdir()) if each.startswith(str(path))]
-    def child(how):
-        assert not drain.is_held
-        assert list(drain) == [] and not drain.remove(first.name) and not drain.replace(first.name, batch(9))
-        assert drain.prune(NOW + 10**9) == 0
-        assert next(rest, None) is None
-        with spool.drain() as other: assert other is None
-        spool.keep(batch(3))
-        assert how == 'no hooks' or not open_files()
-        os.close(ready[1])
-        while not (taken := Heard(path).deliver() if not os.read(go[0], 1) else []):
-            pass
-        assert [each.timestamp for each in taken] == [NOW + 2, NOW + 3]
-    ready, go = os.pipe(), os.pipe()
-    with spool.drain() as drain:
-        rest = iter(drain)
-        first = next(rest)
-        def in_child(how):
-            os.close(go[1])
-            child(how)
-        pid = fork(in_child, how)
-        os.close(ready[1])
-        assert os.read(ready[0], 1) == b''
-        assert drain.is_held and len(open_files()) == 2
-        assert drain.remove(first.name)
-    os.close(go[1])
-    wait(pid)
-    assert not open_files() and not spool.has_any() and not spool.said
-    print('done')
-    """
-    assert run(script, path, how) == 'done\n'
+    assert run('fork_while_sending', path, how) == 'done\n'
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
 def test_child_leaves_the_block_of_its_parent(how: str, path: Path) -> None:
     """A child that goes on after the block in which it was forked has closed nothing of its own there."""
-    script = """
-    spool.keep(batch())
-    with spool.drain() as drain:
-        pid = FORKS[sys.argv[3]]()
-        own = [os.dup(0) for _ in range(4)] if not pid else []
-    if not pid:
-        os._exit(sum(not os.fstat(each) for each in own))
-    wait(pid)
-    assert spool.deliver() == [batch()]
-    """
-    run(script, path, how)
+    run('fork_in_the_block', path, how)
 
 
 @pytest.mark.parametrize('how', ['os.fork', 'no hooks'])
 def test_child_never_waits_for_a_thread_of_its_parent(how: str, path: Path) -> None:
     """Where another thread sends in the moment of a fork, the child can send as soon as its parent does not."""
-    script = """
-    spool.keep(batch())
-    held, end = threading.Event(), threading.Event()
-    def send():
-        with spool.drain() as drain:
-            assert drain is not None
-            held.set()
-            assert end.wait(60)
-    thread = threading.Thread(target=send)
-    thread.start()
-    assert held.wait(60)
-    ready, go = os.pipe(), os.pipe()
-    def child(how):
-        with spool.drain() as drain: assert drain is None
-        os.close(go[1])
-        os.close(ready[1])
-        assert os.read(go[0], 1) == b''
-        assert spool.deliver() == [batch()]
-    pid = fork(child, sys.argv[3])
-    os.close(ready[1])
-    assert os.read(ready[0], 1) == b''
-    end.set()
-    thread.join(60)
-    os.close(go[1])
-    wait(pid)
-    """
-    run(script, path, how)
+    run('fork_beside_a_sender', path, how)
 
 
 def test_processes_with_one_id_do_not_meet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +233,7 @@ def test_processes_with_one_id_do_not_meet(path: Path, monkeypatch: pytest.Monke
     assert {each.items[0] for each in Heard(path).deliver()} == {f'{number}' for number in range(20)}
 
 
-def test_what_is_left_of_a_batch_takes_its_place(path: Path) -> None:
+def test_rest_of_a_batch_takes_its_place(path: Path) -> None:
     """When a part of a batch was sent, the rest of it is what is there, at the same place. A sender that was killed
     while it wrote that does not stand in the way."""
     spool = Heard(path)
@@ -337,7 +247,7 @@ def test_what_is_left_of_a_batch_takes_its_place(path: Path) -> None:
     assert [each.name for each in path.iterdir()] == [f'.{KEY}.lock']
 
 
-def test_oldest_go_where_there_is_too_much(path: Path) -> None:
+def test_oldest_batches_go_where_there_is_too_much(path: Path) -> None:
     """Beyond ``max_bytes`` the oldest batches go, with a count of their items, and the others are within the bound."""
     size = len(spooled.to_bytes(batch(1, ['12', '34'])))
     spool = Heard(path, max_bytes=3 * size)
@@ -349,7 +259,7 @@ def test_oldest_go_where_there_is_too_much(path: Path) -> None:
     assert spool.said == []
 
 
-def test_what_does_not_fit_is_not_kept(path: Path) -> None:
+def test_batch_that_does_not_fit_is_not_kept(path: Path) -> None:
     """A batch that is larger than ``max_bytes`` drops no others. What is just being sent is not dropped either."""
     size = len(spooled.to_bytes(batch()))
     spool = Heard(path, max_bytes=size)
@@ -364,7 +274,7 @@ def test_what_does_not_fit_is_not_kept(path: Path) -> None:
     assert spool.deliver() == [batch(1)]
 
 
-def test_what_is_too_old_goes(path: Path) -> None:
+def test_batch_that_is_too_old_goes(path: Path) -> None:
     """What is older than two weeks is dropped, and counted, when a sender asks for that."""
     spool = Heard(path)
     spool.keep(batch(0, ['1', '2']), batch(10))
@@ -380,69 +290,13 @@ def test_platform_without_locks_is_refused() -> None:
 
     Which process asks for an exporter, in a thread or in its own, does not matter.
     """
-    script = """
-    import sys
-    sys.modules['fcntl'] = None
-    import aws_satella
-    def factory():
-        raise AssertionError
-    for act in aws_satella.AWSSatellaExporterThread, aws_satella.start_if_not_started, aws_satella.export_once:
-        try:
-            act('Shop', spool='/var/lib/shop', client_factory=factory)
-        except ValueError as error:
-            print(type(error).__name__, error)
-    """
-    ended = subprocess.run([sys.executable, '-c', textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    ended = scripts.run(scripts.program('spool_without_locks.start'), '')
     refusal = (
         "ArgumentError spool: '/var/lib/shop' is not allowed; "
         'allowed: None, since this platform has no locks for files (fcntl)\n'
     )
-    assert ended.stdout == 3 * refusal
+    assert (ended.returncode, ended.stdout) == (0, 3 * refusal), ended.stderr
     assert issubclass(ArgumentError, ValueError)
-
-
-KILLING = """
-notes = Notes(sys.argv[3])
-rng = Random(int(sys.argv[5]))
-
-note = notes.note
-
-def send(worker, items):
-    # The destination takes them: from here on the sender knows that, until it is killed.
-    note(worker, 'accepted', items)
-
-def work(worker):
-    chance, number = Random(worker), 0
-    while True:
-        number += 1
-        items = [f'{worker}.{number}.{index}' for index in range(3)]
-        note(worker, 'putting', items)
-        put = spool.put_one(batch(0, items, timestamp=time.time()), time.time())
-        note(worker, 'kept' if put == (True, 0) else 'lost', items)
-        if chance.random() < 0.4:
-            with spool.drain() as drain:
-                for name, found in drain or ():
-                    if chance.random() < 0.2 and len(found.items) > 1:
-                        send(worker, found.items[:1])
-                        assert drain.replace(name, found._replace(items=found.items[1:]))
-                        note(worker, 'removed', found.items[:1])
-                    else:
-                        send(worker, found.items)
-                        assert drain.remove(name)
-                        note(worker, 'removed', found.items)
-        assert not spool.said, spool.said
-
-def start(number):
-    return fork(lambda how: work(number))
-
-workers = {number: start(number) for number in range(8)}
-for kill in range(int(sys.argv[4])):
-    notes.grown(rng.randrange(1500))
-    killed(workers.pop(rng.choice(list(workers))))
-    workers[8 + kill] = start(8 + kill)
-for pid in workers.values():
-    killed(pid)
-"""
 
 
 def test_kill_at_random_moments_loses_and_doubles_nothing(path: Path, tmp_path: Path) -> None:
@@ -450,7 +304,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(path: Path, tmp_path: 
     arrives, and arrives once, except what its sender had sent and not removed when it was killed. What was half-written
     is left under a dot name, and goes when it is old."""
     journal = tmp_path / 'journal'
-    run(KILLING, path, str(journal), str(KILLS), '7')
+    run('kill_at_random', path, str(journal), str(KILLS), '7')
     rest = Heard(path)
     left = [item for each in rest.deliver() for item in each.items]
     assert rest.said == []

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import random
 import re
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import run
 from typing import Any
 
 import pytest
@@ -25,8 +23,6 @@ KILLS = int(os.environ.get('AWS_SATELLA_KILLS', '12'))
 """How many processes are killed for each destination and kind of file system."""
 
 SEED = int(os.environ.get('AWS_SATELLA_SEED', '7'))
-
-PROGRAM = Path(__file__).parents[1] / 'support' / 'spooling_workers.py'
 
 OUTAGES: tuple[Reply | str, ...] = (RESET, RESET, HANG, error('InternalServiceFault', 500), error('Throttling', 400))
 
@@ -75,14 +71,7 @@ def test_kills_in_an_outage_lose_and_double_nothing(to: str, spool: Path, tmp_pa
     destination = f'{endpoint.url}/v1/metrics' if to == 'url' else to
     notes = tmp_path / 'notes'
     arguments = [str(spool), str(notes), endpoint.url, destination, str(KILLS), str(SEED)]
-    ended = run(
-        [sys.executable, str(PROGRAM), *arguments],
-        env=scripts.environment(endpoint.url),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1100,
-    )
+    ended = scripts.run(scripts.program('spool_kills.kill_at_random'), endpoint.url, *arguments, timeout=1100)
     assert (ended.returncode, ended.stdout) == (0, ''), ended.stderr
 
     weather.is_over = True

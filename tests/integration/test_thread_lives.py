@@ -36,7 +36,7 @@ class _Label:
         return 'label'
 
 
-class _Unknown(LeafMetric):  # type: ignore[misc]
+class _Unknown(LeafMetric):
     CLASS_NAME = 'unknown'
     act: Callable[[], object]
 

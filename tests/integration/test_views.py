@@ -72,7 +72,7 @@ def times(number: int, values: Mapping[Any, int]) -> Counter[tuple[str, ...]]:
 
 
 @each_destination
-def test_what_arrives_is_what_the_views_say(endpoint: Endpoint) -> None:
+def test_views_decide_what_arrives(endpoint: Endpoint) -> None:
     """An exporter sends what its views make of the metrics, and everything that was recorded is in it."""
     record()
     with exporting(endpoint, 3_600, temporality='delta', views=VIEWS) as exporter:
@@ -138,31 +138,11 @@ def test_successor_inherits_what_is_kept(endpoint: Endpoint) -> None:
     assert sums(endpoint)['noisy'] == Counter({('a',): 2, ('b',): 2, (OTHER,): 2})
 
 
-@pytest.mark.parametrize('automatic', [True, False])
-def test_forked_child_inherits_what_is_kept(automatic: bool, endpoint: Endpoint) -> None:
+@pytest.mark.parametrize('automatic', ['yes', 'no'])
+def test_forked_child_inherits_what_is_kept(automatic: str, endpoint: Endpoint) -> None:
     """A child keeps the series that its parent kept, whether it goes on by itself or starts an exporter; so both send
     the same ones."""
-    script = f"""
-import os, sys, aws_satella
-from aws_satella import View
-from satella.instrumentation.metrics import getMetric
-noisy = getMetric('noisy', 'counter', sum_children=False)
-SHOP = dict(interval=3600, temporality='delta', exit_timeout=20, views={{'noisy': View(max_series=2)}})
-for user in 'abc':
-    noisy.runtime(1, user=user)
-aws_satella.start_if_not_started('Shop', **SHOP)
-assert aws_satella.flush()
-pid = os.fork()
-if not pid:
-    for user in 'dcba':
-        noisy.runtime(10, user=user)
-    noisy.children.reverse()
-    if not {automatic}:
-        aws_satella.start_if_not_started('Shop', **SHOP)
-    sys.exit()
-assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-"""
-    ended = scripts.run(script, endpoint.url, PYTHONWARNINGS='ignore::DeprecationWarning')
+    ended = scripts.run(scripts.program('views.fork'), endpoint.url, automatic)
     assert ended.returncode == 0, ended.stderr
     assert sums(endpoint)['noisy'] == Counter({('a',): 11, ('b',): 11, (OTHER,): 1 + 20})
 

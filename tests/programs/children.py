@@ -18,31 +18,27 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from satella.instrumentation.metrics import getMetric
-from support.forking import exit_code
+from support.forking import exit_code, wait
 from support.program import main
+from support.recording import go, record, running_exporter
 from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread
-from aws_satella.effects.process import exporter_of_process
 
 gc.freeze()  # a child that ends would look through, and so copy, all that its parent has made
-work = getMetric('work', 'counter')
 level = getMetric('level', 'int')
 waits = getMetric('waits', 'histogram')
 SHOP: dict[str, Any] = {'interval': 3600, 'temporality': 'delta', 'exit_timeout': 20}
 
 
-def _record(who: str, number: float = 1) -> None:
-    work.runtime(number, who=who)
-
-
 def _record_in_child() -> None:
-    _record('child')
+    record('child')
 
 
 def _start(**more: Any) -> None:
@@ -54,26 +50,24 @@ def _export(**more: Any) -> None:
     assert aws_satella.flush(20)
 
 
-def _child(act: Callable[[], object] = lambda: None) -> None:
-    """Run a function in a forked child, which ends as programs do, and wait for it."""
-    pid = os.fork()
+def _fork(act: Callable[[], object] = _record_in_child, fork: Callable[[], int] = os.fork) -> int:
+    """Run a function in a child, which ends as programs do."""
+    pid = fork()
     if pid:
-        assert exit_code(pid) == 0
-        return
+        return pid
     signal.alarm(60)
     assert gc.isenabled()
     act()
     sys.exit()
 
 
-def _go(act: Callable[[], object], daemon: bool = True) -> threading.Thread:
-    thread = threading.Thread(target=act, daemon=daemon)
-    thread.start()
-    return thread
+def _child(act: Callable[[], object] = _record_in_child) -> None:
+    """The same, and wait for it."""
+    wait(_fork(act))
 
 
 def _again_and_again(act: Callable[[], object]) -> None:
-    _go(lambda: [act() for _ in iter(int, 1)])
+    go(lambda: [act() for _ in iter(int, 1)])
 
 
 # --- the exporter of the parent
@@ -81,11 +75,11 @@ def _again_and_again(act: Callable[[], object]) -> None:
 
 def _export_and_fork(start: Callable[[], object], before: str) -> None:
     if before:
-        _record('parent', 100)
+        record('parent', 100)
     start()
-    _child(lambda: _record('child', 2))
-    _child()
-    _record('parent')
+    _child(lambda: record('child', 2))
+    _child(lambda: None)
+    record('parent')
 
 
 def exporter_of_the_process(before: str) -> None:
@@ -107,12 +101,11 @@ def exporter_that_is_being_started(before: str) -> None:
             made.wait(20)
         return boto3.client('cloudwatch')
 
-    starts = threading.Thread(target=lambda: _start(client_factory=factory))
-
     def start() -> None:
         starts.start()
         assert making.wait(20)
 
+    starts = threading.Thread(target=_start, kwargs={'client_factory': factory})
     _export_and_fork(start, before)
     made.set()
     starts.join()
@@ -146,17 +139,17 @@ def start() -> None:
     _export()
 
     def act() -> None:
-        _record('before')
+        record('before')
         assert aws_satella.flush(20)
-        _record('between')
+        record('between')
         _export(extra_dimensions={'by': 'child'})
-        _record('after')
+        record('after')
 
     _child(act)
 
 
 def export_once(parents: str) -> None:
-    _record('parent')
+    record('parent')
     getMetric('callable', 'callable', value_getter=os.getpid)
     _export()
 
@@ -165,13 +158,13 @@ def export_once(parents: str) -> None:
         stats = aws_satella.export_once('Shop', **SHOP)
         assert stats.sent >= 4, stats
 
-    _child(act if parents == '1' else lambda: (_record('between'), _child(act)))
+    _child(act if parents == '1' else lambda: (record('between'), _child(act)))
 
 
 def arguments(given: str, records: str) -> None:
     aws_satella.start_if_not_started('Shop', interval=3600, exit_timeout=20, **json.loads(given))
     assert aws_satella.flush(20)
-    _child(lambda: _record('child', 2) if records else None)
+    _child(lambda: record('child', 2) if records else None)
 
 
 # --- how children are made, and how they end: they record 3 together
@@ -184,7 +177,7 @@ def _begin() -> None:
 
 def processes() -> None:
     _begin()
-    started = [multiprocessing.Process(target=_record, args=('child',)) for _ in range(3)]
+    started = [multiprocessing.Process(target=record, args=('child',)) for _ in range(3)]
     for each in started:
         each.start()
     for each in started:
@@ -194,7 +187,7 @@ def processes() -> None:
 def pool_that_is_closed() -> None:
     _begin()
     pool = multiprocessing.Pool(2)
-    pool.map(_record, ['child'] * 3)
+    pool.map(record, ['child'] * 3)
     pool.close()
     pool.join()
 
@@ -211,13 +204,13 @@ def _insist(children: Iterable[Any]) -> None:
                 except ProcessLookupError:
                     pass
 
-    _go(terminate)
+    go(terminate)
 
 
 def pool_that_is_left() -> None:
     _begin()
     with multiprocessing.Pool(2) as pool:
-        pool.map(_record, ['child'] * 3)
+        pool.map(record, ['child'] * 3)
         _insist(multiprocessing.active_children())
     pool.join()
 
@@ -225,22 +218,19 @@ def pool_that_is_left() -> None:
 def process_pool_executor() -> None:
     _begin()
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(_record, ['child'] * 3))
+        list(pool.map(record, ['child'] * 3))
 
 
 def daemon() -> None:
     _begin()
     if os.fork() == 0:
         os.setsid()
-        if os.fork() == 0:
-            _record('child', 3)
-            sys.exit()
+        _fork(lambda: record('child', 3))
         os._exit(0)
     os.wait()
 
 
 def loop() -> None:
-
     async def record_later() -> None:
         await asyncio.sleep(0)
         _record_in_child()
@@ -260,35 +250,32 @@ def loop() -> None:
 
     _begin()
     asyncio.run(run())
-    _child(_record_in_child)
+    _child()
 
 
 def executor_of_a_loop() -> None:
-
     async def run() -> None:
         running = asyncio.get_running_loop()
         with ProcessPoolExecutor(2) as pool:
-            await asyncio.gather(*(running.run_in_executor(pool, _record, 'child') for _ in range(3)))
+            await asyncio.gather(*(running.run_in_executor(pool, record, 'child') for _ in range(3)))
 
     _begin()
     asyncio.run(run())
 
 
 def generations() -> None:
-
     _begin()
-    _child(lambda: (_record_in_child(), _child(_record_in_child)))
-    _child(_record_in_child)
+    _child(lambda: (_record_in_child(), _child()))
+    _child()
 
 
 def at_once() -> None:
     _begin()
     for _ in range(3):
-        _child(_record_in_child)
+        _child()
 
 
 def after_a_turn() -> None:
-
     _begin()
     for _ in range(3):
         _child(lambda: (_record_in_child(), time.sleep(0.01)))
@@ -296,7 +283,7 @@ def after_a_turn() -> None:
 
 def in_a_thread() -> None:
     _begin()
-    _go(lambda: [_child(_record_in_child) for _ in range(3)], daemon=False).join()
+    go(lambda: [_child() for _ in range(3)], daemon=False).join()
 
 
 def watched() -> None:
@@ -304,11 +291,7 @@ def watched() -> None:
 
     _begin()
     for _ in range(3):
-        pid = gevent.os.fork_and_watch()
-        if not pid:
-            _record_in_child()
-            sys.exit()
-        assert gevent.os.waitpid(pid, 0)[1] == 0
+        assert gevent.os.waitpid(_fork(fork=gevent.os.fork_and_watch), 0)[1] == 0
 
 
 def thread_that_returns() -> None:
@@ -323,7 +306,7 @@ def thread_that_returns() -> None:
             _record_in_child()
 
     _export()
-    _go(act, daemon=False).join()
+    go(act, daemon=False).join()
     assert waited == [0], waited
 
 
@@ -341,10 +324,10 @@ def same_process_id() -> None:
     def act() -> None:
         assert os.getpid() == 1
         _export()
-        _record('parent', 50)
+        record('parent', 50)
         assert unshare(children) == 0
         _child(grandchild)
-        _record('parent', 100)
+        record('parent', 100)
 
     _child(act)
 
@@ -358,11 +341,10 @@ def _process(act: Callable[[], object]) -> None:
 
 
 def multiprocessing_and_fork(where: str) -> None:
-
     def act() -> None:
         if where == 'child':
             _start()
-        _child(lambda: _record('grandchild'))
+        _child(lambda: record('grandchild'))
         _record_in_child()
 
     if where == 'parent':
@@ -372,7 +354,7 @@ def multiprocessing_and_fork(where: str) -> None:
 
 def fork_and_multiprocessing() -> None:
     _export()
-    _child(_record_in_child)
+    _child()
     _process(_record_in_child)
 
 
@@ -385,7 +367,7 @@ def something_else() -> None:
         os._exit(0)
     for _ in range(2):
         assert os.wait()[1] == 0
-    _record('parent')
+    record('parent')
 
 
 # --- what goes on in the parent meanwhile
@@ -406,7 +388,7 @@ def _log() -> None:
 STATES: dict[str, Callable[[], object]] = {
     'idle': lambda: None,
     'exporting': lambda: _again_and_again(lambda: aws_satella.flush(20)),
-    'recording': lambda: _again_and_again(lambda: _record('parent')),
+    'recording': lambda: _again_and_again(lambda: record('parent')),
     'logging': _log,
 }
 
@@ -416,15 +398,7 @@ def states(state: str, rounds: str) -> None:
     _start()
     STATES[state]()
     for _ in range(int(rounds)):
-        pids = []
-        for _ in range(4):
-            pid = os.fork()
-            if not pid:
-                signal.alarm(40)
-                threading.Thread(target=lambda: None).start()
-                _record_in_child()
-                sys.exit()
-            pids.append(pid)
+        pids = [_fork(lambda: (go(lambda: None, daemon=False), _record_in_child())) for _ in range(4)]
         assert [exit_code(pid) for pid in pids] == [0] * 4
     os._exit(0)
 
@@ -439,11 +413,13 @@ class _Gate:
         self.pid = os.getpid()
 
     def let_pass(self) -> None:
-        if os.getpid() == self.pid and self.state == 'shut':
+        if os.getpid() != self.pid:
+            return
+        if self.state == 'shut':
             self.waiting.append(me := object())
             wait_for(lambda: self.state != 'shut')
             self.waiting.remove(me)
-        if os.getpid() == self.pid and self.state == 'burning':
+        if self.state == 'burning':
             self.failed.set()
             raise ConnectionError('an outage')
 
@@ -464,21 +440,20 @@ class _Client:
 
 def _fork_25(act: Callable[[], object] | None = None) -> None:
     """Fork children that do this, and record something; without it, the parent records something, too."""
+
+    def child(number: int) -> None:
+        if act:
+            act()
+        _record_in_child()
+        if number:  # a tenth of a second is what the interpreter takes for the rest of its end
+            atexit._run_exitfuncs()
+            os._exit(0)
+
     pids = []
     for number in range(25):
-        pid = os.fork()
-        if not pid:
-            signal.alarm(30)
-            if act:
-                act()
-            _record_in_child()
-            if number:  # a tenth of a second is what the interpreter takes for the rest of its end
-                atexit._run_exitfuncs()
-                os._exit(0)
-            sys.exit()
-        pids.append(pid)
+        pids.append(_fork(partial(child, number)))
         if not act:  # what a process records that exports no more would be its children's as well
-            _record('parent')
+            record('parent')
     assert [exit_code(pid) for pid in pids] == [0] * 25
 
 
@@ -504,9 +479,9 @@ def life() -> None:
         return AWSSatellaExporterThread('Own', client_factory=_Client, **{**SHOP, 'interval': 1200}).start()
 
     getMetric('callable', 'callable', value_getter=value)
-    _record('parent', 0)
+    record('parent', 0)
     own = start_own()
-    _go(start)
+    go(start)
     assert making.wait(20)
     assert reading.wait(20)
     _fork_25()  # one exporter is just starting, the other collects
@@ -525,16 +500,15 @@ def life() -> None:
     wait_for(lambda: aws_satella.flush(20))
     _fork_25()  # both wait for the next export
     gate.state = 'shut'
-    _go(aws_satella.flush)
+    go(aws_satella.flush)
     wait_for(lambda: len(gate.waiting) == 2)
     _fork_25()  # somebody waits for both
     gate.state = 'open'
     wait_for(lambda: not gate.waiting)
-    exporter = exporter_of_process()
-    assert exporter is not None
+    exporter = running_exporter()
     wait_for(lambda: aws_satella.flush(20))
     gate.state = 'shut'
-    _record('parent', 0)
+    record('parent', 0)
     for each in (own, exporter):
         each.terminate()
     wait_for(lambda: len(gate.waiting) == 2)
@@ -554,41 +528,35 @@ def life() -> None:
 
 def copied_cycles(in_forks: str, done: str) -> None:
     """Let the parent export some times after a fork; the child says how often it has recorded meanwhile."""
-    _export(interval=0.05, in_forks=json.loads(in_forks))
-    exporter = exporter_of_process()
-    assert exporter is not None
-    _record('parent')
-    pid = os.fork()
-    if not pid:
-        signal.alarm(60)
-        recorded = []
 
+    def child() -> None:
+        recorded: list[int] = []
         wait_for(lambda: (_record_in_child(), recorded.append(1), Path(done).exists())[-1])
         print(len(recorded), file=sys.stderr)
-        sys.exit()
-    cycles = exporter.stats.cycles
-    wait_for(lambda: exporter.stats.cycles > cycles + 5)
+
+    _export(interval=0.05, in_forks=json.loads(in_forks))
+    record('parent')
+    pid = _fork(child)
+    cycles = running_exporter().stats.cycles
+    wait_for(lambda: running_exporter().stats.cycles > cycles + 5)
     Path(done).touch()
-    assert exit_code(pid) == 0
-    _record('parent')
+    wait(pid)
+    record('parent')
 
 
 def copied_request(arrived: str, forked: str, flushed: str) -> None:
     """Fork while a request is in flight; files say that it has arrived, and who has exported."""
-    _record('parent')
+
+    def export(file: str) -> None:
+        assert aws_satella.flush(20)
+        Path(file).touch()
+
+    record('parent')
     _start(call_on_metric_upload_fails=lambda error: print(repr(error)))
     wait_for(Path(arrived).exists)
-    pid = os.fork()
-    if not pid:
-        signal.alarm(60)
-        _record_in_child()
-        assert aws_satella.flush(20)
-        Path(forked).touch()
-        wait_for(Path(flushed).exists)
-        sys.exit()
-    assert aws_satella.flush(20)
-    Path(flushed).touch()
-    assert exit_code(pid) == 0
+    pid = _fork(lambda: (_record_in_child(), export(forked), wait_for(Path(flushed).exists)))
+    export(flushed)
+    wait(pid)
 
 
 if __name__ == '__main__':

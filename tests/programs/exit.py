@@ -20,13 +20,12 @@ from typing import Any, NoReturn
 
 from satella.instrumentation.metrics import getMetric
 from support.program import main
+from support.recording import running_exporter, work
 from support.worlds import MockWorld
 
 import aws_satella
-from aws_satella.effects.process import exporter_of_process
 
 signal.alarm(60)
-work = getMetric('work', 'counter')
 
 
 def _start(**more: Any) -> None:
@@ -48,42 +47,33 @@ def _fail(number: float) -> None:
 # --- ends
 
 
-def returns() -> None:
-    _count()
-
-
-def exits() -> None:
-    _count()
-    sys.exit(3)
-
-
-def raises() -> None:
-    _count()
+def _raise() -> None:
     raise LookupError('by the program')
 
 
-def is_interrupted() -> None:
-    _count()
+def _kill(number: int, handler: Callable[..., object]) -> None:
+    signal.signal(number, handler)
+    os.kill(os.getpid(), number)
+    time.sleep(20)
+
+
+ENDS: dict[str, Callable[[], object]] = {
+    'returns': lambda: None,
+    'exits': lambda: sys.exit(3),
+    'raises': _raise,
     # Who starts the tests in the background of a shell has them ignore it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(20)
+    'is interrupted': lambda: _kill(signal.SIGINT, signal.default_int_handler),
+    'exits on SIGTERM': lambda: _kill(signal.SIGTERM, lambda *_: sys.exit(4)),
+    'ends with another thread': lambda: threading.Timer(0.2, work.runtime, [0]).start(),
+}
 
 
-def exits_on_sigterm() -> None:
+def ends(how: str) -> None:
     _count()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(20)
-
-
-def ends_with_another_thread() -> None:
-    _count()
-    threading.Timer(0.2, work.runtime, [0]).start()
+    ENDS[how]()
 
 
 def done_at_once(seconds: str) -> None:
-    """Be done so many seconds after the start of the exporter."""
     _start(interval='5m')
     time.sleep(int(seconds))
     work.runtime(1)
@@ -129,11 +119,7 @@ def _job(settings: dict[str, Any]) -> None:
 
 
 def job(method: str, settings: str) -> None:
-    """Work in a child of multiprocessing, and say when that was done, and when the child had ended.
-
-    :param method: how the child is started
-    :param settings: arguments of the exporter, in JSON
-    """
+    """Work in a child of multiprocessing, and say when that was done, and when the child had ended."""
     import multiprocessing  # see above
 
     multiprocessing.set_start_method(method)
@@ -145,15 +131,11 @@ def job(method: str, settings: str) -> None:
 
 
 def delayed(exit_timeout: str, hangs: str) -> None:
-    """Say when the program is done; and in the end what was dropped and is buffered.
-
-    :param hangs: whether a metric does
-    """
+    """Say when the program is done; and in the end what was dropped and is buffered."""
 
     def say() -> None:
-        exporter = exporter_of_process()
-        assert exporter is not None
-        print(exporter.stats.dropped, exporter.stats.buffered)
+        stats = running_exporter().stats
+        print(stats.dropped, stats.buffered)
 
     atexit.register(say)  # after that of the exporter, which comes later
     work.runtime(1)
@@ -165,10 +147,7 @@ def delayed(exit_timeout: str, hangs: str) -> None:
 
 
 def many(settings: str) -> None:
-    """Leave 20,002 series to the last export.
-
-    :param settings: arguments of the exporter, in JSON
-    """
+    """Leave 20,002 series to the last export."""
     _start(max_series=10**6, **json.loads(settings))  # so many are intended
     assert aws_satella.flush()
     orders = getMetric('orders', 'counter', sum_children=False)

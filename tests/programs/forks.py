@@ -14,17 +14,16 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from satella.instrumentation import metrics as satella_metrics
-from satella.instrumentation.metrics import getMetric
 from support.forking import FORKS, fork, wait
 from support.program import main
+from support.recording import go, record, running_exporter, work
 from support.waiting import wait_for
 
 import aws_satella
-from aws_satella.effects.process import exporter_of_process, is_running
+from aws_satella.effects.process import is_running
 
 signal.alarm(60)
-work = getMetric('work', 'counter')
-work.runtime(0, who='nobody')  # its very first labels take satella two steps, between which it looks unlabelled
+record('nobody', 0)  # its very first labels take satella two steps, between which it looks unlabelled
 
 
 def _client() -> Any:
@@ -39,12 +38,6 @@ def _start(**more: Any) -> None:
     aws_satella.start_if_not_started('Forks', **{**SETTINGS, **more})
 
 
-def _exporter() -> aws_satella.AWSSatellaExporterThread:
-    exporter = exporter_of_process()
-    assert exporter is not None
-    return exporter
-
-
 def _flush() -> None:
     wait_for(aws_satella.flush, 'a flush', 60)  # a request that hangs fails first
 
@@ -53,17 +46,13 @@ def _export(**more: Any) -> None:
     """What a parent does that exports, and records something afterwards."""
     _start(**more)
     _flush()
-    work.runtime(2, who='parent')
+    record('parent', 2)
 
 
 def _count_and_flush(who: str) -> None:
-    work.runtime(1, who=who)
+    record(who)
     _start()
     _flush()
-
-
-def _in_thread(act: Callable[..., object], *args: object, **kwargs: object) -> None:
-    threading.Thread(target=act, args=args, kwargs=kwargs, daemon=True).start()
 
 
 # --- states of a parent
@@ -76,13 +65,13 @@ def _wait_until_it_hangs() -> None:
 
 
 def _export_once() -> None:
-    _in_thread(aws_satella.export_once, 'Once', client_factory=_client)
+    go(aws_satella.export_once, 'Once', client_factory=_client)
     _wait_until_it_hangs()
 
 
 def _begin_to_start() -> None:
     making = threading.Event()
-    _in_thread(_start, client_factory=lambda: (making.set(), released.wait(), _client())[-1])
+    go(_start, client_factory=lambda: (making.set(), released.wait(), _client())[-1])
     making.wait()
 
 
@@ -94,7 +83,7 @@ def _create_a_metric() -> None:
             locked.set()
             released.wait()
 
-    _in_thread(create)
+    go(create)
     locked.wait()
 
 
@@ -102,11 +91,11 @@ STATES: dict[str, Callable[[], object]] = {
     'before any start': lambda: None,
     'running': lambda: (_start(), _flush()),
     'sending': lambda: (_start(), _wait_until_it_hangs()),
-    'flushing': lambda: (_start(), _in_thread(aws_satella.flush), _wait_until_it_hangs()),
+    'flushing': lambda: (_start(), go(aws_satella.flush), _wait_until_it_hangs()),
     'exporting once': _export_once,
     'starting': _begin_to_start,
     'creating a metric': _create_a_metric,
-    'terminated': lambda: (_start(), _exporter().terminate().join()),
+    'terminated': lambda: (_start(), running_exporter().terminate().join()),
 }
 
 
@@ -137,11 +126,11 @@ def own_exporters(dimension: str) -> None:
         return exporter
 
     def child(how: str) -> None:
-        work.runtime(1, who=how)
+        record(how)
         begin(**({'extra_dimensions': {'child': dimension}} if dimension else {}))
 
     exporter = begin()
-    work.runtime(2, who='parent')
+    record('parent', 2)
     wait(fork(child))
     assert exporter.flush()
 
@@ -163,7 +152,7 @@ def grandchild() -> None:
     """Fork a child that does not export, and forks one that does."""
 
     def child(how: str) -> None:
-        work.runtime(4, who='child')
+        record('child', 4)
         wait(fork(_count_and_flush))
 
     _export(in_forks=False)
@@ -173,15 +162,15 @@ def grandchild() -> None:
 
 def stopped() -> None:
     _export()
-    _exporter().terminate().join()
-    work.runtime(4, who='child')
+    running_exporter().terminate().join()
+    record('child', 4)
     wait(fork(_count_and_flush))
 
 
 def export_once() -> None:
 
     def child(how: str) -> None:
-        work.runtime(1, who=how)
+        record(how)
         stats = aws_satella.export_once('Forks', temporality='delta', add_pid='pid', client_factory=_client)
         assert not stats.buffered
 
@@ -194,7 +183,7 @@ def outage(recovered: str) -> None:
     """Fork when a file has ended an outage, and before the parent has exported what waits."""
     _start()
     assert not aws_satella.flush()
-    work.runtime(2, who='parent')
+    record('parent', 2)
     assert not aws_satella.flush()
     Path(recovered).touch()
     wait(fork(_count_and_flush))
@@ -208,7 +197,7 @@ def generations() -> None:
         _count_and_flush('child')
         for _ in range(5):
             wait(fork(lambda how: _count_and_flush('grandchild')))
-        work.runtime(1, who='child')
+        record('child')
         _flush()
 
     _export()
@@ -225,14 +214,14 @@ def clients() -> None:
 
     class Foreign:
         def put_metric_data(self, **kwargs: object) -> None:
-            work.runtime(1, who='foreign')
+            record('foreign')
 
     inherited = [exporter(), exporter(client_factory=_client), exporter(), exporter(client_factory=_client)]
     made = [each.cloudwatch for each in inherited]
     inherited[2].cloudwatch = inherited[3].cloudwatch = Foreign()
 
     def child(how: str) -> None:
-        work.runtime(1, who='child')
+        record('child')
         for each in inherited:
             each.start()
             assert each.flush()
@@ -250,7 +239,7 @@ def clients() -> None:
 def exit_of_a_child() -> None:
     """Have children exit as programs do while a request of their parent hangs."""
     _start(exit_timeout=30)
-    wait_for(lambda: _exporter().stats.buffered)
+    wait_for(lambda: running_exporter().stats.buffered)
     for how in FORKS.values():
         began = time.monotonic()
         pid = how()

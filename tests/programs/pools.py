@@ -46,12 +46,6 @@ def _resize_all(pool: Pool, chunksize: int | None = None) -> None:
         pool.join()
 
 
-def parent_exports() -> None:
-    """Start an exporter in the parent alone."""
-    start_metrics()
-    _resize_all(multiprocessing.Pool(4))
-
-
 def fork_server_exports() -> None:
     """Start an exporter in the fork server alone, by a module that it imports."""
     multiprocessing.set_forkserver_preload(['programs.preloaded'])
@@ -64,7 +58,6 @@ def replaced() -> None:
 
 
 def executor() -> None:
-    """Have an executor run the children."""
     with ProcessPoolExecutor(2, initializer=start_metrics) as pool:
         list(pool.map(resize, range(100)))
 

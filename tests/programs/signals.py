@@ -6,39 +6,25 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from satella.instrumentation.metrics import getMetric
 from support.forking import exit_code
 from support.program import main
+from support.recording import go, work
 from support.waiting import wait_for
 
 import aws_satella
 from aws_satella.effects import process, signals
 from aws_satella.effects.state import carry_on
 
-work = getMetric('work', 'counter')
-
 
 def _start(**more: Any) -> None:
     aws_satella.start_if_not_started('Test', interval=3600, exit_timeout=20, **more)
     assert aws_satella.flush(20)
     work.runtime(7)
-
-
-def _wait() -> None:
-    print('ready', flush=True)
-    time.sleep(60)
-
-
-def _collect() -> None:
-    print(signal.Signals(signal.sigwait({signal.SIGTERM})).name)
-
-
-def _end_at_once() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
 
 
 def collecting() -> None:
@@ -54,7 +40,7 @@ def collecting() -> None:
     wait_for(waits)
     print('ready', flush=True)
     wait_for(lambda: signal.SIGTERM in signal.sigpending())
-    _collect()
+    print(signal.Signals(signal.sigwait({signal.SIGTERM})).name)
 
 
 def left() -> None:
@@ -71,50 +57,36 @@ def left() -> None:
             leave.wait()
 
     mock.patch.object(signal, 'sigpending', note).start()
-    thread = threading.Thread(target=act)
-    thread.start()
+    thread = go(act, daemon=False)
     deaf.wait()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     print('ready', flush=True)
     wait_for(lambda: signal.SIGTERM in look())
     leave.set()
     looked.wait()
-    _collect()
+    print(signal.Signals(signal.sigwait({signal.SIGTERM})).name)
     thread.join()
 
 
-def handled() -> None:
-    _start(handle_sigterm=True)
-    _wait()
+def _own() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
 
 
-def handled_with_pid() -> None:
-    _start(add_pid='pid', handle_sigterm=True)
-    _wait()
+STARTS: dict[str, Callable[[], object]] = {
+    'handled': lambda: _start(handle_sigterm=True),
+    'with a process id': lambda: _start(handle_sigterm=True, add_pid='pid'),
+    'the handler of the program': lambda: (_own(), _start(handle_sigterm=True)),
+    'a later handler of the program': lambda: (_start(handle_sigterm=True), _own()),
+    'not asked for': _start,
+    'in another thread': lambda: go(_start, handle_sigterm=True).join(),
+}
 
 
-def own_handler() -> None:
-    _end_at_once()
-    handled()
-
-
-def later_handler() -> None:
-    _start(handle_sigterm=True)
-    _end_at_once()
-    _wait()
-
-
-def unhandled() -> None:
-    _start()
-    _wait()
-
-
-def elsewhere() -> None:
-    """Ask for a handler in another thread than the main one."""
-    thread = threading.Thread(target=_start, kwargs={'handle_sigterm': True})
-    thread.start()
-    thread.join()
-    _wait()
+def waiting(how: str) -> None:
+    """Wait for SIGTERM."""
+    STARTS[how]()
+    print('ready', flush=True)
+    time.sleep(60)
 
 
 def in_a_hook() -> None:

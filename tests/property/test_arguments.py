@@ -315,7 +315,7 @@ def test_arguments_are_a_frozen_value() -> None:
     """A checked argument cannot be changed past its check."""
     bound = bind('N')
     with pytest.raises(FrozenInstanceError):
-        bound.namespace = 'M'  # type: ignore[misc]
+        bound.namespace = 'M'  # type: ignore[misc]  # it is frozen
     with pytest.raises(ArgumentError, match=r'^max_buffered'):
         replace(bound, max_buffered=-1)
 

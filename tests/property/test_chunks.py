@@ -83,5 +83,5 @@ def test_reader_may_stop() -> None:
     """A reader that stops is not given more."""
     chunks = chunk(iter(range(5)), 10, 3, lambda _: 1)
     assert next(chunks) == [0, 1, 2]
-    chunks.close()  # type: ignore[attr-defined]
+    chunks.close()  # type: ignore[attr-defined]  # it is a generator
     assert list(chunks) == []

@@ -118,7 +118,7 @@ METHODS: dict[str, list[Operation]] = {
     'reverse': [lambda target: target.reverse()],
     'sort': [lambda target: target.sort(key=_name), lambda target: target.sort(key=_name, reverse=True)],
     # what is no method of a list's own
-    'radd': [lambda target: [OTHER] + target, lambda target: () + target, _added_in_place],  # noqa: RUF005
+    'radd': [lambda target: [OTHER] + target, lambda target: () + target, _added_in_place],  # noqa: RUF005  # so it is here
     'copying': [copy.copy, copy.deepcopy, lambda target: pickle.loads(pickle.dumps(target))],
     'pickling': [
         *(lambda target, protocol=protocol: pickle.loads(pickle.dumps(target, protocol)) for protocol in range(6)),

@@ -779,4 +779,4 @@ def test_ledger_is_a_value() -> None:
         assert after != full
     assert repr(full) == before
     with pytest.raises(AttributeError):
-        full.failures = 1  # type: ignore[misc]
+        full.failures = 1  # type: ignore[misc]  # it is frozen

@@ -422,4 +422,4 @@ def test_outbox_is_a_value() -> None:
     assert repr(full) == before
     assert full.without_oldest(full.surplus(3, 10**6)) == full.within(1.0, 1.0) == full
     with pytest.raises(AttributeError):
-        full.sent = 1  # type: ignore[misc]
+        full.sent = 1  # type: ignore[misc]  # it is frozen

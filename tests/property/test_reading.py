@@ -171,14 +171,14 @@ def test_what_is_not_tolerated_is_raised() -> None:
         list(collect(getMetric()))
 
 
-class _Doubled(CounterMetric):  # type: ignore[misc]
+class _Doubled(CounterMetric):
     """A class of a user's, close to one of satella's."""
 
     def to_metric_data(self) -> MetricDataCollection:
         return MetricDataCollection(MetricData(self.name, 2 * self.value, {'unit': 'double'}))
 
 
-class _Pair(LeafMetric):  # type: ignore[misc]
+class _Pair(LeafMetric):
     """A leaf of a user's, with two series, and one that is not for export."""
 
     def to_metric_data(self) -> MetricDataCollection:
@@ -189,7 +189,7 @@ class _Pair(LeafMetric):  # type: ignore[misc]
         )
 
 
-class _Folder(Metric):  # type: ignore[misc]
+class _Folder(Metric):
     """A container of a user's, which adds a series of its own."""
 
     def to_metric_data(self) -> MetricDataCollection:
@@ -198,14 +198,14 @@ class _Folder(Metric):  # type: ignore[misc]
         return data
 
 
-class _Failing(LeafMetric):  # type: ignore[misc]
+class _Failing(LeafMetric):
     """A leaf of a user's that cannot be read."""
 
     def to_metric_data(self) -> MetricDataCollection:
         raise RuntimeError('not now')
 
 
-class _Moody(LeafMetric):  # type: ignore[misc]
+class _Moody(LeafMetric):
     """A leaf of a user's that does not even say what it is."""
 
     @property
@@ -217,7 +217,7 @@ class _Moody(LeafMetric):  # type: ignore[misc]
         self.children: list[Metric] = []
 
 
-class _Odd(LeafMetric):  # type: ignore[misc]
+class _Odd(LeafMetric):
     """A leaf of a user that raises where an attribute in ``RAISING`` is asked for."""
 
     RAISING: frozenset[str] = frozenset()
@@ -500,7 +500,7 @@ def test_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> Non
     assert sorted(map(repr, (*kept, *computed))) == sorted(map(repr, everything))
 
 
-class _Asked(LeafMetric):  # type: ignore[misc]
+class _Asked(LeafMetric):
     """A leaf of a user that says when it is read."""
 
     def __init__(self, name: str, root: Metric, asked: list[str]) -> None:

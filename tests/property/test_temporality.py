@@ -328,7 +328,7 @@ def _amount(point: Point) -> Any:
     return sum(point.value.counts) if isinstance(point.value, Distribution) else point.value
 
 
-class _Asked(LeafMetric):  # type: ignore[misc]
+class _Asked(LeafMetric):
     """A metric of user code that says when it is asked."""
 
     def __init__(self, name: str, root: Any, asked: list[str]) -> None:

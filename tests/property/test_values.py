@@ -86,7 +86,7 @@ def test_callable_gives_the_unit_of_a_name(unit: str | None, expected: str) -> N
 
 
 EARLIEST = datetime(1970, 1, 3)  # noqa: DTZ001  # hypothesis adds the zones
-LATEST = datetime(9999, 12, 30)  # noqa: DTZ001
+LATEST = datetime(9999, 12, 30)  # noqa: DTZ001  # hypothesis adds the zones
 
 
 @given(st.datetimes(EARLIEST, LATEST, timezones=st.timezones()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterable
 
 DEADLINE = 60.0
 """Seconds that anything may take on a machine that does much else."""
@@ -16,7 +17,7 @@ class Notes:
     def __init__(self, path: str) -> None:
         self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def note(self, worker: int, what: str, items: list[str]) -> None:
+    def note(self, worker: int, what: str, items: Iterable[str]) -> None:
         """Append a line, which is whole however the process ends."""
         os.write(self.file, f'{worker} {what} {" ".join(items)}\n'.encode())
 

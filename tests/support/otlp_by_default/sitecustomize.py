@@ -5,4 +5,4 @@ from aws_satella.pure.binding import Settings
 from aws_satella.pure.once import OnceArguments
 
 for kind in (Arguments, Settings, OnceArguments):
-    kind.__init__.__kwdefaults__['destination'] = 'otlp'  # type: ignore[index]
+    kind.__init__.__kwdefaults__['destination'] = 'otlp'  # type: ignore[index]  # it has defaults
