@@ -345,7 +345,7 @@ def trees(kinds: tuple[str, ...] = tuple(OPTIONS), internal: bool = True) -> st.
     )
 
 
-class Asked(LeafMetric):  # type: ignore[misc]
+class Asked(LeafMetric):
     """A metric of user code that says when it is read."""
 
     def __init__(self, name: str, root: Metric, asked: list[str]) -> None:
