@@ -11,7 +11,7 @@ import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support import scripts
 from support.destinations import each_destination
-from support.endpoint import OK, RESET, Endpoint, dimensions, error
+from support.endpoint import OK, RESET, Endpoint, Gate, dimensions, error
 from support.exporters import DEADLINE, end
 from support.waiting import wait_for
 from support.worlds import MockWorld
@@ -459,25 +459,18 @@ def test_increase_is_sent_once_in_a_real_process(acts: str, endpoint: Endpoint) 
 def test_call_asks_the_last_one_of_a_line_of_exporters(endpoint: Endpoint, once: Any, start: Any) -> None:
     """One that is in its last export has read the metrics already; the one that waits for it reads them again."""
     rows = getMetric('rows', 'counter')
-    sending, go_on = threading.Event(), threading.Event()
-
-    def slowly(_request: object) -> Any:
-        sending.set()
-        go_on.wait(DEADLINE)
-        return OK
-
     start()
     assert aws_satella.flush(DEADLINE)
     first = process.exporter_of_process()
     assert first is not None
     before = len(endpoint.data)
-    endpoint.behave = slowly
+    gate = endpoint.behave = Gate()
     rows.runtime(1)
     first.terminate()
-    assert sending.wait(DEADLINE)
+    assert gate.reached.wait(DEADLINE)
     start()
     rows.runtime(10)
-    threading.Timer(0.2, go_on.set).start()
+    threading.Timer(0.2, gate.opened.set).start()
     stats = once(temporality='delta')
     assert stats.buffered == 0
     assert 1 <= stats.sent <= len(endpoint.data) - before

@@ -17,7 +17,7 @@ import pytest
 from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.destinations import each_destination
-from support.endpoint import HANG, OK, RESET, Endpoint, Reply, Request, error
+from support.endpoint import HANG, OK, RESET, Endpoint, Gate, Reply, Request, error
 from support.exporters import DEADLINE, end, exporting, kill
 from support.spools import Heard, batch
 from support.waiting import wait_for
@@ -306,17 +306,11 @@ def test_late_reply_is_counted_at_the_end(endpoint: Endpoint, spool: Path) -> No
     the process, and the next run does not send it again."""
     behaving(endpoint, RESET)
     run('record', endpoint, spool, 'Job', '1')
-    go_on = threading.Event()
-
-    def behave(_request: Request) -> Reply:
-        assert go_on.wait(DEADLINE)
-        return OK
-
-    endpoint.behave = behave
+    gate = endpoint.behave = Gate()
     job = start('outwait', endpoint, spool)
     assert job.stdout is not None
     assert job.stdout.readline() == '0\n'
-    go_on.set()
+    gate.opened.set()
     _, err = job.communicate(timeout=60)
     assert job.returncode == 0, err
     assert values(endpoint) == [1]
@@ -375,20 +369,14 @@ def test_reply_after_the_end_says_whether_the_file_goes(
     behaving(endpoint, RESET)
     for number in (1, 2):
         run('record', endpoint, spool, 'Service', str(number))
-    go_on = threading.Event()
-
-    def behave(_request: Request) -> Reply | str:
-        assert go_on.wait(DEADLINE)
-        return reply
-
-    endpoint.behave = behave
+    gate = endpoint.behave = Gate(reply)
     ends = spool.with_name('ends')
     service = start('outlive_the_exporter', endpoint, spool, str(ends))
     assert service.stdout is not None
-    wait_for(lambda: len(endpoint.received) == 3, 'the request', DEADLINE)
+    assert gate.reached.wait(DEADLINE)
     ends.touch()
     assert service.stdout.readline() == 'over\n'
-    go_on.set()
+    gate.opened.set()
     _, err = service.communicate(timeout=60)
     assert service.returncode == 0, err
     assert len(files(spool)) == 1 + times
@@ -631,18 +619,12 @@ def test_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endp
         behaving(endpoint, RESET)
         once()
         getMetric().reset()
-    go_on = threading.Event()
-
-    def behave(_request: Request) -> Reply:
-        assert go_on.wait(DEADLINE)
-        return OK
-
-    endpoint.behave = behave
+    gate = endpoint.behave = Gate()
     once(timeout=2)
     getMetric().reset()
     aws_satella.start_if_not_started('Test', **arguments)
     exporter = started()
-    go_on.set()
+    gate.opened.set()
     try:
         wait_for(lambda: not (exporter.stats.buffered or files(spool)), 'the reply', DEADLINE)
         assert exporter.flush()
