@@ -17,14 +17,13 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
-from unittest import mock
 
 from satella.instrumentation.metrics import getMetric
 from support.program import main
 from support.recording import running_exporter, work
+from support.worlds import MockWorld
 
 import aws_satella
-from aws_satella.effects import patience
 
 signal.alarm(60)
 
@@ -254,7 +253,9 @@ def blocked_log(log: str) -> None:
 
 def blocked_watch() -> None:
     """End while the thread that watches a request logs."""
-    mock.patch.object(patience, 'HANG_SECONDS', 0.1).start()
+    world = MockWorld()
+    world.run(100)
+    aws_satella.AWSSatellaExporterThread._world = world.seen
     work.runtime(1)
     _handle(_Noting())
     _start(exit_timeout=0.5)

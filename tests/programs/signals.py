@@ -56,7 +56,6 @@ def left() -> None:
             deaf.set()
             leave.wait()
 
-    mock.patch.object(signals, 'MAX_LOOKS', 100_000).start()
     mock.patch.object(signal, 'sigpending', note).start()
     thread = go(act, daemon=False)
     deaf.wait()
