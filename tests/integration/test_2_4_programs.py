@@ -70,7 +70,7 @@ def test_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: End
     module.start_if_not_started('Test', **arguments)
     assert module.worker_thread is not first
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 111
+    assert sum(endpoint.values('orders')) == 111
 
 
 def abandon_in_flight(endpoint: Endpoint) -> tuple[Gate, Callable[[], None]]:
@@ -96,7 +96,7 @@ def test_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> No
     gate, _ = abandon_in_flight(endpoint)
     gate.opened.set()
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 1
+    assert sum(endpoint.values('orders')) == 1
 
 
 @pytest.mark.parametrize('force', [False, True])
@@ -114,7 +114,7 @@ def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpo
     orders.runtime(1)
     gate.opened.set()
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 11
+    assert sum(endpoint.values('orders')) == 11
     third: Any = module.worker_thread
     assert third.stats.sent == len(endpoint.data)
 
@@ -123,7 +123,7 @@ def test_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(
     """What the abandoned exporter has not exported is exported by its successor in the parent, and by no child."""
     ended = scripts.run(scripts.program('programs_2_4.abandon'), endpoint.url)
     assert ended.returncode == 0, ended.stderr
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 211
+    assert sum(endpoint.values('orders')) == 211
 
 
 def test_worker_thread_can_be_patched(endpoint: Endpoint) -> None:

@@ -243,7 +243,7 @@ def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpo
         orders.runtime(7)
         asked.set()
         exporter.terminate()
-        wait_for(lambda: [datum['Value'] for datum in endpoint.named('orders')] == [0, 7], 'the others', DEADLINE)
+        wait_for(lambda: endpoint.values('orders') == [0, 7], 'the others', DEADLINE)
         hang.set()
     assert_conserved(exporter, endpoint, 4)
 
@@ -273,7 +273,7 @@ def test_without_room(temporality: str, endpoint: Endpoint) -> None:
     exporter.loop()
     if temporality == 'delta':
         assert exporter.stats.dropped == 52 - len(endpoint.named('level'))
-        assert sum(datum['Value'] for datum in endpoint.named('orders')) == 50
+        assert sum(endpoint.values('orders')) == 50
         assert sum(sum(datum['Counts']) for datum in endpoint.named('latency')) == 50
     else:
         assert exporter.stats.dropped > 0

@@ -77,7 +77,7 @@ def test_start_replaces_a_dead_exporter(endpoint: Endpoint, world: MockWorld) ->
 
     def arrived() -> tuple[list[float], list[float]]:
         return (
-            [datum['Value'] for datum in endpoint.named('counter')],
+            endpoint.values('counter'),
             [value for datum in endpoint.named('summary') for value in datum['Values']],
         )
 
@@ -240,7 +240,7 @@ def test_start_after_terminate_makes_a_successor(waits: bool, endpoint: Endpoint
     assert aws_satella.flush(DEADLINE)
     assert not first.is_alive()
     assert _running() == [second]
-    assert sum(datum['Value'] for datum in endpoint.named('counter')) == 111
+    assert sum(endpoint.values('counter')) == 111
     assert second.stats.sent == len(endpoint.data)
 
 
@@ -265,7 +265,7 @@ def test_successor_gets_what_the_last_export_could_not_send(force: bool, endpoin
         gc.collect()
     endpoint.behave = lambda _request: OK
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('counter')) == 11
+    assert sum(endpoint.values('counter')) == 11
     second = _current()
     assert (second.stats.dropped, second.stats.buffered) == (0, 0)
 
