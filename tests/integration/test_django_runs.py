@@ -84,13 +84,6 @@ def test_plain_test_programs_export_nothing(endpoint: Endpoint) -> None:
     assert endpoint.received == []
 
 
-def test_setting_none_exports_nothing(endpoint: Endpoint) -> None:
-    """With None for the setting a site that is served exports nothing."""
-    ran = run_program('serve', endpoint, SHOP_CONSTRUCTOR='null')
-    assert ran.returncode == 0, ran.stdout
-    assert endpoint.received == []
-
-
 def test_command_exports_what_it_counts(endpoint: Endpoint) -> None:
     """A management command of an app whose AppConfig.ready starts the exporter exports, once, before it ends."""
     ran = run(endpoint, 'manage.py', 'restock', SHOP_APPS='shop.apps.EagerShopConfig')
