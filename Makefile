@@ -60,7 +60,7 @@ lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff, its format, and mypy:
 	$(BIN)/mypy
 
 # MUTANTS_ARGS='aws_satella/pure/ledger.py' takes a file instead of all of pure/, and '--seed 2' another sample.
-mutants: $(VENV)/.test-dependencies $(VENV)/.package ## small faults in the code that no test finds, in a sample of all
+mutants: $(VENV)/.coverage-dependencies $(VENV)/.package ## small faults in the code that no test finds, in a sample of all
 	@$(BIN)/python -m mutation $(MUTANTS_ARGS)
 
 # A dependency that cannot be looked up counts as a failure.
