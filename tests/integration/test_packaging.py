@@ -243,7 +243,7 @@ def test_links_of_the_readme_lead_somewhere_from_an_index(published: Published) 
     assert text.count('](') == text.count('](https://')
 
 
-def test_it_can_be_imported_where_nothing_is_configured(installed: Path, tmp_path: Path) -> None:
+def test_import_needs_no_configuration(installed: Path, tmp_path: Path) -> None:
     """Importing the wheel needs no Django and no AWS settings, and reads none."""
     program = """
         import importlib.util, sys, warnings

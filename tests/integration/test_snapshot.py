@@ -251,7 +251,7 @@ def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpo
 
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_without_room(temporality: str, endpoint: Endpoint) -> None:
+def test_outbox_without_room_leaves_increases_in_the_tree(temporality: str, endpoint: Endpoint) -> None:
     """In delta the increases stay in the tree, and arrive with the first cycle that has room; levels are dropped.
 
     In cumulative the oldest data are dropped.

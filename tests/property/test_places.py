@@ -131,7 +131,9 @@ rooms = st.dictionaries(st.sampled_from(('a', 'b', 'c', 'd')), st.integers(0, 12
 
 
 @given(st.lists(rooms, min_size=1, max_size=4), st.integers(0, 20), st.sampled_from(TEMPORALITIES))
-def test_each_metric_keeps_its_oldest_share(history: list[dict[str, int]], room: int, temporality: str) -> None:
+def test_share_of_a_metric_is_that_of_its_oldest_series(
+    history: list[dict[str, int]], room: int, temporality: str
+) -> None:
     """Each metric sends its oldest series, as many as its share has room for, and the rest as one. Totals, and series
     without labels, are sent even beyond the room."""
     build(Tree(()))
@@ -237,7 +239,7 @@ def test_value_that_is_called_other_joins_it() -> None:
     assert saying.values[1] == 1
 
 
-def test_what_a_level_hides_keeps_its_place() -> None:
+def test_place_is_kept_by_what_a_level_hides() -> None:
     """A metric, or a labelled child of one, that a level hides for a while is in the tree, so it keeps its place; one
     that is removed loses it."""
     cycles = Cycles(views={'*': View(max_series=2)}, temporality='delta')
@@ -261,7 +263,7 @@ def test_what_a_level_hides_keeps_its_place() -> None:
     assert not cycles.views.families
 
 
-def test_what_a_level_hides_keeps_its_share() -> None:
+def test_share_is_kept_by_what_a_level_hides() -> None:
     """A series that is hidden for a while takes its room meanwhile, so that no other gets it, and loses it again."""
     cycles = Cycles(max_series=4, temporality='delta')
     small, large = counter('small'), counter('large')
@@ -274,7 +276,7 @@ def test_what_a_level_hides_keeps_its_share() -> None:
         assert cycles.of('large', 'label').keys() == {'a', 'b', OTHER}
 
 
-def test_what_a_level_hides_keeps_its_place_in_a_rollup() -> None:
+def test_place_in_a_rollup_is_kept_by_what_a_level_hides() -> None:
     """A series of a roll-up keeps its place as long as one of those that it adds up is in the tree, hidden or not."""
     cycles = Cycles(views={'m': View(rollups=[('shop',)], max_series=2)}, temporality='delta')
     metric = counter()
@@ -450,7 +452,7 @@ def test_bound_holds_for_each_type_and_destination(kind: str, temporality: str, 
         assert all_of_it - found >= 16 - len(arguments) * 3
 
 
-def test_what_was_added_up_is_given_back_together() -> None:
+def test_series_that_were_added_up_are_given_back_together() -> None:
     """Where a sum cannot be encoded because user code raised, all increases in it are exported by a later cycle."""
     metric = counter()
     for label in 'abc':
@@ -472,7 +474,7 @@ def test_what_was_added_up_is_given_back_together() -> None:
 @pytest.mark.parametrize(
     'arguments', [{'views': {'m': View(rename={'label': 'name'})}}, {'views': {'m': View()}}, {'max_series': 9}]
 )
-def test_what_cannot_be_encoded_is_given_back_alone(arguments: dict[str, Any]) -> None:
+def test_series_that_cannot_be_encoded_is_given_back_alone(arguments: dict[str, Any]) -> None:
     """Where a series cannot be encoded because user code raised, its own increase since the last export is exported by
     a later cycle, and nothing twice."""
     metric = counter()
@@ -527,7 +529,7 @@ def test_bound_is_said_once_and_at_each_tenfold() -> None:
 
 
 @pytest.mark.parametrize('combine', [None, 'max'])
-def test_what_is_said_of_levels_costs_what_is_sent(combine: str | None) -> None:
+def test_bound_on_levels_costs_what_is_sent(combine: str | None) -> None:
     """Of levels beyond a bound nothing is sent, unless the view says how to combine them."""
     for index in range(5):
         getMetric('m', 'int').runtime(index, user=str(index))
@@ -584,7 +586,7 @@ def test_idle_counters_have_no_state_elsewhere() -> None:
     assert not cumulative.views.changes
 
 
-def test_no_state_without_bounds() -> None:
+def test_views_without_bounds_remember_nothing() -> None:
     """Views that bound nothing remember nothing."""
     counter().runtime(1, label=str(random.random()))
     cycles = Cycles(views={'*': View(keep=('label',), rollups=[()])})

@@ -86,7 +86,7 @@ def _leaks(text: str, secret: str) -> bool:
 
 @pytest.mark.parametrize('template', SHAPES)
 @given(st.data(), words, words, st.sampled_from(('{}', 'repr', 'json', 'nested')))
-def test_no_secret_is_shown(template: str, data: st.DataObject, before: str, after: str, form: str) -> None:
+def test_redaction_shows_no_secret(template: str, data: st.DataObject, before: str, after: str, form: str) -> None:
     """A quoted header, a URL with a password, a key: plainly, in a ``repr()``, in JSON, or in one within another."""
     secret = data.draw(SHAPES[template], 'secret')
     assume(not _leaks(before + after, secret))
@@ -145,7 +145,7 @@ def test_text_that_is_filled_into_a_line_stays_on_it(text: str) -> None:
         'The reply did not come from CloudWatch: status 200, content type text/html; charset=utf-8',
     ],
 )
-def test_what_helps_is_shown(text: str) -> None:
+def test_redaction_shows_what_helps(text: str) -> None:
     """The role, the endpoint, the reason: what an operator needs stays as it is."""
     assert cleaned(text) == masked(text) == text
 

@@ -128,7 +128,7 @@ def test_view_sees_no_buckets_quantiles_or_periods() -> None:
 
 
 @pytest.mark.parametrize('temporality', TEMPORALITIES)
-def test_what_satella_derives_follows_its_metric(temporality: str) -> None:
+def test_totals_that_satella_derives_follow_their_metric(temporality: str) -> None:
     """The name of a metric chooses its view; totals are sent beside it, are never added up, and choose no view."""
     metric = getMetric('orders', 'counter', count_calls=True)
     for shop in ('north', 'south'):
@@ -164,7 +164,7 @@ def test_label_that_raises_costs_its_series_alone() -> None:
     assert _values(plan, rebased.baseline) == {_series('orders', shop='all'): 1}
 
 
-def test_one_number_that_is_none_spoils_no_sum() -> None:
+def test_value_that_is_no_number_spoils_no_sum() -> None:
     """A value that CloudWatch does not take is discarded with its own labels, and the others are added up."""
     metric = getMetric('orders', 'counter', sum_children=False)
     for index, value in enumerate((1, float('nan'), 2)):
