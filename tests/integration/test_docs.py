@@ -93,7 +93,7 @@ def test_map_of_the_house_is_complete() -> None:
     named = named_in_the_map()
     package = {path.relative_to(ROOT) for path in (ROOT / 'aws_satella').rglob('*') if '__pycache__' not in path.parts}
     files = {str(path) for path in package if path.name != '__init__.py'} | {'aws_satella/__init__.py'}
-    folders = {'.ci', '.github', 'benchmarks', 'demo', 'docs', 'examples', 'pictures'}
+    folders = {'.ci', '.github', 'benchmarks', 'demo', 'docs', 'examples', 'mutation', 'pictures'}
     folders |= {f'tests/{path.name}' for path in (ROOT / 'tests').iterdir() if path.is_dir() and path.name[0] != '_'}
 
     assert sorted((files | folders) - named) == []

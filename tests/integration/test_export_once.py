@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -241,8 +241,8 @@ def test_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> None
 
 
 @pytest.fixture
-def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread]]:
-    """``start_if_not_started`` with the namespace of ``once``; the exporter ends with the test."""
+def start(endpoint: Endpoint) -> Callable[..., AWSSatellaExporterThread]:
+    """``start_if_not_started`` with the namespace of ``once``."""
 
     def begin(namespace: str = 'Jobs', **kwargs: Any) -> AWSSatellaExporterThread:
         arguments = {'interval': 3_600, 'client_factory': endpoint.client, 'temporality': 'delta', **kwargs}
@@ -251,10 +251,7 @@ def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread
         assert exporter is not None
         return exporter
 
-    yield begin
-    exporter = process._this_process().exporter
-    if exporter is not None:
-        end(exporter)
+    return begin
 
 
 def test_call_asks_the_exporter_that_sends_the_same(

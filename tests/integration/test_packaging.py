@@ -128,7 +128,8 @@ def test_source_distribution_has_what_a_developer_needs(published: Published) ->
     }
     folders = {name.split('/')[0] for name in names if '/' in name}
     assert {'aws_satella', 'demo', 'docs', 'tests'} <= folders
-    assert folders <= {'.ci', '.github', 'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'pictures', 'tests'}
+    tools = {'.ci', '.github', 'benchmarks', 'examples', 'mutation', 'pictures'}
+    assert folders <= {'aws_satella', 'demo', 'docs', 'tests'} | tools
     assert sources() <= names
     assert not [name for name in names for each in UNWANTED if each in name]
 

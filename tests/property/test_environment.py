@@ -109,7 +109,9 @@ def test_text_means_what_the_value_means(keyword: str, data: st.DataObject, arou
     beside = {} if keyword == 'namespace' else {'namespace': 'N', **BESIDE.get(keyword, {})}
     environ = {VARIABLES[keyword]: f'{around}{text}{around}'}
     assert keywords(environ)[keyword] == getattr(bind(**{keyword: value, **beside}), keyword)
-    assert bind_settings((), beside, environ).keywords == bind(**{keyword: value, **beside}).keywords
+    found = bind_settings((), beside, environ).keywords
+    assert found == bind(**{keyword: value, **beside}).keywords
+    assert list(found) == list(DEFAULTS)
 
 
 @given(pairs_of(labels, inner), st.lists(st.sampled_from(('', ' ', ',')), max_size=2))

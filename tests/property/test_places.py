@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from property.examples import half
 from property.trees import Tree, build, frozen, trees
@@ -515,10 +515,10 @@ def test_bound_is_said_once_and_at_each_tenfold() -> None:
     for index in range(130):
         metric.runtime(1, user=str(index), shop='north')
         cycles.cycle()
-        said += [saying.message % saying.values for saying in cycles.said]
+        said += [(saying.level, saying.message % saying.values) for saying in cycles.said]
     start = "Metric m has {} series beyond max_series of its view: its label 'user' has {} values. "
     end = 'Those series are not sent one by one; what is sent of it costs 0.90 USD a month'
-    assert said == [(start + end).format(number, number + 2) for number in (1, 10, 100)]
+    assert said == [('WARNING', (start + end).format(number, number + 2)) for number in (1, 10, 100)]
     (over_otlp,) = (Cycles(views={'m': View(max_series=2)}, destination='otlp'),)
     over_otlp.items()
     assert [saying.message % saying.values for saying in over_otlp.said] == [
@@ -545,6 +545,7 @@ def test_what_is_said_of_levels_costs_what_is_sent(combine: str | None) -> None:
     st.integers(1, 30),
     st.sampled_from(('view', 'exporter', 'both')),
 )
+@example([(0, ['a']), (20, [])], 10, 'exporter')
 def test_idle_counters_are_left_out(history: list[tuple[int, list[str]]], seconds: int, given: str) -> None:
     """A counter is sent as zero until its last change is longer ago than ``idle_after``, then not at all until it
     changes again. What satella derives is always sent."""

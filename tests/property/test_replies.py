@@ -245,8 +245,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 seconds = st.integers(-(10**6), 10**6)
 
 
-def _date(ahead: int) -> str:
-    return format_datetime(NOW + timedelta(seconds=ahead), usegmt=True)
+def _date(ahead: int, hours_from_utc: int = 0) -> str:
+    return format_datetime((NOW + timedelta(seconds=ahead)).astimezone(timezone(timedelta(hours=hours_from_utc))))
 
 
 @given(st.integers(0, 10**30), st.text(' \t', max_size=2))
@@ -255,11 +255,11 @@ def test_seconds_to_wait(number: int, blanks: str) -> None:
     assert retry_after({'retry-after': f'{blanks}{number}{blanks}'}, NOW.timestamp()) == min(number, 300)
 
 
-@given(ahead=seconds, skew=seconds, dated=st.booleans())
-def test_date_to_wait_for(ahead: int, skew: int, dated: bool) -> None:
+@given(ahead=seconds, skew=seconds, dated=st.booleans(), zone=st.integers(-12, 12))
+def test_date_to_wait_for(ahead: int, skew: int, dated: bool, zone: int) -> None:
     """A date is as far ahead as the reply says that it is, whatever the clock of this machine; where the reply has no
-    date, as the clock says."""
-    headers = {'retry-after': _date(ahead), **({'date': _date(0)} if dated else {})}
+    date, as the clock says. The time zone is the one that the date names."""
+    headers = {'retry-after': _date(ahead, zone), **({'date': _date(0)} if dated else {})}
     now = NOW.timestamp() + skew
     assert retry_after(headers, now) == min(max(ahead - (0 if dated else skew), 0), 300)
 

@@ -236,6 +236,7 @@ def test_oldest_go_where_there_is_too_much(sizes: list[int], most: int) -> None:
         ('.{}', spooled.LEFTOVER_SECONDS - 1, False),
         ('.{}', -1, False),
         ('{}', 10**9, False),
+        ('x{}', 10**9, False),
         ('..{}', 10**9, False),
         ('.{}.swp', 10**9, False),
         ('.lock', 10**9, False),

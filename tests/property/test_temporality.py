@@ -327,6 +327,15 @@ def _amount(point: Point) -> Any:
     return sum(point.value.counts) if isinstance(point.value, Distribution) else point.value
 
 
+def test_level_gives_nothing_back() -> None:
+    """Where a level cannot be sent, the counter that was read before it is still exported."""
+    delta = Delta([CounterReading('c', 1, {}, 'source'), DataPoint('level', 1, {})], {})
+    for _ in delta:
+        pass
+    delta.give_back()
+    assert 'source' in delta.baseline
+
+
 @half
 @given(trees(STATEFUL, internal=False), st.lists(st.integers(1, 5), max_size=4))
 def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
