@@ -270,7 +270,7 @@ def test_exporter_that_runs_is_not_turned_off(shop: Endpoint, monkeypatch: pytes
     monkeypatch.setenv('AWS_SATELLA_DISABLED', '1')
     getMetric('orders', 'counter').runtime(2)
     assert aws_satella.flush(DEADLINE)
-    assert [datum['Value'] for datum in shop.named('orders')] == [1, 2]
+    assert shop.values('orders') == [1, 2]
     stats = aws_satella.stats()
     assert stats is not None
     assert stats.sent == 2

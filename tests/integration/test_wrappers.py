@@ -165,7 +165,7 @@ def test_application_need_not_know_lifespans(app: Any, endpoint: Endpoint) -> No
     orders = getMetric('orders', 'counter')
     wrapped = asgi.Exporter(app, **exporter_of_process(endpoint))
     assert asyncio.run(live(wrapped, between=lambda: orders.runtime(7))) == [STARTED, STOPPED]
-    assert [datum['Value'] for datum in endpoint.named('orders')][-1] == 7
+    assert endpoint.values('orders')[-1] == 7
 
 
 def test_start_that_fails_is_the_applications(endpoint: Endpoint) -> None:

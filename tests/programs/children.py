@@ -287,7 +287,7 @@ def in_a_thread() -> None:
 
 
 def watched() -> None:
-    import gevent.os  # without greenlets it must not be there
+    import gevent.os  # late: the package asks whether a program has imported gevent
 
     _begin()
     for _ in range(3):

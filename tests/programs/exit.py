@@ -1,6 +1,6 @@
 """Programs that end in all ways, and whose end something holds up.
 
-None imports multiprocessing but the one that needs it: the package asks whether a program has.
+Only one of them imports multiprocessing, and late: the package asks whether a program has imported it.
 """
 
 from __future__ import annotations

@@ -136,7 +136,6 @@ def own_exporters(dimension: str) -> None:
 
 
 def hidden() -> None:
-
     def child(how: str) -> None:
         work.level = satella_metrics.INHERIT
         _count_and_flush(how)
@@ -168,7 +167,6 @@ def stopped() -> None:
 
 
 def export_once() -> None:
-
     def child(how: str) -> None:
         record(how)
         stats = aws_satella.export_once('Forks', temporality='delta', add_pid='pid', client_factory=_client)
@@ -253,7 +251,6 @@ def exit_of_a_child() -> None:
 
 
 def unreadable() -> None:
-
     def child(how: str) -> None:
         satella_metrics.metrics = metrics
         _count_and_flush(how)
