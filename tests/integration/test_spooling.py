@@ -72,7 +72,7 @@ def started() -> AWSSatellaExporterThread:
 @pytest.fixture
 def once(endpoint: Endpoint, spool: Path) -> Any:
     """One export with the spool, without a thread."""
-    client = endpoint.client()  # making it takes part of a timeout
+    client = endpoint.client(read_timeout=60)  # made here, since making it takes part of a timeout
     return lambda **more: export_once('Test', **{'client_factory': lambda: client, 'spool': spool, **more})
 
 
