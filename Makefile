@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 # What is installed and tested: this checkout, or a wheel.
 PACKAGE ?= .
 MATRIX_ARGS ?=
+MUTANTS_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Without bytecode, each process of the tests would compile the asserts of all tests and plugins again.
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A half-made target would be taken for a made one.
 .DELETE_ON_ERROR:
 
-.PHONY: help demo test test-deep coverage lint audit docs bench pictures build matrix clean
+.PHONY: help demo test test-deep coverage lint audit mutants docs bench pictures build matrix clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -57,6 +58,10 @@ lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff, its format, and mypy:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# MUTANTS_ARGS='aws_satella/pure/ledger.py' takes a file instead of all of pure/, and '--seed 2' another sample.
+mutants: $(VENV)/.coverage-dependencies $(VENV)/.package ## small faults in the code that no test finds, in a sample of all
+	@$(BIN)/python -m mutation $(MUTANTS_ARGS)
 
 # A dependency that cannot be looked up counts as a failure.
 audit: $(VENV)/.audit-dependencies ## known vulnerabilities of what the package requires

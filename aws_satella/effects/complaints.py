@@ -122,8 +122,9 @@ def _text(error: BaseException) -> str:
 def _copy(error: BaseException, text: str) -> BaseException:
     """An error of the same name at the same place, which says this text."""
     kind = type(error)
-    copied = type(kind.__name__, (Exception,), {'__module__': kind.__module__, '__qualname__': kind.__qualname__})
-    return copied(text).with_traceback(error.__traceback__)  # type: ignore[no-any-return]
+    members = {'__module__': kind.__module__, '__qualname__': kind.__qualname__}
+    copied: type[Exception] = type(kind.__name__, (Exception,), members)
+    return copied(text).with_traceback(error.__traceback__)
 
 
 class Complaints:

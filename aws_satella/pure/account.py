@@ -36,10 +36,10 @@ class Cycle(NamedTuple):
     """When that was taken, in UNIX seconds."""
     increases: Sequence[Item]
     """Its items that come back with the next cycle, given that baseline."""
+    is_alone: bool
+    """Whether nothing else was unsent when it was recorded."""
     levels: tuple[Item, ...] = ()
     """Its items that do not: the next cycle reads other ones."""
-    is_alone: bool = False
-    """Whether nothing else was unsent when it was recorded."""
 
     def items(self) -> Iterator[Item]:
         """All of its items."""

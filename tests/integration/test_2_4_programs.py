@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -12,7 +13,7 @@ from unittest import mock
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support import scripts
-from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, Reply, error
+from support.endpoint import HANG, OK, PORTAL, RESET, Endpoint, Gate, Reply, error
 from support.exporters import DEADLINE, assert_conserved
 from support.waiting import wait_for
 
@@ -69,28 +70,33 @@ def test_worker_thread_of_none_ends_the_exporter_without_an_export(endpoint: End
     module.start_if_not_started('Test', **arguments)
     assert module.worker_thread is not first
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 111
+    assert sum(endpoint.values('orders')) == 111
+
+
+def abandon_in_flight(endpoint: Endpoint) -> tuple[Gate, Callable[[], None]]:
+    """Abandon an exporter with a request in flight, and start another. What lets the request go, and starts more."""
+    gate = endpoint.behave = Gate()
+    start = partial(
+        module.start_if_not_started,
+        'Test',
+        interval=3_600,
+        temporality='delta',
+        client_factory=partial(endpoint.client, read_timeout=30),
+    )
+    start()
+    assert gate.reached.wait(DEADLINE)
+    module.worker_thread = None
+    start()
+    return gate, start
 
 
 def test_next_exporter_waits_for_the_request_in_flight(endpoint: Endpoint) -> None:
     """A request that the old exporter is sending is not sent again by the new one."""
     getMetric('orders', 'counter').runtime(1)
-    answered = threading.Event()
-
-    def slow(_request: object) -> Reply:
-        answered.wait(DEADLINE)
-        return OK
-
-    endpoint.behave = slow
-    client_factory = partial(endpoint.client, read_timeout=30)
-    arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
-    module.start_if_not_started('Test', **arguments)
-    wait_for(lambda: endpoint.received, 'the request', DEADLINE)
-    module.worker_thread = None
-    module.start_if_not_started('Test', **arguments)
-    answered.set()
+    gate, _ = abandon_in_flight(endpoint)
+    gate.opened.set()
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 1
+    assert sum(endpoint.values('orders')) == 1
 
 
 @pytest.mark.parametrize('force', [False, True])
@@ -98,29 +104,17 @@ def test_line_of_exporters_that_never_took_over_loses_nothing(force: bool, endpo
     """The third goes on where the first has stopped, though the second was ended while it waited for the first."""
     orders = getMetric('orders', 'counter')
     orders.runtime(10)
-    answered = threading.Event()
-
-    def slow(_request: object) -> Reply:
-        answered.wait(DEADLINE)
-        return OK
-
-    endpoint.behave = slow
-    client_factory = partial(endpoint.client, read_timeout=30)
-    arguments: dict[str, Any] = {'interval': 3_600, 'temporality': 'delta', 'client_factory': client_factory}
-    module.start_if_not_started('Test', **arguments)
-    wait_for(lambda: endpoint.received, 'the request', DEADLINE)
-    module.worker_thread = None
-    module.start_if_not_started('Test', **arguments)
+    gate, start = abandon_in_flight(endpoint)
     second: Any = module.worker_thread
     if force:
         second.terminate(force=True)
     module.worker_thread = None
     second.join(DEADLINE)
-    module.start_if_not_started('Test', **arguments)
+    start()
     orders.runtime(1)
-    answered.set()
+    gate.opened.set()
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 11
+    assert sum(endpoint.values('orders')) == 11
     third: Any = module.worker_thread
     assert third.stats.sent == len(endpoint.data)
 
@@ -129,7 +123,7 @@ def test_children_of_a_process_with_an_abandoned_exporter_send_their_own_counts(
     """What the abandoned exporter has not exported is exported by its successor in the parent, and by no child."""
     ended = scripts.run(scripts.program('programs_2_4.abandon'), endpoint.url)
     assert ended.returncode == 0, ended.stderr
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 211
+    assert sum(endpoint.values('orders')) == 211
 
 
 def test_worker_thread_can_be_patched(endpoint: Endpoint) -> None:

@@ -131,6 +131,14 @@ def test_arguments_are_checked_together_wherever_they_are_given(
     refuse(door, checked.value, acts, namespace='N', **given)
 
 
+@pytest.mark.parametrize('door', ['exporter', 'start_if_not_started', 'preview', 'asgi', 'wsgi'])
+def test_argument_that_is_unknown_is_refused_wherever_it_is_given(door: str, acts: list[str]) -> None:
+    """The message has all that are known, and asks for the nearest."""
+    with pytest.raises(ArgumentTypeError, match="Did you mean 'max_buffered'") as checked:
+        bind('N', max_buffer=5)
+    refuse(door, checked.value, acts, namespace='N', max_buffer=5)
+
+
 @pytest.mark.parametrize('door', ['start_if_not_started', 'export_once', 'asgi', 'wsgi'])
 def test_namespace_is_needed_wherever_the_environment_may_have_it(door: str, acts: list[str]) -> None:
     """The message says that it may be there."""

@@ -63,7 +63,7 @@ BAD: dict[str, tuple[Callable[[str], object], Reason]] = {
 }
 
 
-def test_every_kind_of_bad_is_here() -> None:
+def test_bad_data_are_of_all_kinds_here() -> None:
     """Whatever may be wrong with a datum is among them; the other reasons are what a setting, the server or the limits
     of OTLP say."""
     otlp = {Reason.TOO_MANY_LABELS, Reason.LABELS_TOO_LARGE, Reason.TOO_LARGE}
@@ -235,7 +235,7 @@ class _Picky:
         return self._client.put_metric_data(Namespace=payload['Namespace'], MetricData=data)
 
 
-def test_what_botocore_refuses_by_itself_costs_itself(endpoint: Endpoint) -> None:
+def test_datum_that_botocore_refuses_by_itself_costs_itself(endpoint: Endpoint) -> None:
     """A datum that does not pass botocore's validation is found and discarded like one that CloudWatch refuses."""
     _record_good(8)
     with exporting(endpoint, interval=3600, client_factory=lambda: _Picky(endpoint.client())) as exporter:
@@ -343,7 +343,7 @@ def test_increases_stay_in_the_metrics_while_everything_is_refused(endpoint: End
     assert (exporter.stats.dropped, exporter.stats.discarded, exporter.stats.buffered) == (0, 0, 0)
 
 
-def test_one_refused_datum_waits_for_others(endpoint: Endpoint) -> None:
+def test_datum_that_is_refused_alone_waits_for_others(endpoint: Endpoint) -> None:
     """A datum that is refused while there is no other may not be at fault: it waits. When others were taken, it is
     sent once more alone, and discarded."""
     getMetric('sick', 'callable', value_getter=lambda: 1)

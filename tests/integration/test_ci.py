@@ -37,7 +37,7 @@ def commands(path: Path) -> set[str]:
     return set(re.findall(r'(?:run: |^)make ([a-z-]+)', path.read_text(), re.MULTILINE))
 
 
-def test_each_python_of_the_classifiers_has_a_job() -> None:
+def test_pythons_of_the_classifiers_have_jobs() -> None:
     """The tests run with the Pythons of the classifiers and with no others, and none is left out of them."""
     classifiers = metadata('aws-satella').get_all('Classifier') or []
     matrix = workflow('ci.yml')['jobs']['tests']['strategy']['matrix']
@@ -45,7 +45,7 @@ def test_each_python_of_the_classifiers_has_a_job() -> None:
     assert matrix == {'python': [each.rsplit(' ', 1)[1] for each in classifiers if ' :: Python :: 3.' in each]}
 
 
-def test_nothing_is_skipped_silently() -> None:
+def test_workflows_skip_nothing_silently() -> None:
     """A cell without an interpreter fails, no failure is passed over, and one job asks for the success of all."""
     tested = workflow('ci.yml')['jobs']
     (matrix,) = (step['run'] for step in tested['tests']['steps'] if 'make matrix' in step.get('run', ''))
@@ -105,7 +105,7 @@ def test_workflow_grants_nothing_to_all_its_jobs(path: Path) -> None:
     assert 'secrets' not in text
 
 
-def test_what_is_published_has_passed() -> None:
+def test_release_publishes_only_what_has_passed() -> None:
     """A release waits for all that decides about a change, for its tag, and publishes the files that were tested."""
     release: dict[Any, Any] = workflow('release.yml')
 

@@ -127,7 +127,7 @@ def watched(alarm: dict[str, Any]) -> set[Identity]:
     return {(each['Namespace'], each['MetricName'], identify(each.get('Dimensions', []))) for each in named}
 
 
-def test_there_are_alarms() -> None:
+def test_dashboard_page_has_alarms() -> None:
     """The page has an alarm on a percentile, one on a rate, one on a query, and one on metrics that stop."""
     names = ['Shop: checkout is slow', 'Shop: orders fail', 'Shop: no orders', 'Shop: no metrics']
     assert list(map(name_of, ALARMS)) == names

@@ -66,7 +66,7 @@ def test_counter_is_sent_as_its_increase(endpoint: Endpoint, exporter: AWSSatell
         orders.runtime(increase)
         exporter.loop()
     exporter.loop()
-    assert values(endpoint.named('orders')) == [3, 0, 2.5, -4, 0]
+    assert endpoint.values('orders') == [3, 0, 2.5, -4, 0]
 
 
 def test_counter_with_labels_is_sent_as_increases_with_its_sums(
@@ -84,7 +84,7 @@ def test_counter_with_labels_is_sent_as_increases_with_its_sums(
     for datum in endpoint.named('orders'):
         by_country[dimensions(datum)['country']].append(datum['Value'])
     assert by_country == {'pl': [3, 2, 0, 0], 'de': [1, 0, 0, 11], 'at': [7]}
-    assert values(endpoint.named('orders.sum')) == [4, 2, 0, 18]
+    assert endpoint.values('orders.sum') == [4, 2, 0, 18]
     calls = [datum for datum in endpoint.named('orders.count') if not dimensions(datum)]
     assert values(calls) == [2, 1, 0, 3]
 
@@ -177,7 +177,7 @@ def test_counter_with_first_labels_between_two_reads_is_sent_once(
         exporter.loop()
     assert asked == [False]
     assert (
-        sum(values(endpoint.named('orders.sum')))
+        sum(endpoint.values('orders.sum'))
         + sum(datum['Value'] for datum in endpoint.named('orders') if not dimensions(datum))
         == 6
     )

@@ -48,7 +48,7 @@ def workers_of(line: str) -> list[str]:
     return re.findall(r'\d+', line.partition('workers')[2])
 
 
-def test_all_metrics_of_both_workers_arrive(environment: dict[str, str], tmp_path: Path) -> None:
+def test_demo_gets_all_metrics_of_both_workers(environment: dict[str, str], tmp_path: Path) -> None:
     """The demo exits with 0, tells which two workers exported, and shows their metrics with percentiles and trends.
 
     Asked to, it also writes a picture of the durations by route.

@@ -129,7 +129,7 @@ def test_first_request_starts_the_exporter(endpoint: Endpoint) -> None:
         wait_for(exporter_runs, 'the exporter')
         assert aws_satella.flush(20)
     assert {request.namespace for request in endpoint.received} == {'Mine'}
-    assert sum(datum['Value'] for datum in endpoint.named('site.hits')) == 1
+    assert sum(endpoint.values('site.hits')) == 1
 
 
 def test_first_request_does_not_wait_for_the_client(endpoint: Endpoint) -> None:
@@ -292,7 +292,7 @@ def test_process_that_ends_before_its_exporter_runs_exports(endpoint: Endpoint) 
     ended = scripts.run(END_EARLY, endpoint.url, '0.5', '20')
     assert ended.returncode == 0
     assert ended.stderr == ''
-    assert sum(datum['Value'] for datum in endpoint.named('site.hits')) == 1
+    assert sum(endpoint.values('site.hits')) == 1
 
 
 @pytest.mark.parametrize('seconds', ['60', '0'], ids=['client', 'endpoint'])

@@ -132,7 +132,7 @@ def test_command_of_the_page_exports(endpoint: Endpoint, tmp_path: Path) -> None
         ran = run_python(endpoint.url, 'manage.py', 'restock', path=str(tmp_path), **more)
         assert ran.returncode == 0, ran.stdout
         assert 'restocked' in ran.stdout
-        assert sum(datum['Value'] for datum in endpoint.named('shop.restocked')) == exported
+        assert sum(endpoint.values('shop.restocked')) == exported
 
 
 def test_celery_signals_of_the_page_export(endpoint: Endpoint) -> None:
@@ -141,4 +141,4 @@ def test_celery_signals_of_the_page_export(endpoint: Endpoint) -> None:
     page = program('django.md', 'worker_process_shutdown')
     ran = run_python(endpoint.url, *command, page, path=str(scripts.TESTS))
     assert ran.returncode == 0, ran.stdout
-    assert sum(datum['Value'] for datum in endpoint.named('shop.tasks')) == 2
+    assert sum(endpoint.values('shop.tasks')) == 2

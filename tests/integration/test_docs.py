@@ -69,7 +69,7 @@ def table(page: Path, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip('|').split(' | ')] for row in rows]
 
 
-def test_there_are_pages() -> None:
+def test_docs_have_their_pages() -> None:
     """The tests below look at the README and at a page for each subject."""
     assert {'README.md', 'quickstart.md', 'configuration.md', 'api.md'} <= {page.name for page in PAGES}
 
@@ -93,7 +93,7 @@ def test_map_of_the_house_is_complete() -> None:
     named = named_in_the_map()
     package = {path.relative_to(ROOT) for path in (ROOT / 'aws_satella').rglob('*') if '__pycache__' not in path.parts}
     files = {str(path) for path in package if path.name != '__init__.py'} | {'aws_satella/__init__.py'}
-    folders = {'.ci', '.github', 'benchmarks', 'demo', 'docs', 'examples', 'pictures'}
+    folders = {'.ci', '.github', 'benchmarks', 'demo', 'docs', 'examples', 'mutation', 'pictures'}
     folders |= {f'tests/{path.name}' for path in (ROOT / 'tests').iterdir() if path.is_dir() and path.name[0] != '_'}
 
     assert sorted((files | folders) - named) == []
@@ -127,7 +127,7 @@ def inherited_path() -> str:
     return str(Path(aws_satella.__file__).parents[1])
 
 
-def test_what_the_readme_records_arrives(moto: Moto, tmp_path: Path) -> None:
+def test_readme_program_gets_its_metrics_there(moto: Moto, tmp_path: Path) -> None:
     """The program of the README gets its counter and its histogram to CloudWatch."""
     test_code_of_a_page_runs(ROOT / 'README.md', moto, tmp_path)
 
@@ -203,7 +203,7 @@ def test_table_of_arguments_is_the_signature() -> None:
             assert ast.literal_eval(default) == actual, name
 
 
-def test_every_argument_has_its_section() -> None:
+def test_configuration_page_has_a_section_for_each_argument() -> None:
     """The page on configuration says of every argument but the namespace when to change it."""
     headings = ' '.join(re.findall(r'^### (.*)$', (DOCS / 'configuration.md').read_text(), re.MULTILINE))
 
@@ -237,7 +237,7 @@ def test_table_of_statistics_is_that_of_the_package() -> None:
     assert documented == [field.name for field in dataclasses.fields(aws_satella.ExportStats)]
 
 
-def test_every_log_message_is_explained() -> None:
+def test_troubleshooting_page_explains_each_log_message() -> None:
     """The page on troubleshooting has every message that the package logs, at its level, and no other."""
     rows = table(DOCS / 'troubleshooting.md', '## What the log says')
 

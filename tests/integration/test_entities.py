@@ -43,7 +43,7 @@ def _exporter(endpoint: Endpoint, way: str, **more: Any) -> AWSSatellaExporterTh
 
 @pytest.mark.parametrize('size', [10, 1_000])
 @pytest.mark.parametrize('way', ['ready', 'as dictionaries', 'of a subclass'])
-def test_all_data_of_a_request_belong_to_the_service(endpoint: Endpoint, way: str, size: int) -> None:
+def test_entity_is_that_of_all_data_of_a_request(endpoint: Endpoint, way: str, size: int) -> None:
     """They are in one entity, and CloudWatch takes them even where it does not take the entity."""
     for index in range(25):
         getMetric(f'm{index}', 'int').runtime(index)
@@ -68,7 +68,7 @@ def test_service_without_an_environment_runs_in_the_default_one(endpoint: Endpoi
     assert endpoint.received[0].entity == {**ENTITY, 'Environment': 'generic:default'}
 
 
-def test_without_a_service_there_is_no_entity(endpoint: Endpoint) -> None:
+def test_entity_is_absent_without_a_service(endpoint: Endpoint) -> None:
     """It is off by default."""
     getMetric('a', 'int').runtime(1)
     export_once('Shop', client_factory=endpoint.client)

@@ -94,7 +94,7 @@ STARTS: dict[str, Callable[[], object]] = {
 @pytest.mark.usefixtures('_without_setting')
 @pytest.mark.parametrize('start', STARTS)
 @each_destination
-def test_no_argument_is_needed(start: str, shop: Endpoint) -> None:
+def test_environment_may_have_all_arguments(start: str, shop: Endpoint) -> None:
     """Everything may be in the environment, the namespace as well; Django then needs no setting."""
     STARTS[start]()
     wait_for(lambda: shop.received, 'a request')
@@ -116,7 +116,7 @@ def test_asgi_application_is_served_by_the_environment() -> None:
     assert wrapper._background._arguments['interval'] == 60.0
 
 
-def test_what_is_given_goes_before_the_environment(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_go_before_the_environment(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """An argument counts, one with its default value as well, even where its variable is wrong."""
     for name in ('NAMESPACE', 'DIMENSIONS', 'TEMPORALITY'):
         monkeypatch.setenv(f'AWS_SATELLA_{name}', ':')
@@ -251,7 +251,7 @@ def test_turned_off_a_program_ends_by_itself(shop: Endpoint) -> None:
     assert not shop.received
 
 
-def test_what_is_neither_yes_nor_no_is_refused(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_variable_is_yes_or_no(shop: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start says what is allowed. ``flush``, which must not raise, takes it for no."""
     exporter = AWSSatellaExporterThread('Shop')
     monkeypatch.setenv('AWS_SATELLA_DISABLED', 'maybe')
@@ -270,7 +270,7 @@ def test_exporter_that_runs_is_not_turned_off(shop: Endpoint, monkeypatch: pytes
     monkeypatch.setenv('AWS_SATELLA_DISABLED', '1')
     getMetric('orders', 'counter').runtime(2)
     assert aws_satella.flush(DEADLINE)
-    assert [datum['Value'] for datum in shop.named('orders')] == [1, 2]
+    assert shop.values('orders') == [1, 2]
     stats = aws_satella.stats()
     assert stats is not None
     assert stats.sent == 2

@@ -103,7 +103,7 @@ def test_export_in_delta_gets_to_cloudwatch_what_happened(moto: Moto) -> None:
     assert {name for name, _ in _listed(moto.client(), 'Shop')} == {'counter', 'counter.sum', 'histogram', 'summary'}
 
 
-def test_exporter_sends_at_its_start_and_at_its_end(moto: Moto) -> None:
+def test_exporter_sends_to_cloudwatch_at_its_start_and_at_its_end(moto: Moto) -> None:
     """Start, record, terminate: CloudWatch has the first export and the last."""
     counter = getMetric('counter', 'counter')
     counter.runtime(1)

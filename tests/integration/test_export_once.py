@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import MetricData, getMetric
 from support import scripts
 from support.destinations import each_destination
-from support.endpoint import OK, RESET, Endpoint, dimensions, error
+from support.endpoint import OK, RESET, Endpoint, Gate, dimensions, error
 from support.exporters import DEADLINE, end
 from support.waiting import wait_for
 from support.worlds import MockWorld
@@ -29,11 +29,6 @@ def once(endpoint: Endpoint) -> Any:
         return export_once(namespace, *args, **{'client_factory': endpoint.client, **kwargs})
 
     return export
-
-
-def values(endpoint: Endpoint, name: str) -> list[float]:
-    """What arrived of one metric."""
-    return [datum['Value'] for datum in endpoint.named(name)]
 
 
 def test_call_has_sent_everything_when_it_returns(endpoint: Endpoint, once: Any) -> None:
@@ -56,7 +51,7 @@ def test_totals_are_sent_by_default(endpoint: Endpoint, once: Any) -> None:
     for _ in range(3):
         rows.runtime(5)
         once()
-    assert values(endpoint, 'rows') == [5, 10, 15]
+    assert endpoint.values('rows') == [5, 10, 15]
 
 
 @each_destination
@@ -67,7 +62,7 @@ def test_delta_is_what_came_since_the_last_call(endpoint: Endpoint, once: Any) -
         rows.runtime(number)
         latency.runtime(0.3)
         once(temporality='delta')
-    assert values(endpoint, 'rows') == [1, 2, 3]
+    assert endpoint.values('rows') == [1, 2, 3]
     assert [datum['Counts'] for datum in endpoint.named('latency')] == [[1], [1], [1]]
 
 
@@ -89,7 +84,7 @@ def test_subtree_has_a_baseline_of_its_own(endpoint: Endpoint, once: Any) -> Non
         for root, counter in zip(roots, counters, strict=True):
             counter.runtime(1)
             once(root=root, temporality='delta')
-    assert values(endpoint, 'a.rows') == values(endpoint, 'b.rows') == [1, 1]
+    assert endpoint.values('a.rows') == endpoint.values('b.rows') == [1, 1]
 
 
 @each_destination
@@ -108,7 +103,7 @@ def test_data_that_could_not_be_sent_are_sent_by_the_next_call(endpoint: Endpoin
     world.jump(60)
     rows.runtime(2)
     second = once(temporality='delta')
-    assert values(endpoint, 'rows') == [5, 2]
+    assert endpoint.values('rows') == [5, 2]
     first_timestamp, second_timestamp = [datum['Timestamp'] for datum in endpoint.named('rows')]
     assert first_timestamp < second_timestamp
     assert (second.sent, second.buffered, second.failed_requests, second.cycles) == (2, 0, 0, 1)
@@ -147,7 +142,7 @@ def test_buffer_is_bounded(endpoint: Endpoint, once: Any) -> None:
     assert [(each.buffered, each.dropped) for each in stats] == [(1, 0), (2, 0), (2, 0)]
     endpoint.behave = lambda _: OK
     last = once(temporality='delta', max_buffered=3)
-    assert values(endpoint, 'rows') == [1, 1, 1]
+    assert endpoint.values('rows') == [1, 1, 1]
     assert (last.sent, last.buffered, last.dropped) == (3, 0, 0)
 
 
@@ -187,7 +182,7 @@ def test_interruption_loses_nothing(endpoint: Endpoint, once: Any) -> None:
         once(temporality='delta')
     first.runtime(10)
     once(temporality='delta')
-    assert (values(endpoint, 'a'), values(endpoint, 'c')) == ([1, 10], [2, 0])
+    assert (endpoint.values('a'), endpoint.values('c')) == ([1, 10], [2, 0])
 
 
 def test_calls_from_many_threads_send_each_increase_once(endpoint: Endpoint, once: Any) -> None:
@@ -204,7 +199,7 @@ def test_calls_from_many_threads_send_each_increase_once(endpoint: Endpoint, onc
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert sum(values(endpoint, 'rows')) == 8
+    assert sum(endpoint.values('rows')) == 8
 
 
 def test_call_without_metrics_sends_no_request(endpoint: Endpoint, once: Any) -> None:
@@ -246,8 +241,8 @@ def test_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> None
 
 
 @pytest.fixture
-def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread]]:
-    """``start_if_not_started`` with the namespace of ``once``; the exporter ends with the test."""
+def start(endpoint: Endpoint) -> Callable[..., AWSSatellaExporterThread]:
+    """``start_if_not_started`` with the namespace of ``once``."""
 
     def begin(namespace: str = 'Jobs', **kwargs: Any) -> AWSSatellaExporterThread:
         arguments = {'interval': 3_600, 'client_factory': endpoint.client, 'temporality': 'delta', **kwargs}
@@ -256,10 +251,7 @@ def start(endpoint: Endpoint) -> Iterator[Callable[..., AWSSatellaExporterThread
         assert exporter is not None
         return exporter
 
-    yield begin
-    exporter = process._this_process().exporter
-    if exporter is not None:
-        end(exporter)
+    return begin
 
 
 def test_call_asks_the_exporter_that_sends_the_same(
@@ -275,7 +267,7 @@ def test_call_asks_the_exporter_that_sends_the_same(
     rows.runtime(2)
     stats = once(temporality='delta', units={'rows': 'Count'}, client_factory=None, max_send_at_once=7)
     assert (stats.sent, stats.buffered, stats.failed_requests, stats.cycles) == (1, 0, 0, 1)
-    assert sum(values(endpoint, 'rows')) == 7
+    assert sum(endpoint.values('rows')) == 7
     assert len(endpoint.named('latency')) == 1
 
     endpoint.behave = lambda _: RESET
@@ -288,7 +280,7 @@ def test_call_asks_the_exporter_that_sends_the_same(
     rows.runtime(3)
     stats = once(temporality='delta', units={'rows': 'Count'})
     assert (stats.sent, stats.buffered, stats.cycles) == (1, 0, 1)
-    assert sum(values(endpoint, 'rows')) == 11
+    assert sum(endpoint.values('rows')) == 11
 
 
 @each_destination
@@ -304,13 +296,13 @@ def test_exporter_goes_on_where_a_call_has_come_to(endpoint: Endpoint, once: Any
     rows.runtime(1)
     exporter = start()
     assert aws_satella.flush(DEADLINE)
-    assert values(endpoint, 'rows')[:3] == [5, 2, 1]
-    assert (exporter.stats.sent, exporter.stats.buffered) == (len(values(endpoint, 'rows')), 0)
+    assert endpoint.values('rows')[:3] == [5, 2, 1]
+    assert (exporter.stats.sent, exporter.stats.buffered) == (len(endpoint.values('rows')), 0)
     end(exporter)
     assert once(temporality='delta').sent == 1
     start()
     assert aws_satella.flush(DEADLINE)
-    assert sum(values(endpoint, 'rows')) == 8
+    assert sum(endpoint.values('rows')) == 8
 
 
 def test_exporter_of_the_programs_own_is_asked_as_well(endpoint: Endpoint, once: Any) -> None:
@@ -328,7 +320,7 @@ def test_exporter_of_the_programs_own_is_asked_as_well(endpoint: Endpoint, once:
         end(own)
     rows.runtime(1)
     once(temporality='delta')
-    assert sum(values(endpoint, 'rows')) == 9
+    assert sum(endpoint.values('rows')) == 9
 
 
 @pytest.mark.parametrize(
@@ -360,7 +352,7 @@ def test_exporter_and_call_of_different_plans_send_everything_each(
     rows.runtime(2)
     assert aws_satella.flush(DEADLINE)
     once(**arguments)
-    sent = values(endpoint, 'rows')
+    sent = endpoint.values('rows')
     assert sum(sent) == (5 + 7 if other.get('temporality') else 7) + 7
 
 
@@ -400,7 +392,7 @@ def test_call_from_a_callback_of_the_exporter_waits_for_nobody(endpoint: Endpoin
     while not aws_satella.flush(DEADLINE):
         pass
     assert [(each.sent, each.cycles) for each in seen[:2]] == [(0, 0)] * 2
-    assert sum(values(endpoint, 'rows')) == 5
+    assert sum(endpoint.values('rows')) == 5
 
 
 def test_exporter_waits_for_a_call_that_is_under_way(endpoint: Endpoint, once: Any, start: Any) -> None:
@@ -423,7 +415,7 @@ def test_exporter_waits_for_a_call_that_is_under_way(endpoint: Endpoint, once: A
     go_on.set()
     assert aws_satella.flush(DEADLINE)
     caller.join(DEADLINE)
-    assert sum(values(endpoint, 'rows')) == 7
+    assert sum(endpoint.values('rows')) == 7
 
 
 def test_plans_that_are_never_used_again_are_forgotten(endpoint: Endpoint, once: Any) -> None:
@@ -459,26 +451,19 @@ def test_increase_is_sent_once_in_a_real_process(acts: str, endpoint: Endpoint) 
 def test_call_asks_the_last_one_of_a_line_of_exporters(endpoint: Endpoint, once: Any, start: Any) -> None:
     """One that is in its last export has read the metrics already; the one that waits for it reads them again."""
     rows = getMetric('rows', 'counter')
-    sending, go_on = threading.Event(), threading.Event()
-
-    def slowly(_request: object) -> Any:
-        sending.set()
-        go_on.wait(DEADLINE)
-        return OK
-
     start()
     assert aws_satella.flush(DEADLINE)
     first = process.exporter_of_process()
     assert first is not None
     before = len(endpoint.data)
-    endpoint.behave = slowly
+    gate = endpoint.behave = Gate()
     rows.runtime(1)
     first.terminate()
-    assert sending.wait(DEADLINE)
+    assert gate.reached.wait(DEADLINE)
     start()
     rows.runtime(10)
-    threading.Timer(0.2, go_on.set).start()
+    threading.Timer(0.2, gate.opened.set).start()
     stats = once(temporality='delta')
     assert stats.buffered == 0
     assert 1 <= stats.sent <= len(endpoint.data) - before
-    assert sum(values(endpoint, 'rows')) == 11
+    assert sum(endpoint.values('rows')) == 11

@@ -36,7 +36,7 @@ def start(endpoint: Endpoint, **arguments: Any) -> AWSSatellaExporterThread:
 
 def total(endpoint: Endpoint, name: str = 'orders') -> float:
     """The increases that arrived, together."""
-    return sum(datum['Value'] for datum in endpoint.named(name))
+    return sum(endpoint.values(name))
 
 
 # --- True
@@ -70,7 +70,7 @@ def test_flush_waits_for_an_export_that_begins_after_the_call(endpoint: Endpoint
         assert not answer.done()
         gate.opened.set()
         assert answer.result(20)
-    assert [datum['Value'] for datum in endpoint.named('orders')] == [1, 10]
+    assert endpoint.values('orders') == [1, 10]
 
 
 def _mailbox() -> Any:
@@ -181,7 +181,7 @@ def test_flush_is_false_where_there_was_no_room(
     assert (exporter.stats.buffered, exporter.stats.dropped) == (0, dropped)
     endpoint.behave = lambda _: OK
     assert flush(20) is True
-    assert [datum['Value'] for datum in endpoint.named('orders')] == arrived
+    assert endpoint.values('orders') == arrived
 
 
 def test_flush_is_false_after_the_timeout(endpoint: Endpoint) -> None:

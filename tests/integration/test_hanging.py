@@ -143,7 +143,7 @@ def test_request_in_flight_is_neither_lost_nor_sent_twice(
     rows.runtime(100)
     world.jump(breaker.MAX_PAUSE_SECONDS)
     stats.append(once(DEADLINE))
-    assert [datum['Value'] for datum in endpoint.named('rows')] == [1, 10, 100]
+    assert endpoint.values('rows') == [1, 10, 100]
     assert stats[-1].buffered == 0
     assert sum(each.sent for each in stats) == 3
     assert sum(each.failed_requests for each in stats) == (answer == RESET)
@@ -162,7 +162,7 @@ def test_reply_after_the_timeout_counts_in_the_next_call(endpoint: Endpoint, onc
     rows.runtime(10)
     stats = once(None)
     assert (stats.sent, stats.buffered) == (2, 0)
-    assert [datum['Value'] for datum in endpoint.named('rows')] == [1, 10]
+    assert endpoint.values('rows') == [1, 10]
 
 
 def test_buffer_is_bounded_while_a_request_hangs(endpoint: Endpoint, once: Any, world: MockWorld) -> None:
@@ -308,4 +308,4 @@ def test_timeout_of_export_once_ends_where_the_clock_stands_still(
     assert len(buffered) == 4
     gate.opened.set()
     assert once(DEADLINE).buffered == 0
-    assert sum(datum['Value'] for datum in endpoint.named('rows')) == 1
+    assert sum(endpoint.values('rows')) == 1

@@ -121,7 +121,7 @@ def test_line_at_the_end_counts_what_was_kept(endpoint: Endpoint, caplog: pytest
     assert _records(caplog)[-1].getMessage().endswith('10 metric data were kept, 4 were dropped')
 
 
-def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_repeats_no_line_in_each_cycle(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """However many things are wrong for however long, at any level but DEBUG each is said once."""
     caplog.set_level(logging.INFO, 'aws_satella')
     getMetric('sick', 'float').runtime(math.nan)
@@ -150,7 +150,7 @@ def test_no_line_repeats_itself_every_cycle(endpoint: Endpoint, caplog: pytest.L
     assert len(lines) == 2 + 4 + 2 + 1 + 1
 
 
-def test_what_is_remembered_is_bounded(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_remembers_a_bounded_number_of_things(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """A program that invents names for ever fills neither the log nor the memory, and loses are still told."""
     for index in range(MAX_REMEMBERED + 50):
         getMetric(f'sick.m{index}', 'float').runtime(math.nan)

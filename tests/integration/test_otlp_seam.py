@@ -121,7 +121,7 @@ def test_endpoint_of_the_environment_is_used(otlp: OtlpEndpoint, monkeypatch: py
 
 
 @pytest.mark.parametrize('mode', ['legacy', 'standard', 'adaptive'])
-def test_each_attempt_of_botocore_is_signed_anew(otlp: OtlpEndpoint, mode: str) -> None:
+def test_attempts_of_botocore_are_signed_anew(otlp: OtlpEndpoint, mode: str) -> None:
     """A 503 is tried again by botocore, twice, each time with the whole body and a signature that is true."""
     _record(6, 1_000)
     replies = [failure(503), failure(503)]

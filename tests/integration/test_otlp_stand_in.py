@@ -120,7 +120,7 @@ def one_of_each() -> list[Any]:
 @pytest.mark.parametrize('temporality', ['delta', 'cumulative'])
 @pytest.mark.parametrize('compressed', [True, False])
 @pytest.mark.parametrize('path', ['/v1/metrics', '/some/pre%20fix/v1/metrics'])
-def test_what_the_encoder_makes_and_botocore_signs_is_taken(
+def test_request_of_the_encoder_that_botocore_signs_is_taken(
     otlp: OtlpEndpoint, path: str, compressed: bool, temporality: str
 ) -> None:
     """All kinds of points, below any path, compressed or not, with an empty reply."""
@@ -239,7 +239,7 @@ def _other_end(value: str) -> str:
         (_add_header, 'x-amz-extra is not signed'),
     ],
 )
-def test_what_was_changed_after_it_was_signed_is_refused(
+def test_request_that_was_changed_after_it_was_signed_is_refused(
     otlp: OtlpEndpoint, tamper: Callable[[AWSRequest], None], message: str
 ) -> None:
     """A signature is good for its request, and for nothing else."""
@@ -315,7 +315,7 @@ def test_plain_receiver_gets_no_credentials() -> None:
         ({'Smithy_Protocol': 'rpc-v2-cbor'}, 400, 'smithy-protocol is of another protocol'),
     ],
 )
-def test_what_is_no_request_of_otlp_is_refused(
+def test_request_that_is_none_of_otlp_is_refused(
     otlp: OtlpEndpoint, options: dict[str, Any], status: int, message: str
 ) -> None:
     """Path, type and encoding must be right, and nothing may be left of the protocols of PutMetricData."""
@@ -625,7 +625,7 @@ def _sent(otlp: OtlpEndpoint, start: float, end: float, point: Any = None, **res
 
 
 @pytest.mark.parametrize(('start', 'end'), [(-41, -39), (-30, -25), (-11, 0), (-60, 0), (-40, -10), (-10, -10)])
-def test_no_two_windows_of_a_series_overlap(otlp: OtlpEndpoint, start: float, end: float) -> None:
+def test_windows_of_a_series_that_overlap_are_rejected(otlp: OtlpEndpoint, start: float, end: float) -> None:
     """A window that covers what another request has covered is rejected, however long ago that was."""
     assert _sent(otlp, -40, -10) == 200
     assert _sent(otlp, -10, -5, counter('other', 1)) == 200
@@ -685,7 +685,7 @@ def test_windows_of_one_request(otlp: OtlpEndpoint) -> None:
         Reply(200, b'', content_type=None),
     ],
 )
-def test_what_was_not_taken_may_come_again(otlp: OtlpEndpoint, reply: Reply | str) -> None:
+def test_window_that_was_not_taken_may_come_again(otlp: OtlpEndpoint, reply: Reply | str) -> None:
     """After an error, no reply or a 200 that is no reply of OTLP, the same window is no overlap."""
     content = encoded(counter('orders', 1))
     otlp.behave = lambda _request: reply
@@ -742,7 +742,7 @@ def test_error_can_be_told(otlp: OtlpEndpoint, retry_after: float | str | None) 
     assert (otlp.accepted, otlp.violations) == ([], [])
 
 
-def test_no_reply_that_is_told_takes_what_breaks_a_rule(otlp: OtlpEndpoint) -> None:
+def test_reply_that_is_told_takes_nothing_that_breaks_a_rule(otlp: OtlpEndpoint) -> None:
     """A partial success gives way to a refusal; an outage does not, and violations are seen in it."""
     bad = encoded(counter('m', 1), at=NOW + 3_600)
     otlp.behave = lambda _request: partial_success(0, 'a warning')
@@ -754,7 +754,7 @@ def test_no_reply_that_is_told_takes_what_breaks_a_rule(otlp: OtlpEndpoint) -> N
     assert (len(otlp.violations), otlp.points) == (4, [])
 
 
-def test_it_goes_away_and_comes_back(otlp: OtlpEndpoint) -> None:
+def test_stand_in_goes_away_and_comes_back(otlp: OtlpEndpoint) -> None:
     """As the stand-in of PutMetricData does."""
     otlp.go_away()
     with pytest.raises(ConnectionError):

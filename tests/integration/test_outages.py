@@ -260,7 +260,7 @@ def test_between_attempts_it_backs_off_more_and_more(endpoint: Endpoint, world: 
             assert exporter.stats.failed_requests == len(fractions)
 
 
-def test_it_tries_again_by_itself(endpoint: Endpoint) -> None:
+def test_exporter_tries_again_by_itself(endpoint: Endpoint) -> None:
     """A failure in a long interval is made up for within seconds, long before the next cycle."""
     Ticks()
     answers: list[Reply | str] = [RESET]
@@ -342,7 +342,7 @@ class _EveryThird:
         return OK if self.requests % 3 else error('ServiceUnavailable', 503)
 
 
-def test_nothing_is_dropped_while_every_third_request_fails(
+def test_exporter_drops_nothing_while_every_third_request_fails(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The first failure after a success is tried again at once, so each cycle sends all that there is: at 2,000 series
@@ -417,7 +417,7 @@ def test_wish_for_a_pause_is_honoured(as_date: bool, endpoint: Endpoint, world: 
     assert [datum['Value'] for datum in endpoint.data] == list(range(len(ticks)))
 
 
-def test_only_callers_and_the_end_do_not_wait(endpoint: Endpoint, world: MockWorld) -> None:
+def test_pause_that_was_asked_for_holds_for_all_but_callers_and_the_end(endpoint: Endpoint, world: MockWorld) -> None:
     """Each flush, and the last export, tries once, whatever was asked for; cycles do not."""
     world.chance = lambda: 0.0
     Ticks()

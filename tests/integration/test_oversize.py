@@ -46,7 +46,7 @@ def test_requests_stay_under_a_megabyte(value: str, more: dict[str, Any], endpoi
     assert_conserved(exporter, endpoint, 400)
 
 
-def test_what_a_proxy_finds_too_large_is_halved(endpoint: Endpoint) -> None:
+def test_request_that_a_proxy_finds_too_large_is_halved(endpoint: Endpoint) -> None:
     """A stricter limit on the way costs requests, not data."""
     for index in range(100):
         getMetric('large', 'int').runtime(1, index=str(index), text='v' * 1000)

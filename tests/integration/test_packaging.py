@@ -128,7 +128,8 @@ def test_source_distribution_has_what_a_developer_needs(published: Published) ->
     }
     folders = {name.split('/')[0] for name in names if '/' in name}
     assert {'aws_satella', 'demo', 'docs', 'tests'} <= folders
-    assert folders <= {'.ci', '.github', 'aws_satella', 'benchmarks', 'demo', 'docs', 'examples', 'pictures', 'tests'}
+    tools = {'.ci', '.github', 'benchmarks', 'examples', 'mutation', 'pictures'}
+    assert folders <= {'aws_satella', 'demo', 'docs', 'tests'} | tools
     assert sources() <= names
     assert not [name for name in names for each in UNWANTED if each in name]
 
@@ -242,7 +243,7 @@ def test_links_of_the_readme_lead_somewhere_from_an_index(published: Published) 
     assert text.count('](') == text.count('](https://')
 
 
-def test_it_can_be_imported_where_nothing_is_configured(installed: Path, tmp_path: Path) -> None:
+def test_import_needs_no_configuration(installed: Path, tmp_path: Path) -> None:
     """Importing the wheel needs no Django and no AWS settings, and reads none."""
     program = """
         import importlib.util, sys, warnings

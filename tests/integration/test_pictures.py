@@ -116,7 +116,7 @@ def test_house_is_drawn_as_it_is() -> None:
     assert found == set(IMPORTS)
 
 
-def test_each_picture_is_shown() -> None:
+def test_pictures_are_all_shown() -> None:
     """Each picture is well-formed, and stands on a page or in the README; none is missing."""
     pages = [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')]
     shown = {found for page in pages for found in re.findall(r'pictures/([\w-]+)\.svg', page.read_text())}

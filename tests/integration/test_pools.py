@@ -35,7 +35,7 @@ def run(
 
 
 def counted(endpoint: Endpoint) -> float:
-    return float(sum(datum['Value'] for datum in endpoint.named('jobs.pictures')))
+    return float(sum(endpoint.values('jobs.pictures')))
 
 
 def assert_all_arrived(done: subprocess.CompletedProcess[str], endpoint: Endpoint) -> None:

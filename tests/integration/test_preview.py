@@ -145,7 +145,7 @@ def test_preview_sends_nothing_and_changes_nothing(endpoint: Endpoint, monkeypat
             foretold = preview(temporality='delta', call_on_discarded_metric=called.append, **none)
             assert (foretold.series, foretold.discards) == (2, {Reason.NOT_FINITE: 1})
         exporter.loop()
-    assert [datum['Value'] for datum in endpoint.named('orders')] == [1, 2, 3]
+    assert endpoint.values('orders') == [1, 2, 3]
     assert [datum['Counts'] for datum in endpoint.named('latency')] == [[1], [1], [1]]
     assert len(endpoint.received) == 3
     assert called == []

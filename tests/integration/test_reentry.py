@@ -125,7 +125,7 @@ def test_export_once_in_a_failure_callback(endpoint: Endpoint) -> None:
     assert (outer.buffered, outer.cycles, outer.failed_requests) == (1, 1, 1)
     endpoint.behave = lambda _request: OK
     assert _once(endpoint).sent == 2
-    assert sum(datum['Value'] for datum in endpoint.named('rows')) == 100
+    assert sum(endpoint.values('rows')) == 100
 
 
 def test_export_once_in_a_callable_metric(endpoint: Endpoint) -> None:
@@ -142,7 +142,7 @@ def test_export_once_in_a_callable_metric(endpoint: Endpoint) -> None:
     outer = _once(endpoint)
     assert [(stats.sent, stats.cycles, stats.buffered) for stats in inner] == [(0, 0, 1)]
     assert (outer.sent, outer.cycles) == (2, 1)
-    assert [datum['Value'] for datum in endpoint.named('rows')] == [100]
+    assert endpoint.values('rows') == [100]
 
 
 def test_export_once_in_a_discard_callback(endpoint: Endpoint) -> None:
@@ -153,7 +153,7 @@ def test_export_once_in_a_discard_callback(endpoint: Endpoint) -> None:
     outer = _once(endpoint, call_on_discarded_metric=lambda _: inner.append(_once(endpoint)))
     assert [(stats.sent, stats.discarded, stats.cycles) for stats in inner] == [(0, 0, 0)]
     assert (outer.sent, outer.discarded, outer.cycles) == (1, 1, 1)
-    assert [datum['Value'] for datum in endpoint.named('rows')] == [100]
+    assert endpoint.values('rows') == [100]
 
 
 def test_export_once_in_a_log_handler(endpoint: Endpoint, handling: Any) -> None:
@@ -161,7 +161,7 @@ def test_export_once_in_a_log_handler(endpoint: Endpoint, handling: Any) -> None
     getMetric('rows', 'counter').runtime(100)
     handling(lambda: _once(endpoint))
     _within_deadline(lambda: logging.getLogger('program').warning('a line'))
-    assert [datum['Value'] for datum in endpoint.named('rows')] == [100]
+    assert endpoint.values('rows') == [100]
 
 
 def test_export_once_in_the_thread_of_a_request(endpoint: Endpoint) -> None:
@@ -181,7 +181,7 @@ def test_export_once_in_the_thread_of_a_request(endpoint: Endpoint) -> None:
     (outer,) = _within_deadline(export)
     assert [(stats.sent, stats.cycles, stats.buffered) for stats in inner] == [(0, 0, 1)]
     assert (outer.sent, outer.cycles, outer.buffered) == (1, 1, 0)
-    assert [datum['Value'] for datum in endpoint.named('rows')] == [100]
+    assert endpoint.values('rows') == [100]
 
 
 def test_export_once_of_another_namespace_in_a_callback(endpoint: Endpoint) -> None:

@@ -208,7 +208,7 @@ def test_signature_is_that_of_the_body_that_is_sent(endpoint: Endpoint, size: in
 
 @pytest.mark.parametrize('mode', ['legacy', 'standard', 'adaptive'])
 @pytest.mark.parametrize('failure', [Reply(500), Reply(503), RESET, error('Throttling')])
-def test_each_attempt_carries_the_whole_body(endpoint: Endpoint, mode: str, failure: Reply | str) -> None:
+def test_attempts_carry_the_whole_body(endpoint: Endpoint, mode: str, failure: Reply | str) -> None:
     """botocore tries again, in any of its modes, with the same body; and what arrives counts once."""
     _record(6, 2000)
     endpoint.behave = lambda _request: failure if len(endpoint.received) == 1 else OK
@@ -223,7 +223,7 @@ def test_each_attempt_carries_the_whole_body(endpoint: Endpoint, mode: str, fail
     _assert_arrived(exporter, endpoint, [f'm{index:05}' for index in range(6)])
 
 
-def test_what_no_attempt_brought_is_sent_by_the_next_export(endpoint: Endpoint) -> None:
+def test_request_that_no_attempt_brought_is_sent_by_the_next_export(endpoint: Endpoint) -> None:
     """It failed as a call fails that was made with dictionaries, and nothing of it is lost."""
     _record(3)
     endpoint.behave = lambda _request: Reply(503)
@@ -329,7 +329,7 @@ def test_motos_server_has_the_data(moto: Moto, size: int) -> None:
     assert exporter.stats.sent == 5
 
 
-def test_without_validation_of_parameters_it_is_the_same(endpoint: Endpoint) -> None:
+def test_request_is_the_same_without_validation_of_parameters(endpoint: Endpoint) -> None:
     """``Config(parameter_validation=False)``."""
     _record(3)
     exporter = _exporter(endpoint.client(parameter_validation=False))
@@ -587,7 +587,7 @@ class _Raw:
 
 
 @pytest.mark.parametrize(('event', 'place'), _cases('before-call', 'before-send'))
-def test_what_a_handler_answers_is_what_it_was_given(endpoint: Endpoint, event: str, place: Place) -> None:
+def test_answer_of_a_handler_is_of_what_it_was_given(endpoint: Endpoint, event: str, place: Place) -> None:
     """A handler may send the body elsewhere and answer itself. Then nothing counts as sent that it was not given."""
     _record(2)
     taken: list[list[str]] = []

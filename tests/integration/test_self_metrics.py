@@ -32,11 +32,6 @@ def exporter_to(endpoint: Endpoint, **more: Any) -> AWSSatellaExporterThread:
     return AWSSatellaExporterThread('Test', **arguments)
 
 
-def values(endpoint: Endpoint, name: str) -> list[float]:
-    """What arrived of a metric, in order."""
-    return [datum['Value'] for datum in endpoint.named(name)]
-
-
 # --- the statistics of the process
 
 
@@ -74,7 +69,7 @@ def test_heartbeat_is_there_from_the_first_cycle(temporality: str, endpoint: End
     )
     for cycle in range(1, 4):
         exporter.loop()
-        assert values(endpoint, UP) == [1.0] * cycle
+        assert endpoint.values(UP) == [1.0] * cycle
     assert {datum['MetricName'] for datum in endpoint.data} == OWN
     for datum in endpoint.data:
         assert dimensions(datum) == {'stage': 'test', 'pid': str(os.getpid())}
@@ -118,7 +113,7 @@ def test_self_metrics_tell_what_became_of_everything(temporality: str, endpoint:
     assert last.dropped > 0
     assert last.discarded > 0
     for name in COUNTERS:
-        arrived, told = values(endpoint, name), [getattr(each, name.split('.')[1]) for each in before]
+        arrived, told = endpoint.values(name), [getattr(each, name.split('.')[1]) for each in before]
         if temporality == 'delta':
             assert sum(arrived) == told[-1]
             assert min(arrived) >= 0
@@ -126,8 +121,8 @@ def test_self_metrics_tell_what_became_of_everything(temporality: str, endpoint:
             assert arrived == sorted(arrived)
             assert set(arrived) <= set(told)
         assert arrived[-1] == told[-1] - (told[-2] if temporality == 'delta' else 0)
-    assert values(endpoint, 'aws_satella.buffered')[-4:] == [each.buffered for each in before[-4:]]
-    assert values(endpoint, 'aws_satella.export_seconds')[-4:] == seconds[-4:]
+    assert endpoint.values('aws_satella.buffered')[-4:] == [each.buffered for each in before[-4:]]
+    assert endpoint.values('aws_satella.export_seconds')[-4:] == seconds[-4:]
     assert all(0 < each < DEADLINE for each in seconds[1:])
     stats = exporter.stats
     assert stats.sent == len(endpoint.data)
@@ -142,16 +137,16 @@ def test_successor_goes_on_with_the_counts(endpoint: Endpoint) -> None:
     more: dict[str, Any] = {'temporality': 'delta', 'client_factory': endpoint.client, 'self_metrics': True}
     for _ in range(2):
         export_once('Test', **more)
-    assert values(endpoint, 'aws_satella.sent') == [0, 6]
+    assert endpoint.values('aws_satella.sent') == [0, 6]
     aws_satella.start_if_not_started('Test', interval=3600, **more)
     assert aws_satella.flush(DEADLINE)
     exporter = process._this_process().exporter
     assert exporter is not None
     end(exporter)
-    sent = values(endpoint, 'aws_satella.sent')
+    sent = endpoint.values('aws_satella.sent')
     assert sum(sent) == exporter.stats.sent - 7  # all but those of the last cycle
     export_once('Test', {'other': 'plan'}, **more)
-    assert values(endpoint, 'aws_satella.sent') == [*sent, 0]
+    assert endpoint.values('aws_satella.sent') == [*sent, 0]
 
 
 def test_self_metrics_are_left_out_where_a_pattern_excludes_them(endpoint: Endpoint) -> None:

@@ -72,7 +72,7 @@ def by_worker(moto: Moto, name: str, *labels: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize('server', SYNC)
-def test_every_request_is_counted_once(server: str, moto: Moto, tmp_path: Path) -> None:
+def test_server_counts_each_request_once(server: str, moto: Moto, tmp_path: Path) -> None:
     """Every worker's counts arrive, the last with the graceful stop; as the page counts and as the middleware does."""
     with serve(SYNC[server], moto.url, tmp_path / 'log') as running:
         answers = running.visit_all_workers('/page/{}/', WORKERS, REQUESTS)
@@ -125,7 +125,7 @@ def test_runserver_exports_from_the_child(moto: Moto, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('server', ASYNC)
-def test_every_request_is_counted_once_by_asynchronous_servers(server: str, moto: Moto, tmp_path: Path) -> None:
+def test_asynchronous_server_counts_each_request_once(server: str, moto: Moto, tmp_path: Path) -> None:
     """With the asgi.py of the server's page, if it has one, every worker's counts arrive, the last with the stop."""
     path = page_of_docs(server, tmp_path)
     with serve(ASYNC[server], moto.url, tmp_path / 'log', path, SHOP_MIDDLEWARE=EXPORT) as running:

@@ -21,7 +21,6 @@ import aws_satella
 from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects.delivery import Delivery
 from aws_satella.effects.loop import MIN_OVERRUN_SECONDS
-from aws_satella.pure.account import MAX_BUFFERED_BYTES
 from aws_satella.pure.arguments import Arguments
 
 PACKAGE = str(Path(aws_satella.__file__).parent)
@@ -243,7 +242,7 @@ def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpo
         orders.runtime(7)
         asked.set()
         exporter.terminate()
-        wait_for(lambda: [datum['Value'] for datum in endpoint.named('orders')] == [0, 7], 'the others', DEADLINE)
+        wait_for(lambda: endpoint.values('orders') == [0, 7], 'the others', DEADLINE)
         hang.set()
     assert_conserved(exporter, endpoint, 4)
 
@@ -252,7 +251,7 @@ def test_metric_that_hangs_in_the_last_export_costs_itself_alone(endpoint: Endpo
 
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_without_room(temporality: str, endpoint: Endpoint) -> None:
+def test_outbox_without_room_leaves_increases_in_the_tree(temporality: str, endpoint: Endpoint) -> None:
     """In delta the increases stay in the tree, and arrive with the first cycle that has room; levels are dropped.
 
     In cumulative the oldest data are dropped.
@@ -273,7 +272,7 @@ def test_without_room(temporality: str, endpoint: Endpoint) -> None:
     exporter.loop()
     if temporality == 'delta':
         assert exporter.stats.dropped == 52 - len(endpoint.named('level'))
-        assert sum(datum['Value'] for datum in endpoint.named('orders')) == 50
+        assert sum(endpoint.values('orders')) == 50
         assert sum(sum(datum['Counts']) for datum in endpoint.named('latency')) == 50
     else:
         assert exporter.stats.dropped > 0
@@ -291,20 +290,6 @@ def test_increases_that_wait_in_the_tree_count_as_dropped_at_the_end(endpoint: E
             assert not exporter.flush(DEADLINE)
     assert (exporter.stats.buffered, exporter.stats.sent) == (0, 0)
     assert exporter.stats.dropped == 20  # ten of the first cycle, and of each counter the increase since
-
-
-def test_outbox_is_bounded_by_bytes(endpoint: Endpoint) -> None:
-    """Large data are dropped before there are ``max_buffered`` of them."""
-    large = {f'text{number}': 'x' * 1_000 for number in range(29)}
-    for number in range(800):
-        getMetric('large', 'int').runtime(1, number=number, **large)
-    exporter = AWSSatellaExporterThread('Test', max_dimensions=30, client_factory=endpoint.client)
-    endpoint.behave = lambda _request: RESET
-    for _ in range(4):
-        exporter.loop()
-        assert sum(map(len, exporter.delivery.outbox.waiting())) <= MAX_BUFFERED_BYTES
-    assert exporter.stats.dropped > 0
-    assert_conserved(exporter, endpoint, 4 * 800)
 
 
 # --- when time is short

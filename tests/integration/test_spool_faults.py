@@ -127,7 +127,7 @@ def refused(path: Path, why: str) -> None:
 
 
 @pytest.mark.parametrize('put', IN_THE_WAY, ids=lambda put: put.__name__)
-def test_what_is_in_the_way_is_left_there(put: Callable[[Path], None], tmp_path: Path) -> None:
+def test_spool_leaves_what_is_in_the_way(put: Callable[[Path], None], tmp_path: Path) -> None:
     """A directory that is none, that others may write to, or that has no lock of its own: the batch is not kept, the
     reason is said in the same words each time, and nothing is changed."""
     (tmp_path / 'lib').mkdir()
@@ -165,7 +165,7 @@ def test_directory_that_is_swapped_for_a_link_is_not_followed(path: Path, monkey
     assert contents(elsewhere) == {}
 
 
-def test_what_is_moved_while_it_is_written_stays_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spool_that_is_moved_while_it_is_written_stays_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that is opened is the one that is used, wherever its name leads by then."""
     spool = Heard(path)
     spool.keep(batch())
@@ -475,7 +475,7 @@ def test_file_that_cannot_be_read_now_is_tried_again(path: Path, monkeypatch: py
     assert spool.deliver() == [batch(1), batch(3)]
 
 
-def test_what_was_sent_and_cannot_be_removed_is_not_sent_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spool_does_not_send_again_what_could_not_be_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process remembers what it has sent, and removes it as soon as it can."""
     spool = Heard(path)
     spool.keep(batch(1), batch(2))
@@ -498,7 +498,7 @@ def test_what_was_sent_and_cannot_be_removed_is_not_sent_again(path: Path, monke
     assert [each.name for each in path.iterdir()] == [LOCK]
 
 
-def test_what_a_killed_process_left_goes(path: Path) -> None:
+def test_spool_removes_what_a_killed_process_left(path: Path) -> None:
     """A file under a dot name goes where its writer is gone and it is an hour old. One whose writer is there, a younger
     one, one of another exporter, and dot files of others stay."""
     gone = subprocess.Popen(['true'])

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 from satella.instrumentation.metrics import getMetric
-from support.endpoint import OK, RESET, Endpoint
+from support.endpoint import OK, RESET, Endpoint, Gate
 from support.exporters import DEADLINE, Ticks, end, kill
 from support.waiting import wait_for
 from support.worlds import MockWorld
@@ -77,7 +77,7 @@ def test_start_replaces_a_dead_exporter(endpoint: Endpoint, world: MockWorld) ->
 
     def arrived() -> tuple[list[float], list[float]]:
         return (
-            [datum['Value'] for datum in endpoint.named('counter')],
+            endpoint.values('counter'),
             [value for datum in endpoint.named('summary') for value in datum['Values']],
         )
 
@@ -240,7 +240,7 @@ def test_start_after_terminate_makes_a_successor(waits: bool, endpoint: Endpoint
     assert aws_satella.flush(DEADLINE)
     assert not first.is_alive()
     assert _running() == [second]
-    assert sum(datum['Value'] for datum in endpoint.named('counter')) == 111
+    assert sum(endpoint.values('counter')) == 111
     assert second.stats.sent == len(endpoint.data)
 
 
@@ -249,16 +249,10 @@ def test_successor_gets_what_the_last_export_could_not_send(force: bool, endpoin
     """Without a successor it would be dropped at the end."""
     counter = getMetric('counter', 'counter')
     counter.runtime(1)
-    going_on = threading.Event()
-
-    def fail_later(_request: object) -> Any:
-        going_on.wait(DEADLINE)
-        return RESET
-
-    endpoint.behave = fail_later
+    gate = endpoint.behave = Gate(RESET)
     _start(endpoint, temporality='delta', client_factory=lambda: endpoint.client(read_timeout=DEADLINE))
     first = _current()
-    wait_for(lambda: endpoint.received, 'the first request', DEADLINE)
+    assert gate.reached.wait(DEADLINE)
     counter.runtime(10)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', ResourceWarning)  # of a connection that the end by force has torn
@@ -266,12 +260,12 @@ def test_successor_gets_what_the_last_export_could_not_send(force: bool, endpoin
         assert not process.is_running()
         _start(endpoint, temporality='delta')
         assert process.is_running()
-        going_on.set()
+        gate.opened.set()
         first.join(DEADLINE)
         gc.collect()
     endpoint.behave = lambda _request: OK
     assert aws_satella.flush(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('counter')) == 11
+    assert sum(endpoint.values('counter')) == 11
     second = _current()
     assert (second.stats.dropped, second.stats.buffered) == (0, 0)
 
@@ -341,20 +335,14 @@ def test_successor_of_another_plan_drops_what_it_has_no_client_for(endpoint: End
     dropped, and said to be.
     """
     getMetric('counter', 'counter').runtime(1)
-    going_on = threading.Event()
-
-    def fail_later(_request: object) -> Any:
-        going_on.wait(DEADLINE)
-        return RESET
-
-    endpoint.behave = fail_later
+    gate = endpoint.behave = Gate(RESET)
     _start(endpoint, client_factory=lambda: endpoint.client(read_timeout=DEADLINE))
     first = _current()
-    wait_for(lambda: endpoint.received, 'the first request', DEADLINE)
+    assert gate.reached.wait(DEADLINE)
     first.terminate()
     other = endpoint.client()
     _start(endpoint, extra_dimensions={'other': 'plan'}, client_factory=lambda: other)
-    going_on.set()
+    gate.opened.set()
     first.join(DEADLINE)
     assert (first.stats.buffered, first.stats.sent) == (0, 0)
     assert first.stats.dropped > 0

@@ -157,4 +157,4 @@ def test_exporter_of_ones_own_goes_on_where_the_one_before_has_ended(endpoint: E
         exporter.terminate()
         if waits:
             exporter.join(DEADLINE)
-    assert sum(datum['Value'] for datum in endpoint.named('orders')) == 6
+    assert sum(endpoint.values('orders')) == 6

@@ -112,7 +112,7 @@ def _wait_for_a_healthy_cycle(endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize('what', ERRORS, ids=lambda what: what.__name__)
 @pytest.mark.parametrize('site', SITES, ids=lambda site: site.__name__[1:])
-def test_whatever_is_raised_wherever_the_next_interval_delivers_what_is_healthy(
+def test_thread_delivers_what_is_healthy_whatever_is_raised(
     site: Callable[[Raiser, Endpoint], dict[str, Any]], what: type[BaseException], endpoint: Endpoint
 ) -> None:
     """What the program's code or the client raises costs what it concerns alone, and a forced end still ends it."""
@@ -188,7 +188,7 @@ class _Unhashable:
         raise _UnprintableError
 
 
-def test_what_cannot_be_printed_or_hashed_costs_nothing(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_takes_what_cannot_be_printed_or_hashed(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """An exception without a repr(), a callback without a hash: both are logged all the same."""
     getMetric('sick', 'callable', value_getter=Raiser(_UnprintableError))
     getMetric(HEALTHY[1], 'counter').runtime(1)

@@ -85,7 +85,7 @@ class Load:
 
 
 @pytest.mark.parametrize('name', SERVED)
-def test_every_request_is_counted_once(name: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_wrapped_site_counts_each_request_once(name: str, endpoint: Endpoint, tmp_path: Path) -> None:
     """Also when the server is stopped in full load. Only a request that was cut off may count, or not."""
     with serve(SERVED[name], endpoint.url, tmp_path / 'log') as server:
         answered = server.visit_all_workers('/', 2, 4)
@@ -165,7 +165,7 @@ def test_application_need_not_know_lifespans(app: Any, endpoint: Endpoint) -> No
     orders = getMetric('orders', 'counter')
     wrapped = asgi.Exporter(app, **exporter_of_process(endpoint))
     assert asyncio.run(live(wrapped, between=lambda: orders.runtime(7))) == [STARTED, STOPPED]
-    assert [datum['Value'] for datum in endpoint.named('orders')][-1] == 7
+    assert endpoint.values('orders')[-1] == 7
 
 
 def test_start_that_fails_is_the_applications(endpoint: Endpoint) -> None:

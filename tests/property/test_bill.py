@@ -99,7 +99,7 @@ def test_preview_is_what_the_plan_makes_counted(
 
 
 @given(plans, st.lists(st.one_of(points, discards), max_size=10))
-def test_every_number_is_in_the_table(plan: Plan, given_points: list[DataPoint | Discarded]) -> None:
+def test_table_of_a_bill_has_all_its_numbers(plan: Plan, given_points: list[DataPoint | Discarded]) -> None:
     """Each row is a label and its number, in one column; no line is blank at its end."""
     preview = preview_of(plan, given_points, pid=1, now=NOW, interval=60, processes=2_000)
     lines = str(preview).splitlines()

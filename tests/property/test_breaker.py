@@ -37,7 +37,7 @@ def test_breaker_is_its_history(history: list[tuple[str, float]]) -> None:
 
 
 @given(st.floats(0, 100), st.floats(0, 100))
-def test_what_has_waited_in_vain(waited: float, age: float) -> None:
+def test_breaker_knows_who_has_waited_in_vain(waited: float, age: float) -> None:
     """A request hangs that had no reply for half of a timeout; for a caller that has none, for a second. Where nothing
     is in flight, nothing hangs."""
     assert waits_in_vain(waited, age) == (waited > 0 and age > 0 and age >= waited / 2)

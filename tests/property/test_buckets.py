@@ -132,7 +132,7 @@ def test_sum_that_is_not_finite_gives_even_steps(bounds: tuple[float, ...], valu
 @example((1.0,), [3, 0, 0, 0, 0, 0, 0], 2, 5.0)
 @example((1.0,), [0, 0, 0, 0, 0, 0, 0], 1, 5.0)
 @example((1.0,), [0, 0, 0, 0, 0, 0, 0], 1, 0.0)
-def test_whatever_was_read_has_an_answer(
+def test_values_are_found_whatever_was_read(
     bounds: tuple[float, ...], counts: list[int], number: int, total: float
 ) -> None:
     """Read in the middle of a recording, the parts need not agree; the number of observations is exact all the same."""
@@ -161,7 +161,7 @@ def test_observations_that_were_given_out_before_are_taken_off_their_buckets(
 
 
 @pytest.mark.parametrize('counts', [(1, 3, 0), (3, 1, 0)])
-def test_what_was_given_out_before_is_taken_off_the_fullest_bucket(counts: tuple[int, int, int]) -> None:
+def test_counts_that_were_given_out_before_are_taken_off_the_fullest_bucket(counts: tuple[int, int, int]) -> None:
     """An observation is likelier to be one of many than one of few."""
     low, high = (count - (count == 3) for count in counts[:2])
     found = distribute((10, 20), counts, 3, low * 5 + high * 15)
@@ -226,7 +226,7 @@ def test_bucket_that_can_hold_nothing_has_its_lower_bound() -> None:
     assert distribute((-5.0, 5.0), (7, 1, 0), 8, 3.0) == {0.0: 7, 3.0: 1}
 
 
-def test_of_nothing_there_is_nothing() -> None:
+def test_values_of_no_observations_are_none() -> None:
     """No observations, no values."""
     assert distribute((1.0,), (0, 0), 0, 0.0) == {}
 
@@ -245,7 +245,7 @@ def test_observations_of_one_bucket_are_spread_over_it(lower: float, width: floa
 
 
 @pytest.mark.parametrize('number', [*range(1, 60), 101, 999, 1005])
-def test_each_observation_is_within_half_a_step_of_its_even_place(number: int) -> None:
+def test_observations_are_within_half_a_step_of_their_even_places(number: int) -> None:
     """Whatever the remainder, evenly spaced values have no bias: observation i of n is near (i + ½)/n of the width."""
     found = distribute((1.0,), (number, 0), number, math.nan)
     k = min(number, MAX_BUCKET_VALUES)

@@ -66,7 +66,7 @@ class _BrokeOffError(BaseException):
 
 
 @given(streams, st.integers(1, 12), st.integers(1, 60))
-def test_what_came_before_a_stream_broke_off_is_given_out(stream: list[Sized], most: int, size: int) -> None:
+def test_chunk_has_what_came_before_a_stream_broke_off(stream: list[Sized], most: int, size: int) -> None:
     """All items that came are in a chunk before the error is raised, since the stream will not give them again."""
 
     def broken() -> Iterator[Sized]:

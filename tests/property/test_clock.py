@@ -22,7 +22,7 @@ def _showing(values: list[float]) -> Clock:
 
 
 @given(readings)
-def test_it_never_goes_back(values: list[float]) -> None:
+def test_clock_never_goes_back(values: list[float]) -> None:
     """It advances by what ``time.monotonic`` advances, and stays where that goes back."""
     clock = _showing(values)
     shown = [clock.now() for _ in values[1:]]

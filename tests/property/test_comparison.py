@@ -73,7 +73,7 @@ _CHEAPER = ((11, 3), (None, 1))
 @given(pairs_of_bills())
 @example((Bill(_DEARER_AND_CHEAPER, 26, 2, 2), Bill(_DEARER_AND_CHEAPER, 8, 3, 0)))  # a tier begins within a process
 @example((Bill(_CHEAPER, 19, 3, 3), Bill(_CHEAPER, 3, 3, 9)))  # they cross between two tiers
-def test_where_a_bill_becomes_the_smaller_one(bills: tuple[Bill, Bill]) -> None:
+def test_comparison_finds_where_a_bill_becomes_the_smaller_one(bills: tuple[Bill, Bill]) -> None:
     """It is smaller with that many processes, and with any number above, and is not with one less. Exactly: bills that
     are equal are not smaller."""
     one, other = bills
@@ -197,7 +197,7 @@ def test_table_is_for_reading(classic_from: int | None, otlp_from: int | None, s
         {sentence}""")
 
 
-def test_what_a_form_does_not_take_is_beside_its_bill() -> None:
+def test_bill_has_what_its_form_does_not_take_beside_it() -> None:
     """A bill is small where much is discarded, so that is said."""
     labels = {f'label{number}': number for number in range(12)}
     points = [DataPoint('orders', 1, labels), DataPoint('bad', math.nan, {})]

@@ -145,13 +145,13 @@ def _outcome(operation: Operation, target: Any) -> tuple[Any, Any]:
     return None, list(result) if isinstance(result, Encoded) else result
 
 
-def test_every_method_of_a_list_is_tried() -> None:
+def test_encoded_list_has_all_methods_tried() -> None:
     """All that a list has and a plain object has not, on every version of Python."""
     assert set(dir(list)) - NOT_LOOKS <= set(METHODS)
 
 
 @given(items=ITEMS, operations=st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=4))
-def test_what_is_done_to_it_has_the_outcome_of_a_plain_list(items: list[Item], operations: list[Operation]) -> None:
+def test_encoded_list_behaves_as_a_plain_list(items: list[Item], operations: list[Operation]) -> None:
     """Any sequence of operations: the same results, errors, and contents after each."""
     target, oracle = Encoded(items), decode(items)
     for operation in operations:
@@ -161,7 +161,7 @@ def test_what_is_done_to_it_has_the_outcome_of_a_plain_list(items: list[Item], o
 
 
 @pytest.mark.parametrize('operation', OPERATIONS)
-def test_each_operation_opens_it(operation: Operation) -> None:
+def test_encoded_list_is_opened_by_each_operation(operation: Operation) -> None:
     """As the very first thing that is done to it, with the outcome of a plain list, and no stub in its memory after."""
     items = [_item('a', 1, ''), _item('b', 2, 'x')]
     target, oracle = Encoded(items), decode(items)
@@ -171,7 +171,7 @@ def test_each_operation_opens_it(operation: Operation) -> None:
 
 
 @given(mine=ITEMS, others=ITEMS)
-def test_two_of_them_are_compared_and_joined_by_their_data(mine: list[Item], others: list[Item]) -> None:
+def test_encoded_lists_are_compared_and_joined_by_their_data(mine: list[Item], others: list[Item]) -> None:
     """Equal data are equal; the right operand opens as well as the left."""
     one, other = decode(mine), decode(others)
     assert (Encoded(mine) == Encoded(others)) is (one == other)
@@ -189,7 +189,7 @@ def test_two_of_them_are_compared_and_joined_by_their_data(mine: list[Item], oth
 
 
 @given(items=ITEMS)
-def test_what_does_not_look_leaves_it_closed(items: list[Item]) -> None:
+def test_encoded_list_stays_closed_where_nobody_looks(items: list[Item]) -> None:
     """Its type, its identity, a place in a container: none of that costs the decoding."""
     target = Encoded(items)
     assert type(target) is Encoded

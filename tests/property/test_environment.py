@@ -94,7 +94,7 @@ BESIDE: dict[str, dict[str, Any]] = {'environment': {'service': 'shop'}}
 """What a keyword is allowed beside."""
 
 
-def test_every_keyword_can_be_written_or_is_listed() -> None:
+def test_variables_are_those_of_all_keywords_that_can_be_written() -> None:
     """A keyword that is new has a variable, or is among those whose values are no texts."""
     assert set(VARIABLES) == set(TEXTS) == set(DEFAULTS) - NOT_TEXTUAL
     names = {**{keyword: keyword for keyword in VARIABLES}, 'extra_dimensions': 'dimensions'}
@@ -109,7 +109,9 @@ def test_text_means_what_the_value_means(keyword: str, data: st.DataObject, arou
     beside = {} if keyword == 'namespace' else {'namespace': 'N', **BESIDE.get(keyword, {})}
     environ = {VARIABLES[keyword]: f'{around}{text}{around}'}
     assert keywords(environ)[keyword] == getattr(bind(**{keyword: value, **beside}), keyword)
-    assert bind_settings((), beside, environ).keywords == bind(**{keyword: value, **beside}).keywords
+    found = bind_settings((), beside, environ).keywords
+    assert found == bind(**{keyword: value, **beside}).keywords
+    assert list(found) == list(DEFAULTS)
 
 
 @given(pairs_of(labels, inner), st.lists(st.sampled_from(('', ' ', ',')), max_size=2))
@@ -188,7 +190,7 @@ def test_error_names_the_variable_that_does_not_fit(environ: Mapping[str, str], 
 
 @pytest.mark.parametrize('keyword', TEXTS)
 @given(data=st.data())
-def test_what_is_given_counts(keyword: str, data: st.DataObject) -> None:
+def test_keyword_that_is_given_goes_before_its_variable(keyword: str, data: st.DataObject) -> None:
     """A variable is looked at only where its keyword is not given. An explicit default counts as given."""
     default = 'N' if keyword == 'namespace' else DEFAULTS[keyword]
     given = {'namespace': 'N', keyword: default}
@@ -216,7 +218,7 @@ def test_arguments_by_position_count_as_given() -> None:
     assert (bound.namespace, bound.extra_dimensions, bound.interval) == ('N', {'a': 'b'}, 5.0)
 
 
-def test_only_settings_may_lack_a_namespace() -> None:
+def test_settings_alone_may_lack_a_namespace() -> None:
     """The namespace is the one argument without a default; None leaves it to the environment, where that has a say."""
     environ = {'AWS_SATELLA_NAMESPACE': 'E'}
     assert bind_settings((), {}, environ).namespace == bind_settings((None,), {}, environ).namespace == 'E'
@@ -228,7 +230,7 @@ def test_only_settings_may_lack_a_namespace() -> None:
 
 
 @pytest.mark.parametrize(('texts', 'disabled'), [(YES, True), (NO, False)])
-def test_one_variable_turns_the_export_off(texts: tuple[str, ...], disabled: bool) -> None:
+def test_disabled_variable_turns_the_export_off(texts: tuple[str, ...], disabled: bool) -> None:
     """``AWS_SATELLA_DISABLED`` is yes or no, as any switch is. It is no argument."""
     for text in texts:
         environ = {'AWS_SATELLA_DISABLED': f' {text}'}

@@ -75,6 +75,7 @@ def test_error_names_a_value_without_a_text_by_its_type(value: Any, shown: str) 
         ('seven', (7, 8), ''),
         ('Milisecond', UNITS, "Did you mean 'Milliseconds'?"),
         ('bytes/sec', UNITS, "Did you mean 'Bytes/Second'?"),
+        ('Gigabit', UNITS, "Did you mean 'Gigabits'?"),
         ('Percentage', UNITS, "Did you mean 'Percent'?"),
     ],
 )

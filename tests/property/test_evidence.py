@@ -119,7 +119,7 @@ def attempt(bad: Iterable[int], names: bool = False) -> Attempt:
 
 
 @pytest.mark.parametrize(('names', 'most'), [(False, 22), (True, 3)], ids=['anonymous', 'named'])
-def test_one_culprit_costs_few_requests(names: bool, most: int) -> None:
+def test_culprit_that_is_alone_costs_few_requests(names: bool, most: int) -> None:
     """One bad datum of 1,000, wherever it is, costs 22 requests, and 3 if the reply names it."""
     assert max(attempt([place], names).requests for place in range(1_000)) <= most
 
@@ -196,7 +196,7 @@ def test_last_datum_is_judged_by_those_before_it() -> None:
     assert (done.discarded, done.ledger.outbox.buffered) == (['bad 2'], 0)
 
 
-def test_what_an_earlier_attempt_took_proves_nothing_now() -> None:
+def test_suspect_is_not_judged_by_what_an_earlier_attempt_took() -> None:
     """A suspect that was due when the network broke is not judged by what was taken before. Everything may be refused
     by now."""
     server = Server()
@@ -247,7 +247,7 @@ def test_bound_on_the_size_is_found_by_halves(largest: int) -> None:
 
 
 @given(st.integers(1, 60), st.integers(0, 10_000))
-def test_every_place_has_its_turn(length: int, tried: int) -> None:
+def test_places_all_have_their_turn_in_an_outage(length: int, tried: int) -> None:
     """In an outage the places of as many attempts as there are items are all different."""
     evidence = Evidence(refuses_everything=True)
     places = {evidence._replace(tried=tried + number).place(length) for number in range(length)}

@@ -67,7 +67,7 @@ def _is_the_histogram_of(found: Exponential, samples: Mapping[float, int]) -> bo
 @example({2.0 ** (index / 256): 1 for index in range(1, 161)})
 @example({2.0 ** (index / 256): 1 for index in range(1, 162)})
 @example({})
-def test_every_observation_is_in_its_bucket(samples: dict[float, int]) -> None:
+def test_observation_is_in_its_bucket(samples: dict[float, int]) -> None:
     """A bucket has its upper bound and not its lower one. Counts add up, for each sign, and zeros are apart."""
     assert _is_the_histogram_of(exponential(samples), samples)
 
@@ -97,7 +97,7 @@ def test_as_many_buckets_as_there_is_room_for(number: int, scale: int, sign: int
 
 @given(multisets, multisets)
 @example({1.0: 1}, {1e50: 1, -3.0: 2})
-def test_two_histograms_add_up(one: dict[float, int], other: dict[float, int]) -> None:
+def test_histograms_add_up(one: dict[float, int], other: dict[float, int]) -> None:
     """The sum of two is the histogram of all observations."""
     both = dict(Counter(one) + Counter(other))
     assert add(exponential(one), exponential(other)) == exponential(both)

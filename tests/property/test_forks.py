@@ -57,7 +57,7 @@ def expected(which: list[Which]) -> set[tuple[str, str]]:
 
 
 @given(before=records, after=records)
-def test_what_was_recorded_since_is_read(before: list[Which], after: list[Which]) -> None:
+def test_recorded_is_what_was_recorded_since(before: list[Which], after: list[Which]) -> None:
     """Exactly that, with the totals that it is in, whether a metric is new, or was recorded before as well."""
     getMetric().reset()
     getMetric('callable', 'callable', value_getter=pytest.fail)
@@ -84,7 +84,7 @@ def test_level_that_comes_back_to_its_value_is_still_read() -> None:
         assert seen(recorded) == names
 
 
-def test_what_a_level_hides_is_marked_too() -> None:
+def test_marks_are_on_what_a_level_hides_too() -> None:
     """It may be shown in the child."""
     root: Metric = getMetric()
     getMetric('hidden', 'counter', MetricLevel.DEBUG).runtime(1)
@@ -96,7 +96,7 @@ def test_what_a_level_hides_is_marked_too() -> None:
     assert seen(recorded) == {('hidden', '')}
 
 
-def test_what_cannot_be_read_is_not_taken_for_recorded() -> None:
+def test_recorded_leaves_out_what_cannot_be_read() -> None:
     """A fork must not fail because of it."""
     broken = getMetric('broken', 'counter')
     del broken.value
@@ -106,7 +106,7 @@ def test_what_cannot_be_read_is_not_taken_for_recorded() -> None:
     assert marks(None) == {}
 
 
-def test_every_class_that_grows_is_followed() -> None:
+def test_classes_that_grow_are_all_followed() -> None:
     """What has a baseline can be told to have grown."""
     assert all(reader.mark is not None for reader in READERS.values() if reader.grows)
     assert len(list(filter(FOLLOWED.__contains__, READERS))) == len(CLASSES)

@@ -131,7 +131,7 @@ def test_sum_that_is_lost_is_reported_once(odd: float) -> None:
     assert not math.isfinite(lost.data.value)
 
 
-def test_what_is_left_of_a_sum_is_passed_on_later() -> None:
+def test_rest_of_a_sum_is_passed_on_later() -> None:
     """What no value inside the buckets could make up in one cycle, those of the next one do."""
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
     observer = Observer()

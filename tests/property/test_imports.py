@@ -166,7 +166,7 @@ def _trespassing(place: str, tree: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize('path', sorted({*ALL} - {*PURE}), ids=_relative)
-def test_each_door_has_one_keeper(path: Path) -> None:
+def test_doors_have_one_keeper_each(path: Path) -> None:
     """boto3 is imported by destinations alone, Django by ``effects/django`` alone, clocks and chance by one module."""
     assert not list(_trespassing(_relative(path), ast.parse(path.read_text(encoding='utf-8'))))
 
@@ -223,19 +223,19 @@ def _module(path: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize('path', [*PURE, PACKAGE / '__init__.py', PACKAGE / 'exporter.py'], ids=_relative)
-def test_what_is_promised_is_there(path: Path) -> None:
+def test_names_that_are_promised_are_there(path: Path) -> None:
     """Every name of an ``__all__`` exists."""
     module = _module(path)
     assert all(hasattr(module, name) for name in getattr(module, '__all__', ()))
 
 
 @pytest.mark.parametrize('path', PURE, ids=_relative)
-def test_each_module_says_what_it_is(path: Path) -> None:
+def test_modules_say_what_they_are(path: Path) -> None:
     """A file of the pure core opens with what lives there."""
     assert len(ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))) or '') > 80
 
 
-def test_what_production_does_without_is_imported_when_it_is_asked_for() -> None:
+def test_modules_that_production_does_without_are_imported_when_asked_for() -> None:
     """`import aws_satella` leaves the preview and `export_once` alone; all public names are there nevertheless, and no
     others."""
     script = """

@@ -525,6 +525,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self.cycles,
             self.last_success,
         )
+        assert (ledger.last_cycle is None) == (self.cycle is None)
+        assert ledger.is_refused == (self.failures > 0 or bool(ledger.outbox.suspects))
 
 
 TestLedger = LedgerMachine.TestCase

@@ -72,7 +72,7 @@ def test_values_are_within_the_documented_range() -> None:
     assert type(limits.MAX_ABSOLUTE_VALUE) is float
 
 
-def test_no_limit_is_looser_than_aws_has_it() -> None:
+def test_limits_are_no_looser_than_those_of_aws() -> None:
     """What the model does not say is written down twice, here from the API reference and the page on OTLP."""
     assert limits.MAX_REQUEST_BYTES <= 1_000_000
     assert limits.MAX_AGE_SECONDS == 14 * 86_400
@@ -88,7 +88,7 @@ def test_no_limit_is_looser_than_aws_has_it() -> None:
     assert limits.DEFAULT_MAX_DIMENSIONS == 10
 
 
-def test_every_limit_is_documented() -> None:
+def test_limits_are_all_documented() -> None:
     """Each constant is final, and is followed by its source."""
     source = inspect.getsource(limits)
     constants = [name for name in vars(limits) if name.isupper()]

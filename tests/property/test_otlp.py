@@ -154,7 +154,7 @@ def test_bad_value_costs_itself_alone(value: Any, reason: Reason) -> None:
 @given(st.floats(1, 4e9), st.floats(1, 4e9))
 @example(START, TIME)
 @example(TIME, START)
-def test_nothing_began_after_it_was_read(start: float, time: float) -> None:
+def test_start_is_never_after_the_time(start: float, time: float) -> None:
     """Start and time are those that were given; where the clock went back, the start is the time."""
     (found,) = points(body(ENVELOPE, sent(encode(counter('m', 1, {}), start=start, time=time))))
     assert abs(found.point.time_unix_nano - time * 1e9) < 1_000
@@ -327,7 +327,7 @@ def test_histogram_arrives_whole(made: tuple[Histogram, list[float]], temporalit
         assert list(point.bucket_counts) == [places[index] for index in range(len(upper) + 1)]
 
 
-def test_more_in_the_buckets_than_were_counted() -> None:
+def test_histogram_with_more_in_its_buckets_than_were_counted_counts_once() -> None:
     """An observation that an earlier cycle has counted, and that is in its bucket only now, is not counted again."""
     (found,) = seen(encode(DataPoint('m', Histogram((1.0, 2.0), (1, 5, 2), 6, 3.0), {}, Kind.HISTOGRAM)))
     assert list(found.point.bucket_counts) == [1, 3, 2]
@@ -518,7 +518,7 @@ def test_total_of_a_summary_knows_what_its_labels_know(
 
 @half
 @given(trees(), st.sampled_from(TEMPORALITIES))
-def test_any_tree_arrives(tree: Any, temporality: str) -> None:
+def test_tree_of_any_kind_arrives(tree: Any, temporality: str) -> None:
     """Every tree of metrics is a request that breaks no rule, with every point that is not discarded, each series once.
     Buckets, sums and counts of histograms are not sent apart."""
     with frozen():
@@ -538,7 +538,7 @@ def test_any_tree_arrives(tree: Any, temporality: str) -> None:
         assert data
 
 
-def test_what_a_summary_is_in_each_temporality() -> None:
+def test_summary_is_gauges_or_a_histogram_by_temporality() -> None:
     """Cumulative: a gauge for each quantile, with ``.count`` and ``.sum``. Delta: one exponential histogram."""
     getMetric().reset()
     getMetric('s', 'summary', quantiles=(0.5,)).runtime(3.0)
@@ -608,7 +608,7 @@ recordings = st.tuples(st.sampled_from(('m', 'n')), eighths, st.dictionaries(st.
 
 
 @given(st.lists(recordings, max_size=9, unique_by=lambda each: (each[0], repr(sorted(each[2].items())))))
-def test_no_series_is_in_a_request_twice(recorded: list[tuple[str, float, dict[str, Any]]]) -> None:
+def test_request_has_each_series_once(recorded: list[tuple[str, float, dict[str, Any]]]) -> None:
     """However labels are written, each series is there once, with the sum of its points."""
     found = _together(*(counter(*each) for each in recorded))
     expected: defaultdict[Any, float] = defaultdict(float)
@@ -698,7 +698,7 @@ def test_points_of_one_metric_that_follow_each_other_share_it() -> None:
 
 
 @pytest.mark.parametrize('number', [1, 500])
-def test_no_more_bytes_than_the_sdk_sends(number: int) -> None:
+def test_request_has_no_more_bytes_than_that_of_the_sdk(number: int) -> None:
     """As many counters, in one request, are no more bytes than in one of the OpenTelemetry SDK."""
     encoding = pytest.importorskip('opentelemetry.exporter.otlp.proto.common.metrics_encoder')
     from opentelemetry.sdk.metrics import MeterProvider  # not installed in every cell of the matrix
@@ -734,7 +734,7 @@ def test_item_says_what_its_point_said(point: Any, temporality: str) -> None:
             assert (data.value.observations, data.value.sum) == (found.point.count, found.point.sum)
 
 
-def test_what_tells_items_apart() -> None:
+def test_items_are_told_apart_by_series_and_metric() -> None:
     """Items of one series are of one identity, in any order of labels. Those of one metric have one name and unit."""
     one, same, other, fallen, named = sent(
         encode(

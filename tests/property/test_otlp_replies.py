@@ -44,7 +44,7 @@ def test_reply_that_rejects_nothing() -> None:
 @pytest.mark.parametrize(
     'reply', [b'<html><body>Welcome</body></html>', b'{"partialSuccess": {}}', b'OK', b'\x0a\x7fcut', b'\x08\x01']
 )
-def test_what_is_no_reply_of_otlp(reply: bytes) -> None:
+def test_reply_that_is_none_of_otlp_is_no_success(reply: bytes) -> None:
     """The page of a proxy, and what is cut off, do not say that anything was taken."""
     assert rejection(reply) is None
 
@@ -91,7 +91,7 @@ def test_fields_of_a_reply_that_are_looked_at_are_bounded(around: Callable[[byte
 @example(text(1, text(2, b'\xff')))
 @example(text(1, varint(2, 1)))
 @example(text(1, text(1, b'')))
-def test_any_reply_can_be_read(reply: bytes) -> None:
+def test_reply_of_any_bytes_can_be_read(reply: bytes) -> None:
     """Bytes of any kind are a rejection or none, and an error message of any length."""
     found = rejection(reply)
     assert found is None or found.number >= 0
@@ -156,7 +156,7 @@ def test_named_point_is_the_item_that_was_sent_there(names: list[str], said: lis
         'ResourceMetrics.1.ScopeMetrics.1.Metrics.٣.Datapoint.1',
     ],
 )
-def test_what_names_no_point(message: str) -> None:
+def test_message_that_names_no_point_names_nothing(message: str) -> None:
     """Other resources and scopes, other words, and numbers that are no positions."""
     assert culprits(message, items_of('a', 'a', 'b')) == frozenset()
 

@@ -60,7 +60,7 @@ def iter_digits(name: str) -> Iterator[str]:
 
 @half
 @given(series, extras, st.integers(1, 7), st.integers(3, 12), st.sampled_from((1, 60)), st.booleans())
-def test_every_data_point_is_sent_once_or_discarded_with_a_reason(
+def test_payloads_have_each_data_point_or_a_discard_with_a_reason(
     given_series: list[tuple[str, Any, Any]],
     extra: dict[str, str],
     most: int,
@@ -147,7 +147,7 @@ def test_payload_has_20_data_unless_told_otherwise() -> None:
     assert Arguments('Default').plan.max_send_at_once == 20
 
 
-def test_of_nothing_there_is_nothing() -> None:
+def test_payloads_of_nothing_are_none() -> None:
     """No metrics, no request."""
     assert list(build_payloads([], 'Nothing')) == []
     assert list(build_payloads(getMetric(), 'Nothing')) == []

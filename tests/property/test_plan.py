@@ -203,7 +203,7 @@ class _Ending:
 
 
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
-def test_what_is_tolerated_is_tolerated_at_every_stage(temporality: str) -> None:
+def test_tolerance_holds_at_each_stage(temporality: str) -> None:
     """Reading, rebasing and shaping each cost the one metric that raises; without leave to go on, they raise."""
     plan = _plan(temporality=temporality)
     reading, rebasing, shaping = (
@@ -238,7 +238,7 @@ def test_what_is_tolerated_is_tolerated_at_every_stage(temporality: str) -> None
     assert ('good', None) in found()
 
 
-def test_all_of_a_plan_is_in_its_data() -> None:
+def test_plan_can_be_seen_in_its_data() -> None:
     """Whatever a plan says of dimensions, units, resolution, time and number can be seen in what comes of it."""
     plan = _plan(
         extra_dimensions={'a': 'b'},

@@ -81,7 +81,7 @@ def test_reader_reads_what_the_official_classes_write(rejected: int, said: str, 
 @example(b'\xff' * 11)
 @example(b'\x08')
 @example(b'\x00\x01')
-def test_any_bytes_are_read_or_refused(message: bytes) -> None:
+def test_message_is_read_or_refused_whatever_its_bytes(message: bytes) -> None:
     """Bytes are a message or malformed; nothing else happens."""
     try:
         found = list(fields(message))
@@ -91,7 +91,7 @@ def test_any_bytes_are_read_or_refused(message: bytes) -> None:
 
 
 @pytest.mark.parametrize('message', [b'<html>', b'{"message": 1}', b'\x0a\x05four', b'\x80', b'\xff' * 11, b'\x00\x01'])
-def test_what_is_no_message_is_refused(message: bytes) -> None:
+def test_message_that_is_none_is_refused(message: bytes) -> None:
     """Pages, JSON, and messages that are cut off."""
     with pytest.raises(MalformedError):
         list(fields(message))

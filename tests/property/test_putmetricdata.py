@@ -259,7 +259,7 @@ def test_distribution_is_cut_at_150_values(observed: dict[float, int], labels: i
     assert not [fault for datum in data for fault in datum_violations(datum)]
 
 
-def test_what_becomes_one_float_is_one_value() -> None:
+def test_values_that_become_one_float_are_one() -> None:
     """Values of other types that are one float are listed once, with all of their counts."""
     given = Distribution((2**53, 2**53 + 1, Fraction(1, 2), 0.5), (1, 2, 3, 4))  # type: ignore[arg-type]  # user code records any number
     (item,) = encode(DataPoint('m', given, {}, Kind.DISTRIBUTION))
@@ -495,7 +495,7 @@ def test_positions_in_other_lists_are_none_of_a_request(other: str) -> None:
 @example('MetricData.member.-1')
 @example('MetricData.member.')
 @example('XMetricData.member.1')
-def test_any_message_can_be_read(message: str) -> None:
+def test_message_of_any_text_can_be_read(message: str) -> None:
     """A message of any text and length names whole numbers, or nothing."""
     assert all(isinstance(each, int) for each in culprits(message, CLASSIC))
 

@@ -154,7 +154,7 @@ def test_metric_that_raises_costs_itself_alone(tree: Tree, broken: int, error: t
     ]
 
 
-def test_of_a_callable_metric_only_the_callable_that_raises_is_lost() -> None:
+def test_callable_that_raises_costs_itself_alone_in_its_metric() -> None:
     """The labelled callables of one metric fail one by one."""
     metric = getMetric('temperature', 'callable', value_getter=Constant(1))
     LabeledMetric(metric, callable=_Broken(ValueError('no sensor')), room='attic')
@@ -165,7 +165,7 @@ def test_of_a_callable_metric_only_the_callable_that_raises_is_lost() -> None:
     assert (lost.data.name, dict(lost.data.labels), lost.reason) == ('temperature', {'room': 'attic'}, Reason.RAISED)
 
 
-def test_what_is_not_tolerated_is_raised() -> None:
+def test_error_that_is_not_tolerated_is_raised() -> None:
     """Outside the exporter's own thread, a metric that ends the program does end it."""
     getMetric('end', 'callable', value_getter=_Broken(SystemExit(3)))
     with pytest.raises(SystemExit):
@@ -301,7 +301,7 @@ class _Stranger:
         return MetricDataCollection(MetricData('stranger', 5))
 
 
-def test_what_satella_shows_is_shown() -> None:
+def test_object_is_read_as_satella_shows_it() -> None:
     """An object that has no more of a metric than satella asks for is read as satella reads it."""
     getMetric('a', 'int').runtime(1)
     getMetric().append_child(_Stranger())
@@ -411,7 +411,7 @@ def test_reading_is_linear() -> None:
         assert not any(isinstance(point, Discarded) for point in collect(root))
 
 
-def test_every_class_that_satella_ships_has_a_reader() -> None:
+def test_readers_are_there_for_all_classes_of_satella() -> None:
     """No shipped class of metric is read through its own to_metric_data."""
     shipped = {cls for cls in METRIC_NAMES_TO_CLASSES.values() if cls.__module__.startswith('satella.')}
     assert shipped - set(READERS) == {Metric}
@@ -430,7 +430,7 @@ def test_reading_is_lazy(chunk: int) -> None:
         assert len(calls) <= number * chunk + 1
 
 
-def test_one_labelled_metric_is_read_lazily_too() -> None:
+def test_reading_is_lazy_within_one_labelled_metric() -> None:
     """The children of one metric are read one by one, as they are asked for."""
     metric = getMetric('m', 'callable')
     calls = []
@@ -552,7 +552,7 @@ def test_walk_lets_a_recording_finish() -> None:
     assert (reading.observations, list(reading.counts)) == (1, [1, 0])
 
 
-def test_where_there_is_no_tree_there_is_nothing_to_read() -> None:
+def test_reading_without_a_tree_gives_nothing() -> None:
     """A program that has made no metric yet has no root, which is no error of it."""
     walk = Walk(None)
     assert not [*walk.kept(), *walk.computed(), *read(None)]
@@ -605,7 +605,7 @@ def test_observations_in_no_bucket_are_not_waited_for_long() -> None:
     assert wait.call_count == MAX_REREADS
 
 
-def test_nothing_is_waited_for_unasked() -> None:
+def test_reading_waits_for_nothing_unasked() -> None:
     """Without something that waits, a histogram is taken as it is."""
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
     histogram.count += 1
@@ -626,7 +626,7 @@ class _Unreadable:
         raise RuntimeError('not now')
 
 
-def test_what_cannot_be_read_is_named() -> None:
+def test_metric_that_cannot_be_read_is_named() -> None:
     """A metric of an unknown class that raises is discarded by its full name; what has none, by that of its class."""
     parent = getMetric('web.requests')
     parent.append_child(_Failing('broken', parent))

@@ -47,14 +47,14 @@ def test_url_is_taken_as_it_is(scheme: str, host: str, port: int | None, path: s
         'http://monitoring.eu-west-1.amazonaws.com./v1/metrics',
     ],
 )
-def test_what_is_no_destination(url: str) -> None:
+def test_destination_is_a_url_of_a_receiver_or_refused(url: str) -> None:
     """No host, no path, another protocol, a password, which belongs into a header, or a host of AWS without TLS."""
     with pytest.raises(ArgumentError, match=r'^destination: .*allowed: '):
         destination('destination', url)
 
 
 @given(st.dictionaries(st.sampled_from(('OTEL_EXPORTER_OTLP_ENDPOINT', *KEY)), st.sampled_from((LOCAL, 'a=b'))))
-def test_what_is_set_for_all_signals_does_not_redirect_cloudwatch(environ: Mapping[str, str]) -> None:
+def test_variables_for_all_signals_do_not_redirect_cloudwatch(environ: Mapping[str, str]) -> None:
     """The endpoint and the headers that others use for traces leave 'otlp' alone: a vendor's key must not go to AWS."""
     assert receiver('otlp', environ) == Receiver()
     assert receiver('otlp', {**environ, METRICS: ' '}) == Receiver()

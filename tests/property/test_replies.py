@@ -110,14 +110,14 @@ def _expected(code: str, status: int) -> Verdict:
 
 
 @pytest.mark.parametrize('code', sorted({*VERDICTS, *PASSING, *REFUSALS, '', '400', '503', 'UnknownCode'}))
-def test_every_code_with_every_status(code: str) -> None:
+def test_verdict_is_that_of_the_code_and_the_status(code: str) -> None:
     """A fault of the server is temporary, and a request that is too large is split. Otherwise the code decides. With an
     unknown code, the status 400 is a refusal, and all others are temporary."""
     expected = {status: _expected(code, status) for status in STATUSES}
     assert {status: verdict(Failure(code, status, 'whatever')) for status in STATUSES} == expected
 
 
-def test_every_code_of_the_table_is_written_down_twice() -> None:
+def test_codes_of_the_table_are_all_tried() -> None:
     """Every code of the table is in one of the two sets of this test, so that each is tried."""
     assert set(VERDICTS) == PASSING | REFUSALS
     assert not PASSING & REFUSALS
@@ -130,7 +130,7 @@ def test_refusal_is_split(code: str) -> None:
 
 
 @pytest.mark.parametrize('code', sorted(PASSING))
-def test_what_may_pass_is_kept(code: str) -> None:
+def test_verdict_on_what_may_pass_is_to_retry(code: str) -> None:
     """Credentials, permissions and throttling change; the data are kept."""
     assert verdict(Failure(code, 400)) is Verdict.RETRY
 
@@ -142,7 +142,7 @@ BOTOCORE_RETRIES = {
 
 
 @pytest.mark.parametrize('code', sorted(BOTOCORE_RETRIES))
-def test_what_botocore_itself_sends_again_is_kept(code: str) -> None:
+def test_verdict_on_what_botocore_sends_again_is_to_retry(code: str) -> None:
     """Whatever botocore takes for throttling or for a passing error is no refusal here, with any status but 413. A code
     that a later botocore adds has to get a row."""
     assert VERDICTS.get(code) is Verdict.RETRY
@@ -156,14 +156,14 @@ def test_refusal_for_the_size_is_told_from_others(code: str) -> None:
     assert is_too_large(Failure(code, 400)) == (code in {'RequestEntityTooLarge', 'RequestEntityTooLargeException'})
 
 
-def test_no_reply_is_no_refusal() -> None:
+def test_verdict_on_no_reply_is_no_refusal() -> None:
     """A network that is down says nothing about the data."""
     assert verdict(Failure()) is Verdict.RETRY
     assert verdict(Failure(message='Connection reset')) is Verdict.RETRY
 
 
 @given(st.text(max_size=30), st.integers(0, 999), st.text(max_size=60))
-def test_there_is_always_a_verdict(code: str, status: int, message: str) -> None:
+def test_verdict_is_there_for_any_failure(code: str, status: int, message: str) -> None:
     """Any failure has a verdict, the same each time."""
     failure = Failure(code, status, message)
     assert verdict(failure) is _expected(code, status) is verdict(failure)
@@ -245,8 +245,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 seconds = st.integers(-(10**6), 10**6)
 
 
-def _date(ahead: int) -> str:
-    return format_datetime(NOW + timedelta(seconds=ahead), usegmt=True)
+def _date(ahead: int, hours_from_utc: int = 0) -> str:
+    return format_datetime((NOW + timedelta(seconds=ahead)).astimezone(timezone(timedelta(hours=hours_from_utc))))
 
 
 @given(st.integers(0, 10**30), st.text(' \t', max_size=2))
@@ -255,18 +255,18 @@ def test_seconds_to_wait(number: int, blanks: str) -> None:
     assert retry_after({'retry-after': f'{blanks}{number}{blanks}'}, NOW.timestamp()) == min(number, 300)
 
 
-@given(ahead=seconds, skew=seconds, dated=st.booleans())
-def test_date_to_wait_for(ahead: int, skew: int, dated: bool) -> None:
+@given(ahead=seconds, skew=seconds, dated=st.booleans(), zone=st.integers(-12, 12))
+def test_date_to_wait_for(ahead: int, skew: int, dated: bool, zone: int) -> None:
     """A date is as far ahead as the reply says that it is, whatever the clock of this machine; where the reply has no
-    date, as the clock says."""
-    headers = {'retry-after': _date(ahead), **({'date': _date(0)} if dated else {})}
+    date, as the clock says. The time zone is the one that the date names."""
+    headers = {'retry-after': _date(ahead, zone), **({'date': _date(0)} if dated else {})}
     now = NOW.timestamp() + skew
     assert retry_after(headers, now) == min(max(ahead - (0 if dated else skew), 0), 300)
 
 
 @given(st.text())
 @pytest.mark.parametrize('value', ['', '-1', '1.5', 'soon', '²', 'Wed, 99 Oct 2015 07:28:00 GMT', 'Wed, 21 Oct 99999'])
-def test_what_says_nothing(value: str, date: str) -> None:
+def test_retry_after_that_says_nothing_is_no_wish(value: str, date: str) -> None:
     """A value that is neither seconds nor a date is no wish, and a date of the reply that is none is not used."""
     assert retry_after({'retry-after': value, 'date': date}, NOW.timestamp()) == 0
     assert retry_after({'date': date}, NOW.timestamp()) == 0

@@ -45,7 +45,7 @@ def test_environment_is_read_as_opentelemetry_does(attributes: str, name: str | 
 
 
 @given(st.lists(st.sampled_from(('a=b', 'no pair', '=c', ' ', 'd=' + 'x' * 1_025, 'e=' + 'x' * 1_024)), max_size=5))
-def test_what_is_ignored_is_told(pairs: list[str]) -> None:
+def test_attributes_that_are_ignored_are_told(pairs: list[str]) -> None:
     """What is no pair, or too long for CloudWatch, is ignored alone, and its position tells which it is."""
     said = said_of_resource({'OTEL_RESOURCE_ATTRIBUTES': ','.join(pairs)})
     bad = ('no pair', '=c', 'd=' + 'x' * (limits.MAX_OTLP_LABEL_VALUE_LENGTH + 1))
@@ -73,7 +73,7 @@ services = st.none() | plain
 
 
 @given(services, services, st.dictionaries(st.sampled_from(('region', 'service.instance.id', 'service.name')), plain))
-def test_what_the_program_says_goes_before_the_environment(
+def test_resource_has_what_the_program_says_before_the_environment(
     service: str | None, environment: str | None, dimensions: Mapping[str, str]
 ) -> None:
     """An argument overrides the environment, and a dimension both. Only what tells processes apart is nobody's choice:

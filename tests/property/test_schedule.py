@@ -92,7 +92,7 @@ def test_bound_of_an_export_belongs_to_its_time() -> None:
 
 
 @given(spans, st.integers(1, 10**4), st.floats(0, 1e4), spans, st.floats(0, 1e3))
-def test_more_work_never_makes_an_export_shorter(
+def test_export_is_never_shorter_with_more_work(
     elapsed: float, requests: int, left: float, seconds: float, more: float
 ) -> None:
     """What outlasts its time also does so with more requests left, or with less time."""
@@ -126,6 +126,6 @@ def test_fleet_that_starts_together_does_not_send_together() -> None:
     assert _busiest_second(phase) <= 3 * MEAN
 
 
-def test_without_its_phase_a_fleet_would_send_together() -> None:
+def test_fleet_without_its_phase_would_send_together() -> None:
     """The same fleet without the shift sends everything in one second."""
     assert _busiest_second(lambda first, interval, _: first + interval) > 3 * MEAN

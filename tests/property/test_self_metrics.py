@@ -52,7 +52,7 @@ def readings_of(ledger: Ledger) -> list[Any]:
 
 
 @given(histories)
-def test_what_is_told_is_what_is_counted(history: list[tuple[str, int, int]]) -> None:
+def test_self_metrics_tell_what_is_counted(history: list[tuple[str, int, int]]) -> None:
     """Every number is that of the statistics, and the heartbeat is 1. How long an export takes is told after the
     first."""
     ledger = Ledger()
@@ -116,7 +116,7 @@ def test_tree_keeps_its_places() -> None:
 @pytest.mark.parametrize('temporality', ['cumulative', 'delta'])
 @pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
 @given(history=histories)
-def test_each_form_takes_them(destination: str, temporality: str, history: list[tuple[str, int, int]]) -> None:
+def test_forms_all_take_self_metrics(destination: str, temporality: str, history: list[tuple[str, int, int]]) -> None:
     """They pass the encoder of every form, without labels, with the extra dimensions and the pid; nothing is
     discarded. In OTLP what grows is a monotonic sum."""
     ledger = Ledger()

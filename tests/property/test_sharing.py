@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aws_satella.pure.sharing import share
 
 
 @given(st.integers(-2, 60), st.lists(st.integers(0, 30), max_size=8))
+@example(0, [2])
 def test_share_is_the_largest_that_fits(room: int, demands: list[int]) -> None:
     """The share is the largest s for which the sum of min(demand, s) is within the room."""
     found = share(room, demands)

@@ -51,7 +51,7 @@ names = st.builds(
 @example(WRITTEN)
 @example(Batch(putmetricdata.Envelope('Shop', putmetricdata.Entity('\ud83d', '\udca9')), -0.0, ('\ud83d', '\udca9')))
 @example(Batch(otlp.Envelope('', b''), 1e300, (b'', b'\n', b'\xff')))
-def test_what_is_written_is_read_again(batch: Batch) -> None:
+def test_batch_that_is_written_is_read_again(batch: Batch) -> None:
     """A batch of each form comes back with its envelope, its timestamp to the last bit, and its items."""
     read = spooled.from_bytes(spooled.to_bytes(batch))
     assert isinstance(read, Batch)
@@ -120,7 +120,7 @@ lengths = st.lists(st.sampled_from((0, 1, 2, 5, 2**31)), max_size=8).map(
 @example(_checked(b'otlp 1.5 3 0\n' + bytes(12)))
 @example(_checked(b'emf 1.5 1 0\n' + bytes(4)))
 @example(_checked(b'otlp 1.5 2 999999999\n'))
-def test_any_bytes_are_a_batch_or_a_reason(data: bytes) -> None:
+def test_file_of_any_bytes_is_a_batch_or_a_reason(data: bytes) -> None:
     """Nothing that a file may say raises an exception, even where its checksum is right. What is read as a batch is one
     that can be written, and has the right types."""
     read = spooled.from_bytes(data)
@@ -145,7 +145,7 @@ def test_any_bytes_are_a_batch_or_a_reason(data: bytes) -> None:
         (b'aws-satella spool 1\n0 00000000\n', Unreadable.CORRUPT),
     ],
 )
-def test_it_is_said_why_a_file_is_not_read(data: bytes, reason: Unreadable) -> None:
+def test_file_that_is_not_read_has_a_reason(data: bytes, reason: Unreadable) -> None:
     """A file of a newer version is told from one that is no file of a spool, and both from a broken one."""
     assert spooled.from_bytes(data) is reason
 
@@ -200,7 +200,7 @@ def test_oldest_of_this_key_goes_next(listing: list[str], data: st.DataObject) -
 
 
 @given(st.lists(names, unique=True), moments)
-def test_what_no_destination_takes_is_too_old(listing: list[str], now: float) -> None:
+def test_data_that_no_destination_takes_are_too_old(listing: list[str], now: float) -> None:
     """Data go where they are older than two weeks, to the second."""
     old = spooled.too_old(listing, now)
     for name in listing:
@@ -211,7 +211,7 @@ def test_what_no_destination_takes_is_too_old(listing: list[str], now: float) ->
             assert (name in old) is (age > limits.MAX_AGE_SECONDS)
 
 
-def test_two_weeks_are_not_too_old() -> None:
+def test_data_of_two_weeks_ago_are_not_too_old() -> None:
     """What was read just two weeks ago is still sent, and what was read before that is not."""
     now = WRITTEN.timestamp + limits.MAX_AGE_SECONDS
     name = str(spooled.name_of(WRITTEN, 1, 1, KEY))
@@ -236,12 +236,13 @@ def test_oldest_go_where_there_is_too_much(sizes: list[int], most: int) -> None:
         ('.{}', spooled.LEFTOVER_SECONDS - 1, False),
         ('.{}', -1, False),
         ('{}', 10**9, False),
+        ('x{}', 10**9, False),
         ('..{}', 10**9, False),
         ('.{}.swp', 10**9, False),
         ('.lock', 10**9, False),
     ],
 )
-def test_what_was_left_behind_is_told_from_all_else(name: str, age: float, is_left_behind: bool) -> None:
+def test_file_that_was_left_behind_is_told_from_all_else(name: str, age: float, is_left_behind: bool) -> None:
     """Only an unfinished file of this key counts as left behind, and only when no writer takes that long."""
     final = spooled.name_of(WRITTEN, 7, 1, KEY)
     assert spooled.hidden(final) == f'.{final}'
@@ -284,7 +285,7 @@ steps = st.lists(st.sampled_from(('look', 'look', 'put', 'take', 0.3, 1.0, 1.9, 
 @given(st.sampled_from((0.001, 1.0, 2.0, 2.0)), steps)
 @example(2.0, ['look', 1.9, 'look', 'put', 'look'])
 @example(2.0, [1.9, 'put', 'look', 2.6, 'look', 'take', 'look', 2.6, 'look', 'put', 'look'])
-def test_no_file_is_overlooked(exact: float, steps: list[str | float]) -> None:
+def test_file_is_never_overlooked(exact: float, steps: list[str | float]) -> None:
     """A directory that is not looked through has no file, even where one came without changing its time. Where none
     comes, it is not looked through from the third cycle on."""
     directory = Directory(exact)

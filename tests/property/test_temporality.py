@@ -227,7 +227,7 @@ def _gauges(points: Iterable[Point | Discarded]) -> list[str]:
 
 @half
 @given(trees(internal=False))
-def test_there_are_no_buckets_and_quantiles(tree: Tree) -> None:
+def test_delta_has_no_buckets_and_quantiles(tree: Tree) -> None:
     """A histogram or a summary is one series, without the dimensions that tell buckets and quantiles apart."""
     root = build(tree)
     with frozen():
@@ -242,7 +242,7 @@ def test_there_are_no_buckets_and_quantiles(tree: Tree) -> None:
 
 @half
 @given(trees())
-def test_what_does_not_happen_gives_nothing(tree: Tree) -> None:
+def test_delta_gives_nothing_for_what_does_not_happen(tree: Tree) -> None:
     """In an idle cycle counters give 0, and histograms and summaries no datum at all."""
     root = build(tree)
     with frozen():
@@ -327,9 +327,18 @@ def _amount(point: Point) -> Any:
     return sum(point.value.counts) if isinstance(point.value, Distribution) else point.value
 
 
+def test_level_gives_nothing_back() -> None:
+    """Where a level cannot be sent, the counter that was read before it is still exported."""
+    delta = Delta([CounterReading('c', 1, {}, 'source'), DataPoint('level', 1, {})], {})
+    for _ in delta:
+        pass
+    delta.give_back()
+    assert 'source' in delta.baseline
+
+
 @half
 @given(trees(STATEFUL, internal=False), st.lists(st.integers(1, 5), max_size=4))
-def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
+def test_delta_does_not_give_out_what_was_noted(tree: Tree, later: list[int]) -> None:
     """After noting a tree only what comes later is an increase."""
     root = build(tree)
     baseline = note(root)
@@ -346,7 +355,7 @@ def test_what_was_noted_is_not_given_out(tree: Tree, later: list[int]) -> None:
     assert [point.value for point in increases if point.name == 'noted.after'] == [sum(later)]
 
 
-def test_what_comes_after_the_note_has_its_own_values() -> None:
+def test_increases_after_the_note_have_their_own_values() -> None:
     """Numbers, buckets and sums of what was noted are told from what came later."""
     plain = (getMetric('h', 'histogram', buckets=(1.0,)), getMetric('s', 'summary'))
     labelled = (getMetric('labelled.h', 'histogram', buckets=(1.0,)), getMetric('labelled.s', 'summary'))
@@ -414,7 +423,7 @@ def test_noting_leaves_the_tree_alone() -> None:
     assert snapshot(getMetric()) == before
 
 
-def test_each_point_says_what_it_is() -> None:
+def test_point_says_what_it_is() -> None:
     """A kind by what its number means over time; a counter also says who keeps the number."""
     counter = getMetric('c', 'counter', count_calls=True)
     counter.runtime(1)
@@ -502,7 +511,7 @@ def test_counter_that_raises_once_counts_its_calls_on() -> None:
     assert observer.cycle() == {('c', NO_LABELS): 2, ('c.count', NO_LABELS): 1}
 
 
-def test_one_that_raises_once_goes_on_from_where_it_was() -> None:
+def test_metric_that_raises_once_goes_on_from_where_it_was() -> None:
     """A metric that could not be read in one cycle has lost nothing in the next."""
     summary = getMetric('s', 'summary')
     counter: CounterMetric = getMetric('c', 'counter')
@@ -523,7 +532,7 @@ def test_one_that_raises_once_goes_on_from_where_it_was() -> None:
     assert observer.cycle()['s', NO_LABELS] == Distribution((5.0,), (1,))
 
 
-def test_of_a_total_whose_children_raise_nothing_is_made_up() -> None:
+def test_total_whose_children_raise_has_nothing_made_up() -> None:
     """A labelled summary's total has none of the observations of a summary that came before it in the tree."""
     before, labelled = getMetric('a', 'summary'), getMetric('b', 'summary')
     labelled.runtime(1.0, n=1)
@@ -564,7 +573,7 @@ def test_collecting_tolerates_what_it_is_told_to() -> None:
 
 @half
 @given(trees(STATEFUL, internal=False))
-def test_whatever_raises_goes_on_from_where_it_was(tree: Tree) -> None:
+def test_metric_that_raises_keeps_all_its_numbers(tree: Tree) -> None:
     """Of a metric that could not be read all numbers that it had passed on are kept, whichever they are."""
     build(tree)
     before = note(getMetric())

@@ -102,7 +102,7 @@ def test_timestamp_is_the_same_in_any_form(timestamp: datetime) -> None:
     assert abs(again - result) < timedelta(milliseconds=1)
 
 
-def test_no_timestamp_stays_none() -> None:
+def test_timestamp_of_none_stays_none() -> None:
     """None leaves the time to CloudWatch."""
     assert utc(None) is None
 

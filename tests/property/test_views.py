@@ -128,7 +128,7 @@ def test_view_sees_no_buckets_quantiles_or_periods() -> None:
 
 
 @pytest.mark.parametrize('temporality', TEMPORALITIES)
-def test_what_satella_derives_follows_its_metric(temporality: str) -> None:
+def test_totals_that_satella_derives_follow_their_metric(temporality: str) -> None:
     """The name of a metric chooses its view; totals are sent beside it, are never added up, and choose no view."""
     metric = getMetric('orders', 'counter', count_calls=True)
     for shop in ('north', 'south'):
@@ -164,7 +164,7 @@ def test_label_that_raises_costs_its_series_alone() -> None:
     assert _values(plan, rebased.baseline) == {_series('orders', shop='all'): 1}
 
 
-def test_one_number_that_is_none_spoils_no_sum() -> None:
+def test_value_that_is_no_number_spoils_no_sum() -> None:
     """A value that CloudWatch does not take is discarded with its own labels, and the others are added up."""
     metric = getMetric('orders', 'counter', sum_children=False)
     for index, value in enumerate((1, float('nan'), 2)):
@@ -189,12 +189,16 @@ def test_histograms_with_other_buckets_do_not_add_up() -> None:
 
 @pytest.mark.parametrize(('combine', 'value'), [('sum', 6), ('min', 1), ('max', 3)])
 def test_levels_are_combined_as_the_view_says(combine: str, value: int) -> None:
-    """Levels that have become equal are combined, also in roll-ups."""
-    metric = getMetric('queue', 'int')
+    """Levels that have become equal are combined, also in roll-ups. So are quantiles, beside counts and sums."""
+    level = getMetric('queue', 'int')
+    summary = getMetric('s', 'summary', quantiles=[0.5], aggregate_children=False)
     for index in (1, 2, 3):
-        metric.runtime(index, queue=str(index), host='a')
-    view = View(keep=('host',), combine=combine, rollups=[()])
-    assert _values(plan_of({'*': view})) == {_series('queue', host='a'): value, _series('queue'): value}
+        level.runtime(index, queue=str(index), host='a')
+        summary.runtime(index, queue=str(index), host='a')
+    found = _values(plan_of({'*': View(keep=('host',), combine=combine, rollups=[()])}))
+    assert (found[_series('queue', host='a')], found[_series('queue')]) == (value, value)
+    assert found[_series('s', host='a', quantile='0.5')] == value
+    assert (found[_series('s.count', host='a')], found[_series('s.sum', host='a')]) == (3, 6)
 
 
 def test_level_that_is_alone_passes() -> None:
@@ -216,6 +220,22 @@ def test_level_that_is_alone_passes() -> None:
         ((('queue', '2'), ('host', 'a')), not_additive): 1,
         ((), not_additive): 1,
     }
+
+
+def test_quantiles_that_have_become_equal_are_discarded() -> None:
+    """Without ``combine``, nothing can be said of them. Their counts and sums are added up all the same."""
+    metric = getMetric('s', 'summary', quantiles=[0.5], aggregate_children=False)
+    for index in (1, 2):
+        metric.runtime(index, queue=str(index), host='a')
+    plan = plan_of({'*': View(keep=('host',))})
+    found = _values(plan)
+    assert (found[_series('s.count', host='a')], found[_series('s.sum', host='a')]) == (2, 3)
+    assert not any('quantile' in dict(labels) for _, labels in found)
+    discards = [each for each in sent(plan, getMetric()) if isinstance(each, Discarded)]
+    assert [(each.data.labels['queue'], each.reason) for each in discards] == [
+        ('1', Reason.NOT_ADDITIVE),
+        ('2', Reason.NOT_ADDITIVE),
+    ]
 
 
 def test_rollup_that_exists_already_is_left_out() -> None:

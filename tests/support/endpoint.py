@@ -121,6 +121,10 @@ class Endpoint(Listener[Request]):
         """The accepted data of one metric, in order."""
         return [datum for datum in self.data if datum['MetricName'] == name]
 
+    def values(self, name: str) -> list[float]:
+        """The accepted values of one metric, in order."""
+        return [datum['Value'] for datum in self.named(name)]
+
 
 def dimensions(datum: dict[str, Any]) -> dict[str, str]:
     """The dimensions of a datum as a mapping."""

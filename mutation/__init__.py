@@ -1,0 +1,1 @@
+"""How many small faults of the package the tests find: ``make mutants``."""

@@ -1,0 +1,174 @@
+"""The tests of a change: which they are, and whether they pass.
+
+What may live here: runs of pytest in forked processes. What may not: what is changed.
+
+The tests of a function in ``pure/`` are those in ``tests/property/`` that run it, the fast ones first. Tests of
+``effects/`` start programs, which coverage does not see: a table says in which files they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from coverage import Coverage, CoverageData
+
+ROOT = Path(__file__).parents[1]
+MAX_MEMORY_BYTES = 4 << 30
+MIN_SECONDS = 600.0
+"""Least seconds for the tests of a mutant. Each test has the time-out of the suite besides."""
+PRELOADED = ('boto3', 'hypothesis', 'moto', 'satella.instrumentation.metrics')
+"""What tests import that no mutant changes: it is imported once."""
+
+TESTS_OF_EFFECTS = {
+    'announcements': 'logs_and_stats start otlp_seam',
+    'attempts': 'seam outages otlp spooling',
+    'children': 'children forks',
+    'clients': 'credentials seam environment',
+    'cloudwatch': 'seam outages',
+    'complaints': 'logs_and_stats secrets bad_data',
+    'drain': 'spooling spool spool_faults',
+    'drainage': 'spooling spool',
+    'encoded': 'seam',
+    'leftovers': 'spooling exit outages spool_faults',
+    'loop': 'start flush export_once terminate outages hanging',
+    'otlp': 'otlp_seam otlp_stand_in otlp',
+    'outcomes': 'seam outages otlp_seam',
+    'pacing': 'host delta snapshot',
+    'patience': 'hanging export_once exit',
+    'sender': 'seam hanging thread_lives outages',
+    'signals': 'signals terminate',
+    'spool': 'spool spool_faults spooling',
+    'state': 'start delta options forks export_once',
+    'succession': 'export_once start forks delta reentry',
+}
+"""Module of `effects/` → the files in `tests/integration/` that specify what it does."""
+
+
+class Recorder:
+    """Notes how long each test takes, and which lines of the package it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._coverage = Coverage(str(folder / 'lines'), config_file=False, include=[f'{folder}/aws_satella/*'])
+        self._seconds: dict[str, float] = {}
+        self._coverage.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Run a test."""
+        self._coverage.switch_context(item.nodeid)
+        began = time.monotonic()
+        result = yield
+        self._seconds[item.nodeid] = time.monotonic() - began
+        return result
+
+    def pytest_sessionfinish(self) -> None:
+        """Leave a record to the process that started this one."""
+        self._coverage.stop()
+        self._coverage.save()
+        (self._folder / 'seconds').write_text(json.dumps(self._seconds))
+
+
+class Picker:
+    """Leaves out tests, and runs the fast ones first."""
+
+    def __init__(self, seconds: Mapping[str, float]) -> None:
+        self._seconds = seconds
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out all tests but those with a duration."""
+        kept = [item for item in items if item.nodeid in self._seconds]
+        items[:] = sorted(kept, key=lambda item: self._seconds[item.nodeid])
+
+
+class Tests:
+    """The tests of the package in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._record = cache(self._run_once)
+        sys.dont_write_bytecode = False  # or each process of tests would compile the package again
+        os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
+        for module in PRELOADED:
+            importlib.import_module(module)
+
+    def of(self, path: Path, line: int) -> Mapping[str, float]:
+        """The tests of the function, or of the module, in which a line is, each with its seconds; else all tests."""
+        if 'effects' in path.parts:
+            named = TESTS_OF_EFFECTS[path.stem].split()
+            return self._record(tuple(f'tests/integration/test_{each}.py' for each in named))
+        seconds = self._record(('tests/property',))
+        by_line = CoverageData(str(self._folder / 'lines'))
+        by_line.read()
+        ran = by_line.contexts_by_lineno(str(self._folder / path))
+        body = _lines_around((self._folder / path).read_text(encoding='utf-8'), line)
+        names = {name for number, names in ran.items() if number in body for name in names if name}
+        return {name: seconds[name] for name in names} or seconds
+
+    def pass_(self, tests: Mapping[str, float]) -> bool:
+        """Whether tests pass: properties with few examples, and then with as many as in ``make test``."""
+        files = sorted({name.partition('::')[0] for name in tests})
+        profiles = ('mutants', 'default') if files[0].startswith('tests/property') else ('default',)
+        seconds = max(MIN_SECONDS, 100 * sum(tests.values()))  # ten times what they take with all examples
+        return all(self._run(files, Picker(tests), seconds, profile) for profile in profiles)
+
+    def _run_once(self, files: tuple[str, ...]) -> Mapping[str, float]:
+        if not self._run(files, None, math.inf, 'mutants'):
+            raise SystemExit(f'Without a change, a test fails in {files}.')
+        found: Mapping[str, float] = json.loads((self._folder / 'seconds').read_text())
+        return found
+
+    def _run(self, files: Collection[str], plugin: object | None, seconds: float, profile: str) -> bool:
+        """Whether tests pass, in a process of their own, in this time."""
+        child = os.fork()
+        if not child:
+            self._test(files, plugin, profile)
+        ends = time.monotonic() + seconds
+        ended, status = 0, 1
+        while not ended and time.monotonic() < ends:
+            time.sleep(0.02)
+            ended, status = os.waitpid(child, os.WNOHANG)
+        try:
+            os.killpg(child, signal.SIGKILL)  # with the processes that its tests have left behind
+        except ProcessLookupError:
+            pass
+        if not ended:
+            os.waitpid(child, 0)
+        return bool(ended) and status == 0
+
+    def _test(self, files: Collection[str], plugin: object | None, profile: str) -> NoReturn:
+        """Run tests, and end the process."""
+        try:
+            os.setpgid(0, 0)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(1, 2)
+            resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+            os.chdir(self._folder)  # where `python -c` looks first
+            sys.path.insert(0, str(self._folder))
+            os.environ.update(PYTHONPATH=str(self._folder), HYPOTHESIS_PROFILE=profile)
+            options = ['-x', '-q', '--assert=plain', f'-c{ROOT}/pyproject.toml']
+            plugins = [plugin or Recorder(self._folder)]
+            os._exit(pytest.main([*options, *(str(ROOT / each) for each in files)], plugins))
+        finally:
+            os._exit(1)
+
+
+def _lines_around(source: str, line: int) -> Collection[int]:
+    """The lines of the body of the innermost function around a line, or of all functions where it is in none."""
+    functions = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)]
+    bodies = [range(each.body[0].lineno, (each.end_lineno or 0) + 1) for each in functions]
+    around = [body for body, each in zip(bodies, functions, strict=True) if each.lineno <= line < body.stop]
+    return min(around, key=len, default={number for body in bodies for number in body})
