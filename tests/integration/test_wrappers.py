@@ -27,7 +27,7 @@ ANY_PORT = '127.0.0.1:0'
 UVICORN = ['uvicorn', '--port', '0', '--workers', '2']
 GUNICORN = ['gunicorn', '--bind', ANY_PORT, '--workers', '2', '--no-control-socket']
 UVICORN_WORKERS = ['--worker-class', 'uvicorn_worker.UvicornWorker']
-HYPERCORN = ['hypercorn', '--bind', ANY_PORT, '--workers', '2']
+HYPERCORN = ['hypercorn', '--bind', ANY_PORT, '--workers', '2', '--graceful-timeout', '20']
 UWSGI = [
     *('uwsgi', '--http-socket', ANY_PORT, '--processes', '2', '--master', '--enable-threads', '--need-app'),
     *('--hook-master-start', 'unix_signal:15 gracefully_kill_them_all', '--module'),
