@@ -58,6 +58,7 @@ from aws_satella.pure import (
     collect,
     read,
 )
+from aws_satella.pure.points import Section
 from aws_satella.pure.readers import READERS
 from aws_satella.pure.reading import MAX_REREADS, Walk
 from aws_satella.pure.tree import leaves as shown_leaves
@@ -496,6 +497,9 @@ def test_walk_reads_what_runs_no_user_code_first(tree: Tree, users: bool) -> Non
         everything = list(read(root))
         walk = Walk(root)
         kept, computed = list(walk.kept()), list(walk.computed())
+        in_sections = list(Walk(root, sections=True).kept())
+    assert [reading for reading in in_sections if not isinstance(reading, Section)] == kept
+    assert len(in_sections) > len(kept) or not kept
     assert computed == [reading for reading in everything if any(_is_of(name, reading) for name in slow)]
     assert kept == [reading for reading in everything if not any(_is_of(name, reading) for name in slow)]
     assert sorted(map(repr, (*kept, *computed))) == sorted(map(repr, everything))

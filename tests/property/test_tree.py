@@ -10,7 +10,7 @@ from property.trees import Tree, build, name_from, trees
 from satella.instrumentation.metrics import Metric, MetricLevel, getMetric
 
 from aws_satella.pure import read
-from aws_satella.pure.tree import join, leaves
+from aws_satella.pure.tree import join, leaves, names_of_leaves
 
 
 def _shown(metric: Metric) -> Iterator[Metric]:
@@ -31,6 +31,23 @@ def test_leaves_are_those_that_satella_shows(tree: Tree) -> None:
     assert [(leaf, join(prefix, leaf.name)) for leaf, prefix in leaves(root)] == [
         (leaf, name_from(root, leaf)) for leaf in _shown(root)
     ]
+
+
+def _all(metric: Metric) -> Iterator[Metric]:
+    """The leaves below a metric, whatever the levels show."""
+    if type(metric) is not Metric:
+        yield metric
+    else:
+        for child in metric.children:
+            yield from _all(child)
+
+
+@half
+@given(trees())
+def test_names_are_those_of_all_leaves(tree: Tree) -> None:
+    """A metric that levels hide has its name all the same; a container has none."""
+    root = build(tree)
+    assert sorted(names_of_leaves(root)) == sorted(name_from(root, leaf) for leaf in _all(root))
 
 
 def test_leaf_is_its_own_only_leaf() -> None:
