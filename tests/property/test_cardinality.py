@@ -21,8 +21,8 @@ def test_digits_grow_at_each_tenfold() -> None:
 @example({(1, 1, 3), (2, 1, 3), (3, 1, 3)})
 @example({(1, 1, 3), (1, 2, 3), (1, 3, 3)})
 def test_label_to_blame_has_the_most_values(series: set[tuple[int, ...]]) -> None:
-    """Of all labels of a metric, or of the series beyond a bound, it is the one with the most values. These are counted,
-    and so are the series."""
+    """It is the one with the most values: of the labels of a metric, or of the series beyond a bound. The values are
+    counted, and so are the series."""
     getMetric().reset()
     metric = getMetric('m', 'counter')
     for each in series:
