@@ -23,7 +23,7 @@ class SummaryState(NamedTuple):
     """How far a summary has been exported."""
 
     observations: int = 0
-    sum: float = 0.0
+    sum: float = 0  # whole, since what it is taken from may be a Decimal
 
 
 class NewSamples(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ from satella.instrumentation.metrics import getMetric
 from satella.instrumentation.metrics.metric_types import SummaryMetric
 
 from aws_satella.pure import (
+    Arguments,
     Baseline,
     DataPoint,
     Delta,
@@ -159,6 +162,21 @@ def test_summary_that_does_not_count_passes_through(history: History) -> None:
         assert sorted(map(repr, distributions(delta))) == sorted(map(repr, collect(getMetric())))
         baseline = delta.baseline
         assert not baseline
+
+
+@pytest.mark.parametrize('kind', [Decimal, Fraction])
+@pytest.mark.parametrize('destination', ['cloudwatch', 'otlp'])
+def test_numbers_of_other_types_are_observed(destination: str, kind: type[Decimal | Fraction]) -> None:
+    """In delta, a summary of decimals or fractions is exported as one of the same floats is."""
+    encoded = []
+    for convert in (kind, float):
+        getMetric().reset()
+        for index, value in enumerate(('0.5', '0.25', '0.5')):
+            getMetric('prices', 'summary').runtime(convert(value), shop=index % 2)
+        plan = Arguments('N', temporality='delta', destination=destination).plan
+        encoded.append(list(plan.encoding(1e9).items(plan.rebase(read(getMetric()), {}, root=getMetric()))))
+    assert encoded[0] == encoded[1]
+    assert len(encoded[0]) == 3
 
 
 def test_summary_that_was_emptied_starts_again() -> None:
