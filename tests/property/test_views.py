@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -173,6 +174,23 @@ def test_value_that_is_no_number_spoils_no_sum() -> None:
     assert _values(plan) == {_series('orders'): 3}
     (discarded,) = [each for each in sent(plan, getMetric()) if isinstance(each, Discarded)]
     assert (discarded.data.labels, discarded.reason) == ({'index': 1}, Reason.NOT_FINITE)
+
+
+@pytest.mark.parametrize('more', [{'drop': ('url',)}, {'max_series': 1}, {'rollups': [()]}], ids=str)
+def test_sum_that_raises_costs_its_series_alone(more: dict[str, Any]) -> None:
+    """What cannot be added up is discarded with the error, under the name of its metric, and all others are sent."""
+    metric = getMetric('time', 'histogram', aggregate_children=False)
+    for url in ('a', 'b', 'c'):
+        metric.runtime(0.5, url=url)
+    metric.children[1].sum = Decimal('0.5')
+    getMetric('orders', 'counter').runtime(1)
+    made = sent(plan_of({'time': View(**more)}), getMetric())
+    (discarded,) = (each for each in made if isinstance(each, Discarded))
+    assert (discarded.data.name, discarded.reason) == ('time', Reason.RAISED)
+    assert isinstance(discarded.error, TypeError)
+    series = {'drop': 0, 'max_series': 1, 'rollups': 3}[next(iter(more))]
+    names = Counter(datum['MetricName'] for datum in decode([each for each in made if each is not discarded]))
+    assert (names['time.count'], names['orders']) == (series, 1)
 
 
 def test_histograms_with_other_buckets_do_not_add_up() -> None:
