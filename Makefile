@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find aws_satella -name '*.py') pyproject.toml README.md
-# Much of the suite waits for servers, so that more workers than cores pay.
-JOBS ?= 3
+# Much of the suite waits for servers, so that twice as many workers as two cores pay.
+JOBS ?= 4
 PYTEST_ARGS ?=
 # What is installed and tested: this checkout, or a wheel.
 PACKAGE ?= .
