@@ -368,7 +368,10 @@ def time_request(name: str, calls: int) -> float:
 
 @order
 def sample(name: str, cycles: int) -> dict[str, float]:
-    """Where the CPU time of so many cycles of that exporter goes, or of as many as it takes to tell: part → share."""
+    """Where the CPU time of cycles of that exporter goes: part → share.
+
+    :param cycles: how many, at least. There are more where these take too little time to tell.
+    """
     from profiler import sampling
 
     with sampling() as counts:

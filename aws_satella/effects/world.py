@@ -19,7 +19,7 @@ class World(NamedTuple):
     """Clocks, waits and chance. Each is asked by any thread."""
 
     monotonic: Callable[[], float]
-    """Seconds on a clock that nobody sets."""
+    """Seconds of a clock that is never set."""
     wall: Callable[[], float]
     """UNIX seconds."""
     sleep: Callable[[float], object]

@@ -69,7 +69,7 @@ class Plan:
     self_metrics: bool = False
 
     def __post_init__(self) -> None:
-        # Import what this plan needs where it is made, and not in the thread of an exporter: a fork in the midst of an
+        # Import what this plan needs where it is made, rather than in the thread of an exporter: a fork during an
         # import would leave its lock to the child.
         if self.is_viewed:
             _view_stage()

@@ -61,7 +61,7 @@ class Selector:
     def select_readings(self, readings: Readings, *, histograms_are_whole: bool = False) -> Readings:
         """The readings of which anything passes. Sections pass, too.
 
-        :param histograms_are_whole: whether a histogram becomes one point, and not one for each bucket, sum and count
+        :param histograms_are_whole: whether a histogram is one point, instead of one for each bucket, sum and count
         """
         if not self._exclude:
             return readings

@@ -24,6 +24,7 @@ from django.urls import path
 from satella.instrumentation.metrics import getMetric
 from support import scripts
 from support.endpoint import HANG, Endpoint
+from support.running import running_exporter
 from support.waiting import wait_for
 from support.worlds import MockWorld
 
@@ -31,6 +32,7 @@ import aws_satella
 from aws_satella.contrib.django import AWSSatellaMiddleware
 from aws_satella.effects import background, process
 from aws_satella.effects.django import checks as django_checks
+from aws_satella.effects.process import exporter_of_process
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
 MIDDLEWARE = 'aws_satella.contrib.django.AWSSatellaMiddleware'
@@ -112,7 +114,7 @@ def ask(application: ASGIHandler, url: str) -> str:
 
 def exporter_runs() -> bool:
     """Whether it does, and is past its beginning."""
-    exporter = process._this_process().exporter
+    exporter = exporter_of_process()
     return exporter is not None and exporter.is_alive() and process.is_running()
 
 
@@ -310,8 +312,7 @@ def test_dead_exporter_is_replaced(endpoint: Endpoint, world: MockWorld) -> None
     with site_with(client_factory=endpoint.client) as site:
         site.get()
         wait_for(exporter_runs, 'the exporter')
-        first = process._this_process().exporter
-        assert first is not None
+        first = running_exporter()
         assert first.flush(20)  # nothing is in flight that would be left open
         first.terminate(force=True)
         first.join(20)

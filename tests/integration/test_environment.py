@@ -24,8 +24,9 @@ import aws_satella
 from aws_satella import ArgumentError, ArgumentTypeError, AWSSatellaExporterThread, ExportStats, InitializationError
 from aws_satella.contrib import asgi, wsgi
 from aws_satella.contrib.django import AWSSatellaMiddleware
-from aws_satella.effects import environment, process
+from aws_satella.effects import environment
 from aws_satella.effects.django import checks as django_checks
+from aws_satella.effects.process import exporter_of_process
 from aws_satella.pure import build_payloads
 
 SETTING = 'AWS_SATELLA_MIDDLEWARE_CONSTRUCTOR'
@@ -102,7 +103,7 @@ def test_environment_may_have_all_arguments(start: str, shop: Endpoint) -> None:
     assert shop.received[0].namespace == 'FromEnvironment'
     assert dimensions(datum) == {'stage': 'blue green', 'host': 'h1'}
     if start != 'export_once':
-        exporter = wait_for(lambda: process._this_process().exporter, 'the exporter')
+        exporter = wait_for(exporter_of_process, 'the exporter')
         assert exporter is not None
         assert (exporter.delivery.arguments.interval, exporter.delivery.arguments.temporality) == (3600.0, 'delta')
         assert aws_satella.stats() == exporter.stats

@@ -22,7 +22,7 @@ from support.endpoint import Endpoint, error
 from support.moto import Moto
 from support.waiting import wait_for
 
-from aws_satella.effects import process
+from aws_satella.effects.process import exporter_of_process
 
 EXAMPLES = Path(__file__).parents[2] / 'examples'
 
@@ -127,7 +127,7 @@ def test_invocation_of_the_lambda_exports_its_own(moto: Moto, lambda_handler: Mo
         assert answer == {'statusCode': 201, 'body': '3 on their way'}
         # On a busy machine the handler's own patience with flush may end before.
         wait_for(lambda: len(arrived(moto).get(('shop.seconds',), ())) == number, 'the order')  # noqa: B023  # called now
-        exporters.add(process._this_process().exporter)
+        exporters.add(exporter_of_process())
     found = arrived(moto)
     assert (sum(found['shop.orders', 'country=pl']), sum(found['shop.orders', 'country=de'])) == (2, 1)
     assert namespaces(moto) == {'Shop'}

@@ -13,6 +13,7 @@ from support import scripts
 from support.destinations import each_destination
 from support.endpoint import OK, RESET, Endpoint, Gate, dimensions, error
 from support.exporters import DEADLINE, end
+from support.running import running_exporter
 from support.waiting import wait_for
 from support.worlds import MockWorld
 
@@ -228,8 +229,7 @@ def test_running_exporter_takes_no_notice(endpoint: Endpoint, once: Any) -> None
         once(temporality='delta')
         assert aws_satella.flush(20)
     finally:
-        exporter = process._this_process().exporter
-        assert exporter is not None
+        exporter = running_exporter()
         exporter.terminate().join(20)
     by_namespace: dict[str, list[float]] = {'Shop': [], 'Jobs': []}
     for request in endpoint.accepted:
@@ -247,9 +247,7 @@ def start(endpoint: Endpoint) -> Callable[..., AWSSatellaExporterThread]:
     def begin(namespace: str = 'Jobs', **kwargs: Any) -> AWSSatellaExporterThread:
         arguments = {'interval': 3_600, 'client_factory': endpoint.client, 'temporality': 'delta', **kwargs}
         aws_satella.start_if_not_started(namespace, **arguments)
-        exporter = process._this_process().exporter
-        assert exporter is not None
-        return exporter
+        return running_exporter()
 
     return begin
 

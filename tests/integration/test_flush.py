@@ -14,6 +14,7 @@ from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Gate, Reply, Request, error
 from support.exporters import exporting
+from support.running import running_exporter
 from support.waiting import wait_for
 from support.worlds import MockWorld
 
@@ -28,8 +29,7 @@ def start(endpoint: Endpoint, **arguments: Any) -> AWSSatellaExporterThread:
     """The exporter of this process, which exports once an hour, after its first cycle."""
     defaults = {'interval': 3_600, 'temporality': 'delta', 'client_factory': endpoint.client}
     aws_satella.start_if_not_started('Shop', **{**defaults, **arguments})
-    started = process._this_process().exporter
-    assert started is not None
+    started = running_exporter()
     wait_for(lambda: started.stats.cycles, 'the first cycle')
     return started
 
@@ -74,9 +74,7 @@ def test_flush_waits_for_an_export_that_begins_after_the_call(endpoint: Endpoint
 
 
 def _mailbox() -> Any:
-    exporter = process._this_process().exporter
-    assert exporter is not None
-    return exporter._loop._mailbox
+    return running_exporter()._loop._mailbox
 
 
 @pytest.mark.parametrize('interval', [3_600, 0.05])
@@ -262,9 +260,7 @@ def test_flush_whose_thread_dies_is_answered(endpoint: Endpoint, monkeypatch: py
 
 def flush_by_method(timeout: float | None = None) -> bool:
     """The same, asked of the exporter itself."""
-    exporter = process._this_process().exporter
-    assert exporter is not None
-    return exporter.flush(timeout)
+    return running_exporter().flush(timeout)
 
 
 @pytest.mark.parametrize('asker', [flush, flush_by_method])

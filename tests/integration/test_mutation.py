@@ -15,7 +15,7 @@ sys.path.append(str(ROOT))  # behind what is installed, so that only the tool is
 pytest.importorskip('coverage', reason='make mutants installs it')
 
 from mutation import __main__ as command  # noqa: E402  # the path comes first
-from mutation.changes import changed, changes  # noqa: E402
+from mutation.changes import changed, changes  # noqa: E402  # as above
 
 FAULTS = {
     'x < 1': ['x <= 1', 'x >= 1', 'x < 2'],

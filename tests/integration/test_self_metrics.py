@@ -15,11 +15,11 @@ from support.destinations import each_destination
 from support.endpoint import OK, RESET, Endpoint, dimensions
 from support.exporters import DEADLINE, assert_conserved, end, exporting
 from support.otlp import OtlpEndpoint, otlp_endpoint
+from support.running import running_exporter
 from support.waiting import wait_for
 
 import aws_satella
 from aws_satella import AWSSatellaExporterThread, export_once
-from aws_satella.effects import process
 
 UP = 'aws_satella.up'
 COUNTERS = ('aws_satella.sent', 'aws_satella.discarded', 'aws_satella.dropped')
@@ -48,8 +48,7 @@ def test_process_has_statistics(endpoint: Endpoint) -> None:
     aws_satella.start_if_not_started('Test', interval=3600, client_factory=endpoint.client)
     getMetric('more', 'counter').runtime(1)
     assert aws_satella.flush(DEADLINE)
-    exporter = process._this_process().exporter
-    assert exporter is not None
+    exporter = running_exporter()
     assert aws_satella.stats() == exporter.stats != own.stats
     end(exporter)
     assert aws_satella.stats() == own.stats
@@ -140,8 +139,7 @@ def test_successor_goes_on_with_the_counts(endpoint: Endpoint) -> None:
     assert endpoint.values('aws_satella.sent') == [0, 6]
     aws_satella.start_if_not_started('Test', interval=3600, **more)
     assert aws_satella.flush(DEADLINE)
-    exporter = process._this_process().exporter
-    assert exporter is not None
+    exporter = running_exporter()
     end(exporter)
     sent = endpoint.values('aws_satella.sent')
     assert sum(sent) == exporter.stats.sent - 7  # all but those of the last cycle

@@ -19,6 +19,7 @@ from support import scripts
 from support.destinations import each_destination
 from support.endpoint import HANG, OK, RESET, Endpoint, Gate, Reply, Request, error
 from support.exporters import DEADLINE, end, exporting, kill
+from support.running import running_exporter
 from support.spools import Heard, batch
 from support.waiting import wait_for
 
@@ -27,7 +28,6 @@ from aws_satella import AWSSatellaExporterThread, ExportStats, export_once
 from aws_satella.effects import spool_files
 from aws_satella.effects.drain import Drain
 from aws_satella.effects.drainage import Drainage
-from aws_satella.effects.process import exporter_of_process
 from aws_satella.pure import spooled
 from aws_satella.pure.ledger import Ledger
 
@@ -60,13 +60,6 @@ def files(spool: Path) -> list[str]:
 def behaving(endpoint: Endpoint, reply: Reply | str) -> None:
     """From now on, all requests have the same outcome."""
     endpoint.behave = lambda _request: reply
-
-
-def started() -> AWSSatellaExporterThread:
-    """The exporter of this process."""
-    exporter = exporter_of_process()
-    assert exporter is not None
-    return exporter
 
 
 @pytest.fixture
@@ -581,13 +574,13 @@ def test_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> No
     behaving(endpoint, RESET)
     arguments: dict[str, Any] = {'spool': spool, 'client_factory': endpoint.client, 'interval': 3600}
     aws_satella.start_if_not_started('Test', **arguments)
-    first = started()
+    first = running_exporter()
     assert first is not None
     wait_for(lambda: first.stats.spooled, 'the spool', DEADLINE)
     kill(first)
     behaving(endpoint, OK)
     aws_satella.start_if_not_started('Test', **arguments)
-    second = started()
+    second = running_exporter()
     assert second is not None
     try:
         assert second is not first
@@ -605,7 +598,7 @@ def test_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endp
     counts the reply, and sends nothing twice."""
     arguments: dict[str, Any] = {'client_factory': endpoint.client, 'interval': 3600, 'spool': spool}
     aws_satella.start_if_not_started('Other', **arguments)
-    other = started()
+    other = running_exporter()
     assert other.flush()
     kill(other)
     endpoint.accepted.clear()
@@ -618,7 +611,7 @@ def test_successor_of_two_counts_a_reply_of_one(is_spooled: bool, endpoint: Endp
     once(timeout=2)
     getMetric().reset()
     aws_satella.start_if_not_started('Test', **arguments)
-    exporter = started()
+    exporter = running_exporter()
     gate.opened.set()
     try:
         wait_for(lambda: not (exporter.stats.buffered or files(spool)), 'the reply', DEADLINE)

@@ -25,7 +25,8 @@ from typing import Any
 from satella.instrumentation.metrics import getMetric
 from support.forking import exit_code, insist, wait
 from support.program import main
-from support.recording import go, record, running_exporter
+from support.recording import go, record
+from support.running import running_exporter
 from support.waiting import wait_for
 
 import aws_satella

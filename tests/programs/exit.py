@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 
 from satella.instrumentation.metrics import getMetric
 from support.program import main
-from support.recording import running_exporter, work
+from support.recording import work
+from support.running import running_exporter
 from support.worlds import MockWorld
 
 import aws_satella

@@ -16,7 +16,8 @@ from botocore.config import Config
 from satella.instrumentation import metrics as satella_metrics
 from support.forking import FORKS, fork, wait
 from support.program import main
-from support.recording import go, record, running_exporter, work
+from support.recording import go, record, work
+from support.running import running_exporter
 from support.waiting import wait_for
 
 import aws_satella

@@ -22,6 +22,7 @@ DESTINATIONS = (
 LABELS = 'a text of 1 to 1024 printable ASCII characters, not all blank'
 VIEWS = "a mapping from metric names or shell patterns to views, such as {'django.*': View(keep=('route',))}"
 PATHS = 'the path of a directory, as a text or a path-like object'
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # without a time zone, which is what is refused
 METRICS = "a satella metric, such as getMetric('web'), or None"
 
 
@@ -86,7 +87,7 @@ REFUSALS: list[tuple[str, Any, str]] = [
     ('exit_timeout', -1, f'exit_timeout: -1 is not allowed; allowed: {SECONDS}'),
     ('timestamp', 'now', f"timestamp: 'now' is of type str; allowed: {MOMENTS}"),
     ('timestamp', True, f'timestamp: True is of type bool; allowed: {MOMENTS}'),
-    ('timestamp', datetime(2026, 1, 1), f'timestamp: {datetime(2026, 1, 1)!r} is not allowed; allowed: {MOMENTS}'),  # noqa: DTZ001
+    ('timestamp', NAIVE, f'timestamp: {NAIVE!r} is not allowed; allowed: {MOMENTS}'),
     ('timestamp', 1e20, f'timestamp: 1e+20 is not allowed; allowed: {MOMENTS}'),
     ('destination', 7, f'destination: 7 is of type int; allowed: {DESTINATIONS}'),
     ('destination', 'OTLP', f"destination: 'OTLP' is not allowed; allowed: {DESTINATIONS}"),
