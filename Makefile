@@ -48,7 +48,7 @@ test-deep: $(VENV)/.test-dependencies $(VENV)/.package ## the properties, with 1
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal --timeout=1200 tests/property $(PYTEST_ARGS)
 
 # The lines and branches of the installed package that the suite runs, in forked processes and in programs of tests, too.
-coverage: $(VENV)/.coverage-dependencies $(VENV)/.package ## what of the code the tests run; fails below what it was
+coverage: $(VENV)/.test-dependencies $(VENV)/.package ## what of the code the tests run; fails below what it was
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses=$(JOBS) --dist=worksteal --timeout=600 $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
@@ -60,7 +60,7 @@ lint: $(VENV)/.lint-dependencies $(VENV)/.package ## ruff, its format, and mypy:
 	$(BIN)/mypy
 
 # MUTANTS_ARGS='aws_satella/pure/ledger.py' takes a file instead of all of pure/, and '--seed 2' another sample.
-mutants: $(VENV)/.coverage-dependencies $(VENV)/.package ## small faults in the code that no test finds, in a sample of all
+mutants: $(VENV)/.test-dependencies $(VENV)/.package ## small faults in the code that no test finds, in a sample of all
 	@$(BIN)/python -m mutation $(MUTANTS_ARGS)
 
 # A dependency that cannot be looked up counts as a failure.

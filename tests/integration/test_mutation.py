@@ -12,10 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # behind what is installed, so that only the tool is found there
 
-pytest.importorskip('coverage', reason='make mutants installs it')
-
-from mutation import __main__ as command  # noqa: E402  # the path comes first
-from mutation.changes import changed, changes  # noqa: E402  # as above
+from mutation import __main__ as command
+from mutation.changes import changed, changes
 
 FAULTS = {
     'x < 1': ['x <= 1', 'x >= 1', 'x < 2'],
