@@ -45,17 +45,18 @@ def mutants_of(path: Path) -> list[Mutant]:
 class Judge:
     """Runs the tests of one mutant after the other, in one copy of the package."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stages: int | None) -> None:
         self._folder = folder
+        self._stages = stages
         shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns('__pycache__'))
         self._tests = Tests(folder)
 
     def kills(self, mutant: Mutant) -> bool:
         """Whether a test fails."""
-        tests = self._tests.of(mutant.path.relative_to(ROOT), mutant.line)
+        stages = self._tests.of(mutant.path.relative_to(ROOT), mutant.line)[: self._stages]
         text = mutant.path.read_text(encoding='utf-8')
         self._write(mutant.path, changed(text, mutant.number))
-        killed = not self._tests.pass_(tests)
+        killed = not all(self._tests.pass_(stage) for stage in stages)
         self._write(mutant.path, text)
         return killed
 
@@ -75,11 +76,11 @@ def bounds(killed: int, number: int) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / number), (middle + half) / (1 + z * z / number)
 
 
-def judge(sample: Sequence[Mutant]) -> Counter[bool]:
+def judge(sample: Sequence[Mutant], stages: int | None) -> Counter[bool]:
     """Judge mutants, and print those that survive. An interrupt ends the sample early."""
     outcomes: Counter[bool] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        judging = Judge(Path(folder))
+        judging = Judge(Path(folder), stages)
         try:
             for mutant in sample:
                 outcomes[killed := judging.kills(mutant)] += 1
@@ -97,13 +98,14 @@ def main() -> None:
     parser.add_argument('--seed', default='1', help='another seed takes another sample')
     parser.add_argument('--number', type=int, default=300, help='how many mutants to take')
     parser.add_argument('--like', default='', help='only mutants whose line, as it is printed, has this in it')
+    parser.add_argument('--stages', type=int, help='how many stages of tests to run; 1 is soon done, and kills less')
     chosen = parser.parse_args()
     files = [each for path in chosen.paths for each in sorted(path.rglob('*.py')) or [path]]
     mutants = [mutant for each in files for mutant in mutants_of(each.resolve()) if chosen.like in mutant.text]
     random.Random(chosen.seed).shuffle(mutants)
     sample = mutants[: chosen.number]
     print(f'{len(sample)} of {len(mutants)} mutants, seed {chosen.seed}. These survive:', flush=True)
-    outcomes = judge(sample)
+    outcomes = judge(sample, chosen.stages)
     killed, number = outcomes[True], outcomes.total()
     low, high = bounds(killed, number)
     print(f'{killed} of {number} are killed: {killed / number:.1%}, with 95 % confidence {low:.1%} to {high:.1%}')

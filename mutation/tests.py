@@ -2,7 +2,8 @@
 
 What may live here: runs of pytest in forked processes. What may not: what is changed.
 
-The tests of a function in ``pure/`` are those in ``tests/property/`` that run it, the fast ones first. Tests of
+The tests of a function in ``pure/`` are those that run it: properties first, then tests of exporters that live in the
+process of the test. Anything may depend on what is in no function, so its tests are all properties. Tests of
 ``effects/`` start programs, which coverage does not see: a table says in which files they are.
 """
 
@@ -17,10 +18,10 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 from coverage import Coverage, CoverageData
@@ -29,8 +30,14 @@ ROOT = Path(__file__).parents[1]
 MAX_MEMORY_BYTES = 4 << 30
 MIN_SECONDS = 600.0
 """Least seconds for the tests of a mutant. Each test has the time-out of the suite besides."""
+PROPERTIES = ('tests/property',)
 PRELOADED = ('boto3', 'hypothesis', 'moto', 'satella.instrumentation.metrics')
 """What tests import that no mutant changes: it is imported once."""
+
+TESTS_OF_PURE = (
+    'arguments bad_data entities export options otlp_seam otlp_stand_in oversize preview seam spool_faults start'
+)
+"""The files in `tests/integration/` that run much of `pure/`, soon, and in the process of the test."""
 
 TESTS_OF_EFFECTS = {
     'announcements': 'logs_and_stats start otlp_seam',
@@ -57,12 +64,21 @@ TESTS_OF_EFFECTS = {
 """Module of `effects/` → the files in `tests/integration/` that specify what it does."""
 
 
+class Stage(NamedTuple):
+    """Tests that run together: those of the later stages see only what the earlier ones let pass."""
+
+    seconds: Mapping[str, float]
+    """Which they are, and how long each takes."""
+    profile: str = 'default'
+    """How many examples a property has."""
+
+
 class Recorder:
     """Notes how long each test takes, and which lines of the package it runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lines: str) -> None:
         self._folder = folder
-        self._coverage = Coverage(str(folder / 'lines'), config_file=False, include=[f'{folder}/aws_satella/*'])
+        self._coverage = Coverage(lines, config_file=False, include=[f'{folder}/aws_satella/*'])
         self._seconds: dict[str, float] = {}
         self._coverage.start()
 
@@ -105,33 +121,42 @@ class Tests:
         for module in PRELOADED:
             importlib.import_module(module)
 
-    def of(self, path: Path, line: int) -> Mapping[str, float]:
-        """The tests of the function, or of the module, in which a line is, each with its seconds; else all tests."""
+    def of(self, path: Path, line: int) -> Sequence[Stage]:
+        """The tests of what is in this line of the package, which must be as it is."""
         if 'effects' in path.parts:
-            named = TESTS_OF_EFFECTS[path.stem].split()
-            return self._record(tuple(f'tests/integration/test_{each}.py' for each in named))
-        seconds = self._record(('tests/property',))
-        by_line = CoverageData(str(self._folder / 'lines'))
-        by_line.read()
-        ran = by_line.contexts_by_lineno(str(self._folder / path))
-        body = _lines_around((self._folder / path).read_text(encoding='utf-8'), line)
-        names = {name for number, names in ran.items() if number in body for name in names if name}
-        return {name: seconds[name] for name in names} or seconds
+            return [Stage(self._record(_files(TESTS_OF_EFFECTS[path.stem])))]
+        body = _body_around((self._folder / path).read_text(encoding='utf-8'), line)
+        stages = []
+        for files, profiles in ((PROPERTIES, ('mutants', 'default')), (_files(TESTS_OF_PURE), ('default',))):
+            seconds = self._record(files)
+            names = self._that_run(path, body, files) if body else seconds
+            stages += [Stage({name: seconds[name] for name in names}, profile) for profile in profiles if names]
+        return stages
 
-    def pass_(self, tests: Mapping[str, float]) -> bool:
-        """Whether tests pass: properties with few examples, and then with as many as in ``make test``."""
-        files = sorted({name.partition('::')[0] for name in tests})
-        profiles = ('mutants', 'default') if files[0].startswith('tests/property') else ('default',)
-        seconds = max(MIN_SECONDS, 100 * sum(tests.values()))  # ten times what they take with all examples
-        return all(self._run(files, Picker(tests), seconds, profile) for profile in profiles)
+    def pass_(self, stage: Stage) -> bool:
+        """Whether the tests of a stage pass."""
+        files = sorted({name.partition('::')[0] for name in stage.seconds})
+        seconds = max(MIN_SECONDS, 100 * sum(stage.seconds.values()))  # ten times what they take with all examples
+        return self._run(files, Picker(stage.seconds), seconds, stage.profile)
+
+    def _that_run(self, path: Path, lines: Collection[int], files: tuple[str, ...]) -> Collection[str]:
+        """The tests in files that run one of these lines."""
+        recorded = CoverageData(self._lines(files))
+        recorded.read()
+        ran = recorded.contexts_by_lineno(str(self._folder / path))
+        return {name for number, names in ran.items() if number in lines for name in names if name}
+
+    def _lines(self, files: tuple[str, ...]) -> str:
+        """Where it is noted which test runs which lines."""
+        return str(self._folder / Path(files[0]).name)
 
     def _run_once(self, files: tuple[str, ...]) -> Mapping[str, float]:
-        if not self._run(files, None, math.inf, 'mutants'):
+        if not self._run(files, Recorder(self._folder, self._lines(files)), math.inf, 'mutants'):
             raise SystemExit(f'Without a change, a test fails in {files}.')
         found: Mapping[str, float] = json.loads((self._folder / 'seconds').read_text())
         return found
 
-    def _run(self, files: Collection[str], plugin: object | None, seconds: float, profile: str) -> bool:
+    def _run(self, files: Collection[str], plugin: object, seconds: float, profile: str) -> bool:
         """Whether tests pass, in a process of their own, in this time."""
         child = os.fork()
         if not child:
@@ -149,7 +174,7 @@ class Tests:
             os.waitpid(child, 0)
         return bool(ended) and status == 0
 
-    def _test(self, files: Collection[str], plugin: object | None, profile: str) -> NoReturn:
+    def _test(self, files: Collection[str], plugin: object, profile: str) -> NoReturn:
         """Run tests, and end the process."""
         try:
             os.setpgid(0, 0)
@@ -160,15 +185,18 @@ class Tests:
             sys.path.insert(0, str(self._folder))
             os.environ.update(PYTHONPATH=str(self._folder), HYPOTHESIS_PROFILE=profile)
             options = ['-x', '-q', '--assert=plain', f'-c{ROOT}/pyproject.toml']
-            plugins = [plugin or Recorder(self._folder)]
-            os._exit(pytest.main([*options, *(str(ROOT / each) for each in files)], plugins))
+            os._exit(pytest.main([*options, *(str(ROOT / each) for each in files)], [plugin]))
         finally:
             os._exit(1)
 
 
-def _lines_around(source: str, line: int) -> Collection[int]:
-    """The lines of the body of the innermost function around a line, or of all functions where it is in none."""
+def _files(names: str) -> tuple[str, ...]:
+    return tuple(f'tests/integration/test_{name}.py' for name in names.split())
+
+
+def _body_around(source: str, line: int) -> Collection[int]:
+    """The lines of the body of the innermost function around a line; none where it is in no function."""
     functions = [each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)]
     bodies = [range(each.body[0].lineno, (each.end_lineno or 0) + 1) for each in functions]
     around = [body for body, each in zip(bodies, functions, strict=True) if each.lineno <= line < body.stop]
-    return min(around, key=len, default={number for body in bodies for number in body})
+    return min(around, key=len, default=())

@@ -23,10 +23,17 @@ def assert_quiet(server: Server) -> None:
     assert not [noise for noise in NOISE if noise in server.complaints], server.log
 
 
-@pytest.mark.parametrize('worker', ['sync', 'gthread'])
-def test_gunicorn_with_preload(worker: str, endpoint: Endpoint, tmp_path: Path) -> None:
+def test_gunicorn_with_preload(endpoint: Endpoint, tmp_path: Path) -> None:
     """The master exports from its import of the site, each worker from post_worker_init: until the end, and once."""
-    options = ['--preload', '--workers', '2', '--worker-class', worker, '--config', 'python:programs.gunicorn_settings']
+    options = [
+        '--preload',
+        '--workers',
+        '2',
+        '--worker-class',
+        'gthread',
+        '--config',
+        'python:programs.gunicorn_settings',
+    ]
     command = ['gunicorn', '--bind', '127.0.0.1:0', '--no-control-socket', *options, 'programs.fork_servers:page']
     with serve(command, endpoint.url, tmp_path / 'log') as server:
         served = server.visit_all_workers('/', 2, 12)

@@ -45,7 +45,6 @@ GRACEFUL: list[tuple[str, list[str]]] = [
     ('FastAPI', [*GUNICORN, '--preload', '--worker-class', 'asgi']),
     ('FastAPI, middleware', UVICORN),
     ('FastAPI, middleware', [*UVICORN_WORKERS, '--preload']),
-    ('FastAPI', HYPERCORN),
     ('Flask', [*HYPERCORN, 'wsgi']),
     ('Flask', [*UWSGI[:-1], '--lazy-apps', '--module']),
 ]

@@ -100,12 +100,10 @@ def _cycle_with(delivery: Delivery, injector: _Injector) -> None:
         sys.settrace(None)
 
 
-@pytest.mark.parametrize('fails', [False, True], ids=['healthy', 'outage'])
-@pytest.mark.parametrize('error', [_InjectedError, MemoryError])
-def test_error_at_any_line_of_a_cycle_neither_loses_nor_doubles(error: type[BaseException], fails: bool) -> None:
+@pytest.mark.parametrize(('fails', 'error'), [(False, MemoryError), (True, _InjectedError)], ids=['healthy', 'outage'])
+def test_error_at_any_line_of_a_cycle_neither_loses_nor_doubles(fails: bool, error: type[BaseException]) -> None:
     """An exception is raised at each line of a cycle in turn, and where it runs again; after the next cycle every
-    increase has arrived once.
-    """
+    increase has arrived once."""
     number = 0
     injected = True
     while injected:

@@ -24,6 +24,13 @@ KILLS = int(os.environ.get('AWS_SATELLA_KILLS', '12'))
 
 SEED = int(os.environ.get('AWS_SATELLA_SEED', '7'))
 
+CASES = [
+    *(('cloudwatch', directory) for directory in DIRECTORIES),
+    ('otlp', DIRECTORIES[-1]),
+    ('url', 'disk'),
+]
+"""Where data go, and where the spool is."""
+
 OUTAGES: tuple[Reply | str, ...] = (RESET, RESET, HANG, error('InternalServiceFault', 500), error('Throttling', 400))
 
 
@@ -54,7 +61,7 @@ def sender_of(request: Request) -> str:
     return re.findall(r'\A/(\d*)', request.path)[0] or request.headers.get('x-worker', '')
 
 
-@pytest.fixture(params=DIRECTORIES)
+@pytest.fixture
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """Where a spool may be, on a disk and in memory."""
     with folder(request.param, tmp_path) as found:
@@ -62,7 +69,7 @@ def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize('to', ['cloudwatch', 'otlp', 'url'])
+@pytest.mark.parametrize(('to', 'spool'), CASES, indirect=['spool'])
 def test_kills_in_an_outage_lose_and_double_nothing(to: str, spool: Path, tmp_path: Path, endpoint: Endpoint) -> None:
     """Eight processes with one spool export to an endpoint that fails half of the time, and are killed at random
     moments. What an export that has ended had collected arrives, be it from the process that collected it or from

@@ -39,8 +39,6 @@ SERVED = {
     'FastAPI, uvicorn': [*UVICORN, FASTAPI],
     'FastAPI, gunicorn with uvicorn workers': [*GUNICORN, *UVICORN_WORKERS, FASTAPI],
     'FastAPI, gunicorn preloaded with uvicorn workers': [*GUNICORN, '--preload', *UVICORN_WORKERS, FASTAPI],
-    'FastAPI, hypercorn': [*HYPERCORN, FASTAPI],
-    'Starlette, uvicorn': [*UVICORN, STARLETTE],
     'Starlette, hypercorn on trio': [*HYPERCORN, '--worker-class', 'trio', STARLETTE],
     'no lifespan, uvicorn': [*UVICORN, NO_LIFESPAN],
     'no lifespan, gunicorn': [*GUNICORN, '--worker-class', 'asgi', NO_LIFESPAN],

@@ -30,14 +30,14 @@ def shown() -> None:
 
 def ended() -> None:
     """Let the end of the block terminate the children."""
-    with multiprocessing.Pool(4, start_metrics) as pool:
+    with multiprocessing.Pool(2, start_metrics) as pool:
         pool.map(resize, range(100))
         insist(multiprocessing.active_children())
 
 
 def left() -> None:
     """Leave the pool to the end of the program."""
-    kept.append(multiprocessing.Pool(4, start_metrics))
+    kept.append(multiprocessing.Pool(2, start_metrics))
     kept[0].map(resize, range(100))
     insist(multiprocessing.active_children())
 
@@ -52,7 +52,7 @@ def _resize_all(pool: Pool, chunksize: int | None = None) -> None:
 def fork_server_exports() -> None:
     """Start an exporter in the fork server alone, by a module that it imports."""
     multiprocessing.set_forkserver_preload(['programs.preloaded'])
-    _resize_all(multiprocessing.Pool(4))
+    _resize_all(multiprocessing.Pool(2))
 
 
 def replaced() -> None:

@@ -4,18 +4,44 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
-FORKS: dict[str, Callable[[], int]] = {
-    'os.fork': os.fork,
-    # As a server in C does it: the interpreter does not know.
-    'no hooks': ctypes.PyDLL(None).fork,
-}
+from support.waiting import wait_for
+
+
+def _fork_untold() -> int:
+    """As a server in C does it: the interpreter does not know.
+
+    Where another thread waits for the lock of the interpreter at that moment, the child may never get that lock again.
+    """
+    wait_for(_other_threads_rest)
+    pid: int = ctypes.PyDLL(None).fork()
+    return pid
+
+
+def _other_threads_rest() -> bool:
+    try:
+        before = _switches()
+        time.sleep(0.02)
+        return _switches() == before
+    except FileNotFoundError:  # a thread has ended meanwhile
+        return False
+
+
+def _switches() -> dict[str, list[str]]:
+    """How often the system has let each other thread of this process go on."""
+    others = [path for path in Path('/proc/self/task').iterdir() if path.name != str(threading.get_native_id())]
+    return {path.name: re.findall(r'ctxt_switches:\s(\d+)', (path / 'status').read_text()) for path in others}
+
+
+FORKS: dict[str, Callable[[], int]] = {'os.fork': os.fork, 'no hooks': _fork_untold}
 
 ALARM_SECONDS = 100
 """A child does not inherit the alarm of its parent, and gets one of its own."""
