@@ -50,7 +50,7 @@ class Attempts(Sender):
         self._used = arguments
         """The arguments of the present cycle."""
         self._made_client = MadeClient(client)
-        self.ledger = Ledger()
+        self.ledger = Ledger(since=world.wall())
         self.complaints = Complaints(name_of_receiver(arguments.destination))
         self.clock = Clock(world)
         """Of the thread that exports, and of the caller that it exports for."""

@@ -48,7 +48,6 @@ class Delivery(Leftovers):
         self, arguments: Arguments, client: CloudWatchClient, *, is_watched: bool = False, world: World = REAL
     ) -> None:
         super().__init__(arguments, client, is_watched=is_watched, world=world)
-        self.ledger = Ledger(since=world.wall())
         self.user_code = UserCode(world=world)
         self.ends = False
         """Whether the cycle is the last one, so that nothing may wait for user code that hangs."""
