@@ -81,6 +81,7 @@ def terminated() -> None:
     child.start()
     receives.recv()
     child.terminate()
+    insist([child])
     child.join()
 
 
