@@ -74,18 +74,15 @@ class Stage(NamedTuple):
 
 
 class Recorder:
-    """Notes how long each test takes, and which lines of the package it runs."""
+    """Notes how long each test takes."""
 
-    def __init__(self, folder: Path, lines: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._coverage = Coverage(lines, config_file=False, include=[f'{folder}/aws_satella/*'])
         self._seconds: dict[str, float] = {}
-        self._coverage.start()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Run a test."""
-        self._coverage.switch_context(item.nodeid)
         began = time.monotonic()
         result = yield
         self._seconds[item.nodeid] = time.monotonic() - began
@@ -93,9 +90,31 @@ class Recorder:
 
     def pytest_sessionfinish(self) -> None:
         """Leave a record to the process that started this one."""
+        (self._folder / 'seconds').write_text(json.dumps(self._seconds))
+
+
+class LineRecorder(Recorder):
+    """Notes which lines of the package each test runs, too."""
+
+    def __init__(self, folder: Path, lines: str) -> None:
+        super().__init__(folder)
+        self._coverage = Coverage(lines, config_file=False, include=[f'{folder}/aws_satella/*'])
+
+    def pytest_sessionstart(self) -> None:
+        """Begin, in the process of the tests."""
+        self._coverage.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Run a test."""
+        self._coverage.switch_context(item.nodeid)
+        return (yield from super().pytest_runtest_protocol(item))
+
+    def pytest_sessionfinish(self) -> None:
+        """Leave a record to the process that started this one."""
         self._coverage.stop()
         self._coverage.save()
-        (self._folder / 'seconds').write_text(json.dumps(self._seconds))
+        super().pytest_sessionfinish()
 
 
 class Picker:
@@ -124,11 +143,11 @@ class Tests:
     def of(self, path: Path, line: int) -> Sequence[Stage]:
         """The tests of what is in this line of the package, which must be as it is."""
         if 'effects' in path.parts:
-            return [Stage(self._record(_files(TESTS_OF_EFFECTS[path.stem])))]
+            return [Stage(self._record(_files(TESTS_OF_EFFECTS[path.stem]), with_lines=False))]
         body = _body_around((self._folder / path).read_text(encoding='utf-8'), line)
         stages = []
         for files, profiles in ((PROPERTIES, ('mutants', 'default')), (_files(TESTS_OF_PURE), ('default',))):
-            seconds = self._record(files)
+            seconds = self._record(files, with_lines=True)
             names = self._that_run(path, body, files) if body else seconds
             stages += [Stage({name: seconds[name] for name in names}, profile) for profile in profiles if names]
         return stages
@@ -150,8 +169,9 @@ class Tests:
         """Where it is noted which test runs which lines."""
         return str(self._folder / Path(files[0]).name)
 
-    def _run_once(self, files: tuple[str, ...]) -> Mapping[str, float]:
-        if not self._run(files, Recorder(self._folder, self._lines(files)), math.inf, 'mutants'):
+    def _run_once(self, files: tuple[str, ...], *, with_lines: bool) -> Mapping[str, float]:
+        recorder = LineRecorder(self._folder, self._lines(files)) if with_lines else Recorder(self._folder)
+        if not self._run(files, recorder, math.inf, 'mutants'):
             raise SystemExit(f'Without a change, a test fails in {files}.')
         found: Mapping[str, float] = json.loads((self._folder / 'seconds').read_text())
         return found
