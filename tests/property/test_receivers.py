@@ -118,9 +118,12 @@ def test_headers_are_what_opentelemetry_reads(all_signals: Mapping[str, str], of
 @pytest.mark.parametrize('value', ['sesame', 'a b=c', '=c', 'a=%0d%0aX: y', 'a=b,sesame', 'ą=c'])
 def test_header_that_is_none_is_refused_without_its_value(value: str) -> None:
     """The error names the variable, and keeps what may be a secret to itself."""
-    with pytest.raises(ArgumentError, match='OTEL_EXPORTER_OTLP_HEADERS') as raised:
+    with pytest.raises(ArgumentError) as raised:
         receiver(LOCAL, {'OTEL_EXPORTER_OTLP_HEADERS': value})
-    assert value not in str(raised.value)
+    assert str(raised.value) == (
+        "OTEL_EXPORTER_OTLP_HEADERS: '...' is not allowed; allowed: pairs such as 'api-key=value', separated by "
+        'commas, with special characters as in URLs'
+    )
 
 
 @pytest.mark.parametrize('variable', ['OTEL_EXPORTER_OTLP_TIMEOUT', 'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT'])
@@ -133,11 +136,14 @@ def test_timeout_is_in_milliseconds(variable: str, milliseconds: int) -> None:
     assert receiver(LOCAL, {variable: ' '}).timeout == 10
 
 
-@pytest.mark.parametrize('value', ['soon', '0', '-1', 'nan', 'inf'])
+@pytest.mark.parametrize('value', ['soon', '0', '-1', '1e12', 'nan', 'inf'])
 def test_timeout_that_is_none_is_refused(value: str) -> None:
     """Zero would never wait, and the library of the client takes no negative number."""
-    with pytest.raises(ArgumentError, match='OTEL_EXPORTER_OTLP_TIMEOUT'):
+    with pytest.raises(ArgumentError) as raised:
         receiver(LOCAL, {'OTEL_EXPORTER_OTLP_TIMEOUT': value})
+    assert str(raised.value) == (
+        f"OTEL_EXPORTER_OTLP_TIMEOUT: '{value}' is not allowed; allowed: a number of milliseconds, more than 0"
+    )
 
 
 def test_certificate() -> None:

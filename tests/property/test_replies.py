@@ -18,15 +18,18 @@ from aws_satella.pure.formats.protobuf import text, varint
 from aws_satella.pure.replies import (
     MISSING_CREDENTIALS,
     OTLP_BODY,
+    UNKNOWN,
     VERDICTS,
     Failure,
     Verdict,
     asks_for_new_client,
+    content_type,
     is_success,
     is_too_large,
     rejected_by,
     remark_of,
     retry_after,
+    status,
     verdict,
 )
 
@@ -158,6 +161,7 @@ def test_refusal_for_the_size_is_told_from_others(code: str) -> None:
 
 def test_verdict_on_no_reply_is_no_refusal() -> None:
     """A network that is down says nothing about the data."""
+    assert UNKNOWN == Failure() == ('', 0, '', 0.0, False)
     assert verdict(Failure()) is Verdict.RETRY
     assert verdict(Failure(message='Connection reset')) is Verdict.RETRY
 
@@ -215,6 +219,21 @@ def test_reply_of_aws_is_a_success(
 def test_stub_is_a_success(reply: object) -> None:
     """What has no headers never was in a network: mocks, stubs and wrappers return it. Nothing raises."""
     assert is_success(reply) is True
+
+
+@pytest.mark.parametrize(
+    ('metadata', 'expected'),
+    [
+        ({'HTTPStatusCode': 204, 'HTTPHeaders': {'content-type': ' text/XML '}}, (204, 'text/XML')),
+        ({'HTTPStatusCode': '204', 'HTTPHeaders': {'content-type': b'text/xml'}}, (0, '')),
+        ({'HTTPHeaders': {}}, (0, '')),
+        (None, (0, '')),
+    ],
+)
+def test_status_and_content_type_are_those_of_botocore(metadata: object, expected: tuple[int, str]) -> None:
+    """What a reply does not have, or has of another type, is 0 or empty."""
+    reply = {'ResponseMetadata': metadata}
+    assert (status(reply), content_type(reply)) == expected
 
 
 def test_missing_credentials_ask_for_a_new_client() -> None:
