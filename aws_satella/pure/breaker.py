@@ -64,7 +64,7 @@ class Breaker(NamedTuple):
     @property
     def pause(self) -> float:
         """Seconds for which calls answer at once."""
-        return min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(max(self.timeouts, 1) - 1, 10))
+        return min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self.timeouts - 1, 10))
 
 
 def waits_in_vain(waited: float | None, age: float) -> bool:

@@ -244,7 +244,7 @@ def test_labels_that_a_point_may_have(
     number: int, length: int, value: str, reason: Reason | None, value_of: object
 ) -> None:
     """150 labels, with those of the resource and the scope, of 1,024 characters each and 40,000 bytes in all."""
-    resource = {'r' * 6: 'v' * 500, 's': 't'}
+    resource = {'r' * 6: 'v' * 522, 's': 't'}
     given = {f'{index:0{length}}': value for index in range(number)}
     for one in (given, {**given, next(iter(given)): text(value)}):
         (item,) = encode(DataPoint('m', value_of, one), resource=resource)

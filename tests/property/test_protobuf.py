@@ -97,7 +97,7 @@ def test_message_is_read_or_refused_whatever_its_bytes(message: bytes) -> None:
         (b'{"message": 1}', 'a field has the wire type 3'),
         (b'\x0a\x05four', 'a field is longer than the message'),
         (b'\x80', 'a number does not end'),
-        (b'\x08' + b'\xff' * 11, 'a number does not end'),
+        (b'\x08' + b'\xff' * 10 + b'\x01', 'a number does not end'),
         (b'\x00\x01', 'a field has the number 0'),
     ],
 )

@@ -305,6 +305,7 @@ def test_retry_after_that_says_nothing_is_no_wish(value: str, date: str) -> None
         (b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "no"}}', 'application/json', (2, 'no')),
         (b'{"partialSuccess": {"rejectedDataPoints": -2}}', 'application/json', (0, '')),
         (b'', 'text/html', None),
+        (b'', 'application/xhtml+xml', None),
         (b'<html>Welcome</html>', 'text/html; charset=utf-8', None),
         (b'<html>Welcome</html>', '', None),
         (b'OK', 'text/plain', None),

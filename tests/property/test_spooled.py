@@ -138,20 +138,20 @@ def test_file_of_any_bytes_is_a_batch_or_a_reason(data: bytes) -> None:
 @pytest.mark.parametrize(
     ('data', 'reason'),
     [
-        (b'aws-satella spool 2\nwhatever comes then', Unreadable.NEWER),
-        (b'aws-satella spool 10\n', Unreadable.NEWER),
-        (b'aws-satella spool 01\n', Unreadable.FOREIGN),
-        (b'aws-satella spool 0\n', Unreadable.FOREIGN),
-        (b'SQLite format 3\0', Unreadable.FOREIGN),
-        (b'', Unreadable.INCOMPLETE),
-        (b'aws-satella sp', Unreadable.INCOMPLETE),
-        (b'aws-satella spool 1\nnothing that has a length', Unreadable.CORRUPT),
-        (b'aws-satella spool 1\n0 00000000\n', Unreadable.CORRUPT),
+        (b'aws-satella spool 2\nwhatever comes then', 'written by a newer version of aws-satella'),
+        (b'aws-satella spool 10\n', 'written by a newer version of aws-satella'),
+        (b'aws-satella spool 01\n', 'not a file of a spool'),
+        (b'aws-satella spool 0\n', 'not a file of a spool'),
+        (b'SQLite format 3\0', 'not a file of a spool'),
+        (b'', 'only half of it was written'),
+        (b'aws-satella sp', 'only half of it was written'),
+        (b'aws-satella spool 1\nnothing that has a length', 'corrupt'),
+        (b'aws-satella spool 1\n0 00000000\n', 'corrupt'),
     ],
 )
-def test_file_that_is_not_read_has_a_reason(data: bytes, reason: Unreadable) -> None:
+def test_file_that_is_not_read_has_a_reason(data: bytes, reason: str) -> None:
     """A file of a newer version is told from one that is no file of a spool, and both from a broken one."""
-    assert spooled.from_bytes(data) is reason
+    assert spooled.from_bytes(data) is Unreadable(reason)
 
 
 @given(timestamps, st.integers(1, 2**31), st.integers(0, 10**10 - 1), st.sampled_from((KEY, OTHER)))
@@ -320,3 +320,13 @@ def test_file_is_never_overlooked(exact: float, steps: list[str | float]) -> Non
         directory.now += 300
         looked.append(directory.look())
     assert looked[2:] == [False, False]
+
+
+@pytest.mark.parametrize(('seconds', 'is_known'), [(2.5, False), (2.6, True)])
+def test_directory_is_known_to_be_empty_soon(seconds: float, is_known: bool) -> None:
+    """Two looks more than 2.5 seconds apart are enough: by then any file would have given the directory another
+    time."""
+    seen = Seen().looked(7, 100.0, has_any=False).looked(7, 100.0 + seconds, has_any=False)
+    assert seen.has_nothing(7) is is_known
+    assert not seen.has_nothing(8)
+    assert not Seen().has_nothing(0)
