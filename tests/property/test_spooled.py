@@ -147,6 +147,9 @@ def test_file_of_any_bytes_is_a_batch_or_a_reason(data: bytes) -> None:
         (b'aws-satella sp', 'only half of it was written'),
         (b'aws-satella spool 1\nnothing that has a length', 'corrupt'),
         (b'aws-satella spool 1\n0 00000000\n', 'corrupt'),
+        (spooled.to_bytes(WRITTEN).replace(b'\n84 ', b'\n83 '), 'corrupt'),
+        (_checked(b'otlp 1.5 2 0\n\0\0\0\1\0\0\0\2Ne'), 'corrupt'),
+        (_checked(b'otlp 1.5 2 1\n\0\0\0\1\0\0\0\1\0\0\0\1Neab'), 'corrupt'),
     ],
 )
 def test_file_that_is_not_read_has_a_reason(data: bytes, reason: str) -> None:
@@ -304,6 +307,7 @@ steps = st.lists(st.sampled_from(('look', 'look', 'put', 'take', 0.3, 1.0, 1.9, 
 
 @given(st.sampled_from((0.001, 1.0, 2.0, 2.0)), steps)
 @example(2.0, ['look', 1.9, 'look', 'put', 'look'])
+@example(2.0, ['put', 'look', 2.6, 'look', 'look'])
 @example(2.0, [1.9, 'put', 'look', 2.6, 'look', 'take', 'look', 2.6, 'look', 'put', 'look'])
 def test_file_is_never_overlooked(exact: float, steps: list[str | float]) -> None:
     """A directory that is not looked through has no file, even where one came without changing its time. Where none
