@@ -58,7 +58,7 @@ class Breaker(NamedTuple):
 
     def timed_out(self, now: float, sent: int) -> Breaker:
         """A request has timed out, or a caller has waited for it in vain."""
-        after = Breaker(1 if self.is_closed(sent) else self.timeouts + 1, 0.0, sent)
+        after = Breaker(1 if self.is_closed(sent) else self.timeouts + 1, sent=sent)
         return after._replace(until=now + after.pause)
 
     @property
