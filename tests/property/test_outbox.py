@@ -275,6 +275,8 @@ class OutboxMachine(RuleBasedStateMachine):
     def there_is_a_request_while_items_wait(self) -> None:
         """Only suspects may wait without one."""
         assert (self.outbox.next(Room(1, 1)) is None) == (not self.sends_something)
+        first = self.suspects if self.sends_suspect else self.queue or self.suspects
+        assert not first or self.outbox.envelope == first[0].envelope
 
     @invariant()
     def everything_is_refused_where_the_model_says_so(self) -> None:
@@ -394,6 +396,16 @@ def test_item_that_is_too_large_is_a_request_by_itself() -> None:
     request = outbox.next(Room(10, 20))
     assert request == Batch('N', 1.0, ['x' * 50])
     assert outbox.accepted(request).next(Room(10, 20)) == Batch('N', 1.0, ['y'])
+
+
+def test_suspect_is_sent_again_after_evidence_from_elsewhere() -> None:
+    """What else the destination took proves that it does not refuse everything."""
+    full = Outbox().put(Batch('N', 1.0, ['bad']))
+    request = full.next(ROOM)
+    assert request is not None
+    outbox, _ = full.refused(request)
+    assert outbox.next(ROOM) is None
+    assert outbox.has_evidence().next(ROOM) == request
 
 
 def test_discards_are_counted_without_items() -> None:
