@@ -405,7 +405,16 @@ def test_suspect_is_sent_again_after_evidence_from_elsewhere() -> None:
     assert request is not None
     outbox, _ = full.refused(request)
     assert outbox.next(ROOM) is None
-    assert outbox.has_evidence().next(ROOM) == request
+    assert outbox.has_evidence().next(ROOM) == request._replace(items=('bad',))
+
+
+def test_request_is_held_while_it_is_first() -> None:
+    """What is older goes first, though the request is still unsent."""
+    outbox, older = (Outbox().put(Batch('N', timestamp, [f'of {timestamp}'])) for timestamp in (2.0, 1.0))
+    request = outbox.next(ROOM)
+    assert request is not None
+    assert outbox.holds(request)
+    assert not outbox.joined(older).holds(request)
 
 
 def test_discards_are_counted_without_items() -> None:
