@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aws_satella.pure.batches import Batch, Room
+from aws_satella.pure.batches import Batch, Room, without_one
 from aws_satella.pure.outbox import Outbox
 
 
@@ -375,6 +375,38 @@ def test_batch_that_was_sent_in_part_may_grow_old() -> None:
     outbox = outbox.accepted(request).within(2.0, math.inf)
     assert list(outbox.waiting()) == ['young']
     assert (outbox.sent, outbox.dropped, outbox.buffered) == (2, 3, 1)
+
+
+def test_bounds_of_time_belong_to_what_may_stay() -> None:
+    """Data that were read just at one of the two times stay."""
+    outbox = Outbox()
+    for timestamp in (1.0, 2.0, 3.0, 4.0):
+        outbox = outbox.put(Batch('N', timestamp, [f'of {timestamp}']))
+    assert list(outbox.within(2.0, 3.0).waiting()) == ['of 2.0', 'of 3.0']
+
+
+def test_youngest_of_equal_items_are_taken_out() -> None:
+    """As many of them as are given, and no more. What goes into a spool stays recorded, and is counted there."""
+    outbox = Outbox().put(Batch('N', 1.0, ['a', 'b', 'a'])).put(Batch('N', 2.0, ['a']))
+    assert list(outbox.without(['a']).waiting()) == ['a', 'b', 'a']
+    assert list(outbox.without(['a', 'a']).waiting()) == ['a', 'b']
+    for items, left in ((['a', 'b'], ['a', 'a']), (['a', 'b', 'a', 'a'], [])):
+        after = outbox.without_spooled(items)
+        assert list(after.waiting()) == left
+        assert (after.recorded, after.spooled, after.buffered) == (4, len(items), len(left))
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_item_is_taken_out_by_its_identity(sizes: list[int]) -> None:
+    """Of equal items the very one goes. The batches around it stay as they are, and none is left empty."""
+    batches = tuple(Batch('N', float(size), [f'{size}'.join('x ') for _ in range(size)]) for size in sizes)
+    places = [(batch.timestamp, item) for batch in batches for item in batch.items]
+    for number, (_, unwanted) in enumerate(places):
+        after = without_one(batches, unwanted)
+        left = [(batch.timestamp, id(item)) for batch in after for item in batch.items]
+        assert left == [(timestamp, id(item)) for timestamp, item in places[:number] + places[number + 1 :]]
+        assert all(batch.items for batch in after)
+    assert without_one(batches, 'another') is batches
 
 
 def test_request_has_one_envelope() -> None:
