@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from unittest.mock import MagicMock
@@ -281,6 +282,17 @@ def test_date_to_wait_for(ahead: int, skew: int, dated: bool, zone: int) -> None
     headers = {'retry-after': _date(ahead, zone), **({'date': _date(0)} if dated else {})}
     now = NOW.timestamp() + skew
     assert retry_after(headers, now) == min(max(ahead - (0 if dated else skew), 0), 300)
+
+
+def test_date_without_a_time_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The zone '-0000', of which Python makes a date without one, is not that of this machine."""
+    try:
+        with monkeypatch.context() as patched:
+            patched.setenv('TZ', 'XYZ-9')
+            time.tzset()
+            assert retry_after({'retry-after': 'Sun, 01 Mar 2026 12:00:10 -0000'}, NOW.timestamp()) == 10
+    finally:
+        time.tzset()
 
 
 @given(st.text())
