@@ -58,13 +58,13 @@ class Breaker(NamedTuple):
 
     def timed_out(self, now: float, sent: int) -> Breaker:
         """A request has timed out, or a caller has waited for it in vain."""
-        after = Breaker(1 if self.is_closed(sent) else self.timeouts + 1, 0.0, sent)
+        after = Breaker(1 if self.is_closed(sent) else self.timeouts + 1, sent=sent)
         return after._replace(until=now + after.pause)
 
     @property
     def pause(self) -> float:
         """Seconds for which calls answer at once."""
-        return min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(max(self.timeouts, 1) - 1, 10))
+        return min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self.timeouts - 1, 10))
 
 
 def waits_in_vain(waited: float | None, age: float) -> bool:

@@ -28,10 +28,14 @@ GOLDEN_SECTION: Final = (math.sqrt(5) - 1) / 2
 class Turn(enum.Enum):
     """What is sent next."""
 
-    QUEUE = 'the oldest items'
-    SUSPECT = 'the first suspect, once more'
-    PROBE = 'a single item from anywhere in the queue'
-    NOTHING = 'nothing: there are no items, or only suspects that nothing can be proven of'
+    QUEUE = enum.auto()
+    """The oldest items."""
+    SUSPECT = enum.auto()
+    """The first suspect, once more."""
+    PROBE = enum.auto()
+    """A single item from anywhere in the queue."""
+    NOTHING = enum.auto()
+    """Nothing: there are no items, or only suspects that nothing can be proven of."""
 
 
 class Evidence(NamedTuple):

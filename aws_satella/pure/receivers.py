@@ -69,7 +69,7 @@ def _url(argument: str, value: str, *, needs_path: bool = True) -> str:
         parts = urlsplit(value)
         host, port = parts.hostname or '', parts.port
     except ValueError:
-        host, port = '', 0
+        host, port = '', None
     is_url = bool(host) and port != 0 and value.isascii() and value.isprintable() and ' ' not in value
     if not is_url or parts.scheme not in ('http', 'https') or '@' in parts.netloc or parts.fragment:
         raise ArgumentError(argument, value, ALLOWED)

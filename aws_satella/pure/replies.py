@@ -26,8 +26,10 @@ from aws_satella.pure.rejections import NOTHING_REJECTED, Rejected, Rejection
 class Verdict(enum.Enum):
     """What is to be done with the data of a request that failed."""
 
-    RETRY = 'keep them, and try again later'
-    SPLIT = 'they are refused: find the culprit'
+    RETRY = enum.auto()
+    """Keep them, and try again later."""
+    SPLIT = enum.auto()
+    """They are refused: find the culprit."""
 
 
 class Failure(NamedTuple):
@@ -90,13 +92,17 @@ def _otlp_replies() -> Any:
 
 
 def _rejection(reply: object) -> Rejection | None:
-    found: Rejection | None = _otlp_replies().rejection(said_in_otlp(reply) or b'', content_type(reply).lower())
+    """What a reply of OTLP says; None where it is none."""
+    said = said_in_otlp(reply)
+    if said is None:
+        return None
+    found: Rejection | None = _otlp_replies().rejection(said, content_type(reply).lower())
     return found
 
 
 def rejected_by(reply: object, items: Sequence[Any]) -> Rejected:
     """Which items of a request its reply rejects, though it counts as success: only one of OTLP rejects any."""
-    said = _rejection(reply) if said_in_otlp(reply) is not None else None
+    said = _rejection(reply)
     if said is None:
         return NOTHING_REJECTED
     found: Rejected = _otlp_replies().rejected(said, items)
@@ -105,7 +111,7 @@ def rejected_by(reply: object, items: Sequence[Any]) -> Rejected:
 
 def remark_of(reply: object) -> str:
     """What a reply that counts as success says besides; empty for nothing."""
-    said = _rejection(reply) if said_in_otlp(reply) is not None else None
+    said = _rejection(reply)
     return '' if said is None else said.message
 
 

@@ -276,8 +276,7 @@ def _batch(content: bytes) -> Batch | None:
     :raises TypeError: an envelope has the wrong number of parts
     """
     says = _SAYS.match(content)
-    form = _BY_NAME.get(says[1]) if says else None
-    if not says or not form:
+    if not says or not (form := _BY_NAME.get(says[1])):
         return None
     timestamp, parts, items = float(says[2]), int(says[3]), int(says[4])
     start = says.end() + 4 * (parts + items)

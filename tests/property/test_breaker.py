@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aws_satella.pure.breaker import Breaker, waits_in_vain
@@ -36,7 +36,18 @@ def test_breaker_is_its_history(history: list[tuple[str, float]]) -> None:
             pause_began = now
 
 
+def test_pause_grows_to_its_bound() -> None:
+    """A pause begins with the timeout, and its end is no longer in it."""
+    breaker, pauses = Breaker(), []
+    for _ in range(7):
+        breaker = breaker.timed_out(100.0, 3)
+        pauses.append(breaker.until - 100.0)
+        assert (breaker.refuses(breaker.until - 0.1, 3), breaker.refuses(breaker.until, 3)) == (True, False)
+    assert pauses == [5, 10, 20, 40, 60, 60, 60]
+
+
 @given(st.floats(0, 100), st.floats(0, 100))
+@example(2.0, 1.0)
 def test_breaker_knows_who_has_waited_in_vain(waited: float, age: float) -> None:
     """A request hangs that had no reply for half of a timeout; for a caller that has none, for a second. Where nothing
     is in flight, nothing hangs."""

@@ -79,6 +79,7 @@ class Attempt:
         if request is None:
             self.is_finished = True
             return False
+        assert self.ledger.outbox.holds(request)
         items, replies = list(request.items), list[object]()
         self.ledger = self.ledger.sending(request, replies)
         self.server.requests.append(items)

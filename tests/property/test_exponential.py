@@ -52,7 +52,7 @@ def _is_the_histogram_of(found: Exponential, samples: Mapping[float, int]) -> bo
     for buckets, side in zip((found.positive, found.negative), _sides(samples), strict=True):
         assert _count(buckets) == sum(side.values())
         assert len(buckets.counts) <= 160
-        assert not buckets.counts or (buckets.counts[0] and buckets.counts[-1])
+        assert buckets == (0, ()) if not side else buckets.counts[0] and buckets.counts[-1]
         left = {index: count for index, count in enumerate(buckets.counts, buckets.offset) if count}
         for value, count in side.items():
             (index,) = (index for index in left if _holds(index, found.scale, value))

@@ -15,7 +15,7 @@ from aws_satella.pure.batches import Batch, Room
 from aws_satella.pure.evidence import Evidence
 from aws_satella.pure.formats.protobuf import text, varint
 from aws_satella.pure.ledger import Ledger
-from aws_satella.pure.outage import Saying
+from aws_satella.pure.outage import NO_OUTAGE, Saying, Unsaid
 from aws_satella.pure.replies import OTLP_BODY, Failure
 
 DAY = 24 * 60 * 60
@@ -704,6 +704,19 @@ def test_outage_is_said_once(events: list[str]) -> None:
             said = []
         lines += [saying.message for saying in said]
     assert len(lines) == len(set(lines))
+
+
+def test_outage_that_goes_on_is_said_once_an_hour() -> None:
+    """The line has the time since it began, and what is unsent or was lost since then."""
+    assert Unsaid() == (0, 0, 0, False)
+    began = NO_OUTAGE.failed(100.0, Failure(), Unsaid(1, 1, 1), answered=False)
+    outage, said = began.told(110.0, 'no', Unsaid(1, 1, 1))
+    assert said == [Saying('WARNING', BEGINS, ('kept', 'no'))]
+    later = Unsaid(3, 2, 5, spools=True)
+    assert outage.told(3_709.9, 'no', later) == (outage, [])
+    outage, said = outage.told(3_710.0, 'no', later)
+    assert said == [Saying('WARNING', GOES_ON, ('1 h 0 min', 4, 'spooled', 4, 'no'))]
+    assert outage.told(7_309.9, 'no', later) == (outage, [])
 
 
 def test_end_of_an_outage_says_what_it_cost() -> None:

@@ -34,7 +34,7 @@ from aws_satella.pure.chunks import chunk
 from aws_satella.pure.formats import encoding, otlp
 from aws_satella.pure.formats.attributes import Attributes
 from aws_satella.pure.formats.otlp import Encoder, Item, body, envelope, envelope_bytes, item_bytes, metric_data, size
-from aws_satella.pure.formats.otlp_items import head_of
+from aws_satella.pure.formats.otlp_items import added, head_of
 from aws_satella.pure.formats.ucum import UCUM
 from aws_satella.pure.points import Histogram, Point, Samples, new_counter
 from aws_satella.pure.temporality import Baseline, whole
@@ -244,7 +244,7 @@ def test_labels_that_a_point_may_have(
     number: int, length: int, value: str, reason: Reason | None, value_of: object
 ) -> None:
     """150 labels, with those of the resource and the scope, of 1,024 characters each and 40,000 bytes in all."""
-    resource = {'r' * 6: 'v' * 500, 's': 't'}
+    resource = {'r' * 6: 'v' * 522, 's': 't'}
     given = {f'{index:0{length}}': value for index in range(number)}
     for one in (given, {**given, next(iter(given)): text(value)}):
         (item,) = encode(DataPoint('m', value_of, one), resource=resource)
@@ -620,8 +620,23 @@ def test_request_has_each_series_once(recorded: list[tuple[str, float, dict[str,
 
 def test_histograms_with_other_bounds_are_not_added_up() -> None:
     """They stay apart, since no histogram has room for both."""
-    one, other = Histogram((1.0,), (1, 2), 3, 1.0), Histogram((2.0,), (1, 2), 3, 1.0)
-    assert len(_together(DataPoint('m', one, {'a': 1}), DataPoint('m', other, {'a': '1'}))) == 2
+    one, other = (DataPoint('m', Histogram((bound,), (1, 2), 3, 1.0), {'a': bound}) for bound in (1.0, 2.0))
+    assert len(_together(one, other._replace(labels={'a': '1.0'}))) == 2
+    with pytest.raises(ValueError, match=r'^histograms with different bounds cannot be added up$'):
+        added(*sent(encode(one, other)))
+
+
+@pytest.mark.parametrize('known', [(False, True), (True, False), (False, False)])
+def test_sum_is_known_where_all_parts_of_it_are(known: tuple[bool, bool]) -> None:
+    """Histograms and samples of one series, of which one has no sum, have none together. Samples of which some have
+    left the window leave the least and the greatest unknown."""
+    histograms, samples = [], []
+    for label, has_sum in zip((1, '1'), known, strict=True):
+        histograms.append(DataPoint('m', Histogram((1.0,), (1, 2), 3, 2.0 if has_sum else None), {'a': label}))
+        samples.append(DataPoint('m', Samples((3.0,), (3,), 9.0 if has_sum else math.nan, has_sum), {'a': label}))
+    for parts in (histograms, samples):
+        (found,) = _together(*parts)
+        assert (found.point.count, found.point.HasField('sum'), found.point.HasField('min')) == (6, False, False)
 
 
 # --- requests
@@ -730,8 +745,17 @@ def test_item_says_what_its_point_said(point: Any, temporality: str) -> None:
         assert (data.name, data.timestamp, dict(data.labels)) == (found.name, TIME, found.attributes)
         if isinstance(data.value, float):
             assert repr(data.value) == repr(found.point.as_double)
+            continue
+        assert (data.value.observations, data.value.sum) == (found.point.count, found.point.sum)
+        if isinstance(data.value, Histogram):
+            assert data.value.explicit_bounds == tuple(found.point.explicit_bounds)
+            assert data.value.bucket_counts == tuple(found.point.bucket_counts)
         else:
-            assert (data.value.observations, data.value.sum) == (found.point.count, found.point.sum)
+            scale, zero_count, *sides = data.value.buckets
+            assert (scale, zero_count) == (found.point.scale, found.point.zero_count)
+            for side, buckets in zip(sides, (found.point.positive, found.point.negative), strict=True):
+                assert side == (buckets.offset, tuple(buckets.bucket_counts))
+            assert data.value.extremes == (found.point.min, found.point.max)
 
 
 def test_items_are_told_apart_by_series_and_metric() -> None:

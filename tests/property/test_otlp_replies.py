@@ -37,7 +37,7 @@ def test_reply_tells_how_many_points_are_rejected(number: int, message: str) -> 
 
 def test_reply_that_rejects_nothing() -> None:
     """An empty one, one without a partial success, and one with a negative number."""
-    for reply in (b'', b'\x0a\x00', response(-1, '')):
+    for reply in (b'', b'\x0a\x00', response(-1, ''), response(-(2**63), '')):
         assert rejection(reply) == Rejection(0, '')
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aws_satella.pure.batches import Batch, Room
+from aws_satella.pure.batches import Batch, Room, without_one
 from aws_satella.pure.outbox import Outbox
 
 
@@ -275,6 +275,8 @@ class OutboxMachine(RuleBasedStateMachine):
     def there_is_a_request_while_items_wait(self) -> None:
         """Only suspects may wait without one."""
         assert (self.outbox.next(Room(1, 1)) is None) == (not self.sends_something)
+        first = self.suspects if self.sends_suspect else self.queue or self.suspects
+        assert not first or self.outbox.envelope == first[0].envelope
 
     @invariant()
     def everything_is_refused_where_the_model_says_so(self) -> None:
@@ -375,6 +377,38 @@ def test_batch_that_was_sent_in_part_may_grow_old() -> None:
     assert (outbox.sent, outbox.dropped, outbox.buffered) == (2, 3, 1)
 
 
+def test_bounds_of_time_belong_to_what_may_stay() -> None:
+    """Data that were read just at one of the two times stay."""
+    outbox = Outbox()
+    for timestamp in (1.0, 2.0, 3.0, 4.0):
+        outbox = outbox.put(Batch('N', timestamp, [f'of {timestamp}']))
+    assert list(outbox.within(2.0, 3.0).waiting()) == ['of 2.0', 'of 3.0']
+
+
+def test_youngest_of_equal_items_are_taken_out() -> None:
+    """As many of them as are given, and no more. What goes into a spool stays recorded, and is counted there."""
+    outbox = Outbox().put(Batch('N', 1.0, ['a', 'b', 'a'])).put(Batch('N', 2.0, ['a']))
+    assert list(outbox.without(['a']).waiting()) == ['a', 'b', 'a']
+    assert list(outbox.without(['a', 'a']).waiting()) == ['a', 'b']
+    for items, left in ((['a', 'b'], ['a', 'a']), (['a', 'b', 'a', 'a'], [])):
+        after = outbox.without_spooled(items)
+        assert list(after.waiting()) == left
+        assert (after.recorded, after.spooled, after.buffered) == (4, len(items), len(left))
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_item_is_taken_out_by_its_identity(sizes: list[int]) -> None:
+    """Of equal items the very one goes. The batches around it stay as they are, and none is left empty."""
+    batches = tuple(Batch('N', float(size), [f'{size}'.join('x ') for _ in range(size)]) for size in sizes)
+    places = [(batch.timestamp, item) for batch in batches for item in batch.items]
+    for number, (_, unwanted) in enumerate(places):
+        after = without_one(batches, unwanted)
+        left = [(batch.timestamp, id(item)) for batch in after for item in batch.items]
+        assert left == [(timestamp, id(item)) for timestamp, item in places[:number] + places[number + 1 :]]
+        assert all(batch.items for batch in after)
+    assert without_one(batches, 'another') is batches
+
+
 def test_request_has_one_envelope() -> None:
     """Items of different envelopes are never in one request, and the order between envelopes is kept."""
     outbox = Outbox()
@@ -394,6 +428,25 @@ def test_item_that_is_too_large_is_a_request_by_itself() -> None:
     request = outbox.next(Room(10, 20))
     assert request == Batch('N', 1.0, ['x' * 50])
     assert outbox.accepted(request).next(Room(10, 20)) == Batch('N', 1.0, ['y'])
+
+
+def test_suspect_is_sent_again_after_evidence_from_elsewhere() -> None:
+    """What else the destination took proves that it does not refuse everything."""
+    full = Outbox().put(Batch('N', 1.0, ['bad']))
+    request = full.next(ROOM)
+    assert request is not None
+    outbox, _ = full.refused(request)
+    assert outbox.next(ROOM) is None
+    assert outbox.has_evidence().next(ROOM) == request._replace(items=('bad',))
+
+
+def test_request_is_held_while_it_is_first() -> None:
+    """What is older goes first, though the request is still unsent."""
+    outbox, older = (Outbox().put(Batch('N', timestamp, [f'of {timestamp}'])) for timestamp in (2.0, 1.0))
+    request = outbox.next(ROOM)
+    assert request is not None
+    assert outbox.holds(request)
+    assert not outbox.joined(older).holds(request)
 
 
 def test_discards_are_counted_without_items() -> None:

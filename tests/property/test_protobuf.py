@@ -90,8 +90,18 @@ def test_message_is_read_or_refused_whatever_its_bytes(message: bytes) -> None:
     assert all(number > 0 for number, _ in found)
 
 
-@pytest.mark.parametrize('message', [b'<html>', b'{"message": 1}', b'\x0a\x05four', b'\x80', b'\xff' * 11, b'\x00\x01'])
-def test_message_that_is_none_is_refused(message: bytes) -> None:
+@pytest.mark.parametrize(
+    ('message', 'why'),
+    [
+        (b'<html>', 'a field has the wire type 4'),
+        (b'{"message": 1}', 'a field has the wire type 3'),
+        (b'\x0a\x05four', 'a field is longer than the message'),
+        (b'\x80', 'a number does not end'),
+        (b'\x08' + b'\xff' * 10 + b'\x01', 'a number does not end'),
+        (b'\x00\x01', 'a field has the number 0'),
+    ],
+)
+def test_message_that_is_none_is_refused(message: bytes, why: str) -> None:
     """Pages, JSON, and messages that are cut off."""
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError, match=f'^{why}$'):
         list(fields(message))

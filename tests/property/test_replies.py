@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from unittest.mock import MagicMock
@@ -18,15 +19,18 @@ from aws_satella.pure.formats.protobuf import text, varint
 from aws_satella.pure.replies import (
     MISSING_CREDENTIALS,
     OTLP_BODY,
+    UNKNOWN,
     VERDICTS,
     Failure,
     Verdict,
     asks_for_new_client,
+    content_type,
     is_success,
     is_too_large,
     rejected_by,
     remark_of,
     retry_after,
+    status,
     verdict,
 )
 
@@ -158,6 +162,7 @@ def test_refusal_for_the_size_is_told_from_others(code: str) -> None:
 
 def test_verdict_on_no_reply_is_no_refusal() -> None:
     """A network that is down says nothing about the data."""
+    assert UNKNOWN == Failure() == ('', 0, '', 0.0, False)
     assert verdict(Failure()) is Verdict.RETRY
     assert verdict(Failure(message='Connection reset')) is Verdict.RETRY
 
@@ -217,6 +222,21 @@ def test_stub_is_a_success(reply: object) -> None:
     assert is_success(reply) is True
 
 
+@pytest.mark.parametrize(
+    ('metadata', 'expected'),
+    [
+        ({'HTTPStatusCode': 204, 'HTTPHeaders': {'content-type': ' text/XML '}}, (204, 'text/XML')),
+        ({'HTTPStatusCode': '204', 'HTTPHeaders': {'content-type': b'text/xml'}}, (0, '')),
+        ({'HTTPHeaders': {}}, (0, '')),
+        (None, (0, '')),
+    ],
+)
+def test_status_and_content_type_are_those_of_botocore(metadata: object, expected: tuple[int, str]) -> None:
+    """What a reply does not have, or has of another type, is 0 or empty."""
+    reply = {'ResponseMetadata': metadata}
+    assert (status(reply), content_type(reply)) == expected
+
+
 def test_missing_credentials_ask_for_a_new_client() -> None:
     """Each such error is one of botocore, may pass, and never comes from a reply."""
     for code in MISSING_CREDENTIALS:
@@ -264,6 +284,17 @@ def test_date_to_wait_for(ahead: int, skew: int, dated: bool, zone: int) -> None
     assert retry_after(headers, now) == min(max(ahead - (0 if dated else skew), 0), 300)
 
 
+def test_date_without_a_time_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The zone '-0000', of which Python makes a date without one, is not that of this machine."""
+    try:
+        with monkeypatch.context() as patched:
+            patched.setenv('TZ', 'XYZ-9')
+            time.tzset()
+            assert retry_after({'retry-after': 'Sun, 01 Mar 2026 12:00:10 -0000'}, NOW.timestamp()) == 10
+    finally:
+        time.tzset()
+
+
 @given(st.text())
 @pytest.mark.parametrize('value', ['', '-1', '1.5', 'soon', '²', 'Wed, 99 Oct 2015 07:28:00 GMT', 'Wed, 21 Oct 99999'])
 def test_retry_after_that_says_nothing_is_no_wish(value: str, date: str) -> None:
@@ -286,6 +317,7 @@ def test_retry_after_that_says_nothing_is_no_wish(value: str, date: str) -> None
         (b'{"partialSuccess": {"rejectedDataPoints": "2", "errorMessage": "no"}}', 'application/json', (2, 'no')),
         (b'{"partialSuccess": {"rejectedDataPoints": -2}}', 'application/json', (0, '')),
         (b'', 'text/html', None),
+        (b'', 'application/xhtml+xml', None),
         (b'<html>Welcome</html>', 'text/html; charset=utf-8', None),
         (b'<html>Welcome</html>', '', None),
         (b'OK', 'text/plain', None),

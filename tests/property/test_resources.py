@@ -46,7 +46,9 @@ def test_environment_is_read_as_opentelemetry_does(attributes: str, name: str | 
 
 @given(st.lists(st.sampled_from(('a=b', 'no pair', '=c', ' ', 'd=' + 'x' * 1_025, 'e=' + 'x' * 1_024)), max_size=5))
 def test_attributes_that_are_ignored_are_told(pairs: list[str]) -> None:
-    """What is no pair, or too long for CloudWatch, is ignored alone, and its position tells which it is."""
+    """What is no pair, or too long for CloudWatch, is ignored alone, and its position tells which it is. Without the
+    variable there is nothing to ignore."""
+    assert said_of_resource({}) == ({}, [])
     said = said_of_resource({'OTEL_RESOURCE_ATTRIBUTES': ','.join(pairs)})
     bad = ('no pair', '=c', 'd=' + 'x' * (limits.MAX_OTLP_LABEL_VALUE_LENGTH + 1))
     assert said.ignored == [position for position, each in enumerate(pairs, start=1) if each in bad]

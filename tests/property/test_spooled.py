@@ -19,6 +19,7 @@ from aws_satella.pure.spooled import File, Seen, Unreadable
 KEY = spooled.key_of('Shop', 'cloudwatch', 'putmetricdata')
 OTHER = spooled.key_of('Shop', 'otlp', 'otlp')
 WRITTEN = Batch(putmetricdata.Envelope('Shop'), 1_700_000_000.25, ('{"MetricName":"a"}', '{"MetricName":"b"}'))
+OTLP = Batch(otlp.Envelope('N', b'e'), 1.5, (b'ab', b'c'))
 
 texts = st.one_of(odd, st.text(st.characters(), max_size=12), st.just('\ud83d'), st.just('\udca9'))
 entities = st.builds(putmetricdata.Entity, texts, texts)
@@ -60,11 +61,14 @@ def test_batch_that_is_written_is_read_again(batch: Batch) -> None:
 
 
 def test_first_line_is_a_version() -> None:
-    """The files of today say 1, and stay readable: the bytes of one of them are written down here."""
+    """The files of today say 1, and stay readable: the bytes of one of each form are written down here."""
     data = b'aws-satella spool 1\n84 1f7628b7\nputmetricdata 1700000000.25 1 2\n'
     data += b'\0\0\0\4\0\0\0\x12\0\0\0\x12Shop{"MetricName":"a"}{"MetricName":"b"}'
     assert spooled.to_bytes(WRITTEN) == data
     assert spooled.from_bytes(data) == WRITTEN
+    of_otlp = _checked(b'otlp 1.5 2 2\n\0\0\0\1\0\0\0\1\0\0\0\2\0\0\0\1Neabc')
+    assert spooled.to_bytes(OTLP) == of_otlp
+    assert spooled.from_bytes(of_otlp) == OTLP
 
 
 @given(batches, st.data())
@@ -134,20 +138,23 @@ def test_file_of_any_bytes_is_a_batch_or_a_reason(data: bytes) -> None:
 @pytest.mark.parametrize(
     ('data', 'reason'),
     [
-        (b'aws-satella spool 2\nwhatever comes then', Unreadable.NEWER),
-        (b'aws-satella spool 10\n', Unreadable.NEWER),
-        (b'aws-satella spool 01\n', Unreadable.FOREIGN),
-        (b'aws-satella spool 0\n', Unreadable.FOREIGN),
-        (b'SQLite format 3\0', Unreadable.FOREIGN),
-        (b'', Unreadable.INCOMPLETE),
-        (b'aws-satella sp', Unreadable.INCOMPLETE),
-        (b'aws-satella spool 1\nnothing that has a length', Unreadable.CORRUPT),
-        (b'aws-satella spool 1\n0 00000000\n', Unreadable.CORRUPT),
+        (b'aws-satella spool 2\nwhatever comes then', 'written by a newer version of aws-satella'),
+        (b'aws-satella spool 10\n', 'written by a newer version of aws-satella'),
+        (b'aws-satella spool 01\n', 'not a file of a spool'),
+        (b'aws-satella spool 0\n', 'not a file of a spool'),
+        (b'SQLite format 3\0', 'not a file of a spool'),
+        (b'', 'only half of it was written'),
+        (b'aws-satella sp', 'only half of it was written'),
+        (b'aws-satella spool 1\nnothing that has a length', 'corrupt'),
+        (b'aws-satella spool 1\n0 00000000\n', 'corrupt'),
+        (spooled.to_bytes(WRITTEN).replace(b'\n84 ', b'\n83 '), 'corrupt'),
+        (_checked(b'otlp 1.5 2 0\n\0\0\0\1\0\0\0\2Ne'), 'corrupt'),
+        (_checked(b'otlp 1.5 2 1\n\0\0\0\1\0\0\0\1\0\0\0\1Neab'), 'corrupt'),
     ],
 )
-def test_file_that_is_not_read_has_a_reason(data: bytes, reason: Unreadable) -> None:
+def test_file_that_is_not_read_has_a_reason(data: bytes, reason: str) -> None:
     """A file of a newer version is told from one that is no file of a spool, and both from a broken one."""
-    assert spooled.from_bytes(data) is reason
+    assert spooled.from_bytes(data) is Unreadable(reason)
 
 
 @given(timestamps, st.integers(1, 2**31), st.integers(0, 10**10 - 1), st.sampled_from((KEY, OTHER)))
@@ -157,9 +164,25 @@ def test_name_says_what_it_was_made_of(timestamp: float, pid: int, number: int, 
     name = spooled.name_of(WRITTEN._replace(timestamp=timestamp), pid, number, key)
     assert spooled.parsed(str(name)) == name
     assert (name.pid, name.number, name.key) == (pid, number, key)
-    if 0 <= timestamp <= 1e9:
-        assert 0 <= timestamp - name.microseconds / 1e6 < 2e-6
+    if 0 <= timestamp <= 9e10:
+        assert 0 <= timestamp - name.microseconds / 1e6 < 2e-5
     assert re.fullmatch(r'[0-9a-z][0-9a-z.-]{0,99}', str(name))
+
+
+@pytest.mark.parametrize(
+    ('timestamp', 'start'),
+    [
+        (-1.0, '00000000000000000'),
+        (WRITTEN.timestamp, '01700000000250000'),
+        (9e10, '90000000000000000'),
+        (1e300, '90000000000000000'),
+    ],
+)
+def test_name_stays_what_it_is(timestamp: float, start: str) -> None:
+    """A later version knows which files are batches, and which is the oldest. A time beyond the year 4821 has no
+    room."""
+    name = spooled.name_of(WRITTEN._replace(timestamp=timestamp), 7, 12, KEY)
+    assert str(name) == f'{start}-0000000007-0000000012-44a8bf70741b87f1.batch'
 
 
 @given(st.one_of(st.text(), st.builds('{}{}'.format, names, st.text(min_size=1)), st.builds('.{}'.format, names)))
@@ -213,7 +236,7 @@ def test_data_that_no_destination_takes_are_too_old(listing: list[str], now: flo
 
 def test_data_of_two_weeks_ago_are_not_too_old() -> None:
     """What was read just two weeks ago is still sent, and what was read before that is not."""
-    now = WRITTEN.timestamp + limits.MAX_AGE_SECONDS
+    now = WRITTEN.timestamp + 14 * 24 * 60 * 60
     name = str(spooled.name_of(WRITTEN, 1, 1, KEY))
     assert spooled.too_old([name], now) == []
     assert spooled.too_old([name], now + 0.001) == [name]
@@ -232,8 +255,8 @@ def test_oldest_go_where_there_is_too_much(sizes: list[int], most: int) -> None:
 @pytest.mark.parametrize(
     ('name', 'age', 'is_left_behind'),
     [
-        ('.{}', spooled.LEFTOVER_SECONDS + 1, True),
-        ('.{}', spooled.LEFTOVER_SECONDS - 1, False),
+        ('.{}', 3_600.1, True),
+        ('.{}', 3_600, False),
         ('.{}', -1, False),
         ('{}', 10**9, False),
         ('x{}', 10**9, False),
@@ -284,6 +307,7 @@ steps = st.lists(st.sampled_from(('look', 'look', 'put', 'take', 0.3, 1.0, 1.9, 
 
 @given(st.sampled_from((0.001, 1.0, 2.0, 2.0)), steps)
 @example(2.0, ['look', 1.9, 'look', 'put', 'look'])
+@example(2.0, ['put', 'look', 2.6, 'look', 'look'])
 @example(2.0, [1.9, 'put', 'look', 2.6, 'look', 'take', 'look', 2.6, 'look', 'put', 'look'])
 def test_file_is_never_overlooked(exact: float, steps: list[str | float]) -> None:
     """A directory that is not looked through has no file, even where one came without changing its time. Where none
@@ -300,3 +324,13 @@ def test_file_is_never_overlooked(exact: float, steps: list[str | float]) -> Non
         directory.now += 300
         looked.append(directory.look())
     assert looked[2:] == [False, False]
+
+
+@pytest.mark.parametrize(('seconds', 'is_known'), [(2.5, False), (2.6, True)])
+def test_directory_is_known_to_be_empty_soon(seconds: float, is_known: bool) -> None:
+    """Two looks more than 2.5 seconds apart are enough: by then any file would have given the directory another
+    time."""
+    seen = Seen().looked(7, 100.0, has_any=False).looked(7, 100.0 + seconds, has_any=False)
+    assert seen.has_nothing(7) is is_known
+    assert not seen.has_nothing(8)
+    assert not Seen().has_nothing(0)

@@ -68,7 +68,7 @@ def error_message(reply: bytes) -> str:
     """The message of a reply with another status: that of a google.rpc.Status, or else the body as it is."""
     try:
         said = dict(_first_fields(reply))
-        return _bytes(said.get(2, b'')).decode('utf-8') if said else ''
+        return _bytes(said.get(2, b'')).decode('utf-8')
     except (MalformedError, UnicodeDecodeError):
         return reply.decode('utf-8', 'replace')[:MAX_MESSAGE_LENGTH]
 
@@ -79,8 +79,9 @@ def _first_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _bytes(value: int | bytes) -> bytes:
+    """A message or a text. A number in its place is an error."""
     if isinstance(value, int):
-        raise MalformedError('a number where there should be a message or a text')
+        raise MalformedError
     return value
 
 
