@@ -164,12 +164,16 @@ def test_observation_that_reaches_its_bucket_late_is_counted_once(values: list[f
     histogram = getMetric('late', 'histogram', buckets=(0.5, 5.0))
     histogram.buckets, histogram.count, histogram.sum = [0, 0, 0], 0, 0.0
     observer = Observer()
-    given_out = 0
+    given_out, in_buckets, state = 0, 0, None
     for value in values:
         histogram.runtime(value)
         *places, _ = counted((0.5, 5.0), [value])
-        histogram.buckets = [now - then for now, then in zip(histogram.buckets, places, strict=True)]
-        given_out += sum(observer.cycle()['late', NO_LABELS].counts)
-        histogram.buckets = [now + then for now, then in zip(histogram.buckets, places, strict=True)]
-        given_out += sum(observer.cycle()['late', NO_LABELS].counts)
+        before = [now - then for now, then in zip(histogram.buckets, places, strict=True)]
+        for histogram.buckets in (before, histogram.buckets):
+            given_out += sum(observer.cycle()['late', NO_LABELS].counts)
+            (reading,) = read(histogram)
+            assert isinstance(reading, HistogramReading)
+            increase, state = reading.since(state)
+            in_buckets += sum(increase.counts)
     assert given_out == len(values)
+    assert in_buckets == sum(before)

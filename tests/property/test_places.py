@@ -339,6 +339,16 @@ def test_levels_beyond_a_bound_are_discarded(temporality: str) -> None:
     assert combined.of('queue', 'queue') == {'0': 0, '1': 1, OTHER: 3}
 
 
+def test_levels_that_are_equal_are_sent_without_a_view() -> None:
+    """Where a metric has no view, nothing is added up: levels whose labels have the same texts are all sent."""
+    metric = getMetric('queue', 'int')
+    for index, label in enumerate((1, '1')):
+        metric.runtime(index, queue=label)
+    cycles = Cycles(max_series=9)
+    assert [datum['Value'] for datum in decode(cycles.items())] == [0, 1]
+    assert not cycles.discarded
+
+
 def test_levels_that_come_later_have_their_share() -> None:
     """The levels of a cycle in delta are read after what grows. From the first cycle on they have their share, and
     from the second one on the others have given way."""
@@ -450,6 +460,20 @@ def test_bound_holds_for_each_type_and_destination(kind: str, temporality: str, 
         found, all_of_it = len(cycles.items()), len(unbounded.items())
         assert found < all_of_it
         assert all_of_it - found >= 16 - len(arguments) * 3
+
+
+@pytest.mark.parametrize('temporality', TEMPORALITIES)
+@pytest.mark.parametrize('kind', ['counter', 'histogram', 'summary', 'int'])
+def test_series_that_is_alone_beyond_a_bound_says_what_it_says(kind: str, temporality: str) -> None:
+    """Where only one series has no place, what is sent of the rest is that series with other labels."""
+    metric = getMetric('m', kind)
+    for index in (1, 2):
+        metric.runtime(index, label=str(index))
+    bounded, unbounded = (
+        Cycles(views={'m': View(max_series=number, combine='max')}, temporality=temporality).items()
+        for number in (1, 2)
+    )
+    assert bounded == [item.replace('"Value":"2"', f'"Value":"{OTHER}"') for item in unbounded]
 
 
 def test_series_that_were_added_up_are_given_back_together() -> None:

@@ -175,16 +175,14 @@ def test_idle_counter_says_zero() -> None:
 
 @pytest.mark.parametrize('value', [None, 'text', [1], object()])
 def test_counter_that_holds_no_number_says_so(value: Any) -> None:
-    """What cannot be subtracted passes through, for the shaping to discard; it does not stop the others."""
+    """What cannot be subtracted passes through, for the shaping to discard; it does not stop the others. A number that
+    comes after it is an increase from zero."""
     odd, other = getMetric('odd', 'counter'), getMetric('other', 'counter')
     observer = Observer()
-    odd.value = value
-    for _ in range(3):
+    for each, increase in ((value, value), (value, value), (5, 5), (7, 2)):
+        odd.value = each
         other.runtime(1)
-        found = observer.cycle()
-        assert found['odd', NO_LABELS] is value
-        assert found['other', NO_LABELS] == 1
-        odd.value = value
+        assert observer.cycle() == {('odd', NO_LABELS): increase, ('other', NO_LABELS): 1}
 
 
 class _Stubborn:

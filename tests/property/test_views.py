@@ -165,15 +165,36 @@ def test_label_that_raises_costs_its_series_alone() -> None:
     assert _values(plan, rebased.baseline) == {_series('orders', shop='all'): 1}
 
 
-def test_value_that_is_no_number_spoils_no_sum() -> None:
+@pytest.mark.parametrize(('kind', 'attribute'), [('counter', 'value'), ('int', 'data')])
+@pytest.mark.parametrize(
+    ('value', 'reason'),
+    [(float('nan'), Reason.NOT_FINITE), ('4', Reason.NOT_A_NUMBER), (2**361, Reason.OUT_OF_RANGE)],
+)
+def test_value_that_is_no_number_spoils_no_sum(kind: str, attribute: str, value: Any, reason: Reason) -> None:
     """A value that CloudWatch does not take is discarded with its own labels, and the others are added up."""
-    metric = getMetric('orders', 'counter', sum_children=False)
-    for index, value in enumerate((1, float('nan'), 2)):
-        metric.runtime(value, index=index)
-    plan = plan_of({'*': View(keep=())})
-    assert _values(plan) == {_series('orders'): 3}
+    metric = getMetric('orders', kind)
+    for index in range(3):
+        metric.runtime(index + 1, index=index)
+    setattr(metric.children[1], attribute, value)
+    plan = plan_of({'*': View(keep=(), combine='sum')}, exclude=('orders.sum',))
+    assert _values(plan) == {_series('orders'): 4}
     (discarded,) = [each for each in sent(plan, getMetric()) if isinstance(each, Discarded)]
-    assert (discarded.data.labels, discarded.reason) == ({'index': 1}, Reason.NOT_FINITE)
+    assert (discarded.data.name, discarded.data.labels, discarded.reason) == ('orders', {'index': 1}, reason)
+    assert repr(discarded.data.value) == repr(value)
+
+
+@pytest.mark.parametrize(('kind', 'attribute'), [('counter', 'value'), ('int', 'data')])
+@pytest.mark.parametrize(
+    ('values', 'total'), [((1, Decimal('0.5'), 0.25), 1.75), ((2**53 + 1, 2**53 + 1, -(2**54)), 2)], ids=str
+)
+def test_numbers_of_any_type_add_up(kind: str, attribute: str, values: tuple[Any, ...], total: float) -> None:
+    """Numbers of different types are added up as floats, and whole numbers exactly."""
+    metric = getMetric('orders', kind)
+    for index, value in enumerate(values):
+        metric.runtime(0, index=index)
+        setattr(metric.children[index], attribute, value)
+    plan = plan_of({'*': View(keep=(), combine='sum')}, exclude=('orders.sum',))
+    assert _values(plan) == {_series('orders'): total}
 
 
 @pytest.mark.parametrize('more', [{'drop': ('url',)}, {'max_series': 1}, {'rollups': [()]}], ids=str)
@@ -196,13 +217,32 @@ def test_sum_that_raises_costs_its_series_alone(more: dict[str, Any]) -> None:
 def test_histograms_with_other_buckets_do_not_add_up() -> None:
     """Histograms are added bucket by bucket; one with other bounds is discarded with its reason."""
     metric = getMetric('time', 'histogram', buckets=[1.0, 2.0], aggregate_children=False)
-    for url in ('a', 'b', 'c'):
-        metric.runtime(0.5, url=url)
+    for url, value in (('a', 0.5), ('b', 1.5), ('c', 5.0)):
+        metric.runtime(value, url=url)
     metric.children[1].bucket_limits = [1.0, 5.0]
-    plan = plan_of({'*': View(drop=('url',))}, destination='otlp', temporality='delta')
-    item, discarded = sent(plan, getMetric())
-    assert isinstance(item, bytes)
+    plan = plan_of({'*': View(drop=('url',))})
+    assert _values(plan) == {
+        _series('time', le='0.0', ge='1.0'): 1,
+        _series('time', le='1.0', ge='2.0'): 0,
+        _series('time', le='2.0', ge='inf'): 1,
+        _series('time.sum'): 5.5,
+        _series('time.count'): 2,
+    }
+    (discarded,) = (each for each in sent(plan, getMetric()) if isinstance(each, Discarded))
     assert (discarded.reason, discarded.data.value, discarded.data.labels) == (Reason.NOT_ADDITIVE, 1, {'url': 'b'})
+
+
+def test_histograms_of_which_a_sum_is_lost_keep_their_numbers() -> None:
+    """Once the sum of one histogram is not finite, that of all of them together is not known."""
+    metric = getMetric('time', 'histogram', buckets=[1.0], aggregate_children=False)
+    metric.runtime(float('inf'), url='a')
+    first = Delta(read(getMetric()), {})
+    list(first)
+    for url in ('a', 'b'):
+        metric.runtime(0.9, url=url)
+    plan = plan_of({'*': View(keep=())}, temporality='delta')
+    (datum,) = decode(sent(plan, getMetric(), first.baseline))
+    assert (datum['Values'], datum['Counts']) == ([0.25, 0.75], [1.0, 1.0])
 
 
 @pytest.mark.parametrize(('combine', 'value'), [('sum', 6), ('min', 1), ('max', 3)])
@@ -254,6 +294,31 @@ def test_quantiles_that_have_become_equal_are_discarded() -> None:
         ('1', Reason.NOT_ADDITIVE),
         ('2', Reason.NOT_ADDITIVE),
     ]
+
+
+@pytest.mark.parametrize('combine', [None, 'max'])
+@pytest.mark.parametrize('number', [1, 2])
+def test_counts_of_a_summary_are_sent_once(number: int, combine: str | None) -> None:
+    """Where satella's total has the same labels, it has the counts and sums, and the view gives the quantiles alone."""
+    metric = getMetric('s', 'summary', quantiles=[0.0, 1.0])
+    for index in range(number):
+        metric.runtime(index + 1, queue=str(index))
+    own = {_series('s', quantile=each): number for each in ('0.0', '1.0')}
+    assert _values(plan_of({'*': View(keep=(), combine=combine)})) == {
+        **(own if number == 1 or combine is not None else {}),
+        _series('s.total', quantile='0.0'): 1,
+        _series('s.total', quantile='1.0'): number,
+        _series('s.count'): number,
+        _series('s.sum'): number * (number + 1) / 2,
+    }
+
+
+def test_summary_that_does_not_count_has_quantiles_alone() -> None:
+    """With ``count_calls=False`` there are no counts and sums to add up."""
+    metric = getMetric('s', 'summary', quantiles=[0.5], count_calls=False, aggregate_children=False)
+    for index in range(2):
+        metric.runtime(index, queue=str(index))
+    assert _values(plan_of({'*': View(keep=(), combine='max')})) == {_series('s', quantile='0.5'): 1}
 
 
 def test_rollup_that_exists_already_is_left_out() -> None:
