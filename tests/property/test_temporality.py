@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
+from decimal import Decimal
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -528,6 +529,19 @@ def test_metric_that_raises_once_goes_on_from_where_it_was() -> None:
     summary.calls_queue = queue
     summary.runtime(5.0)
     assert observer.cycle()['s', NO_LABELS] == Distribution((5.0,), (1,))
+
+
+def test_metric_that_cannot_be_expanded_once_goes_on_from_where_it_was() -> None:
+    """An increase that could be read, and of which no point could be made, is part of the next one."""
+    histogram = getMetric('h', 'histogram', buckets=(1.0,))
+    observer = Observer()
+    for bounds in ([Decimal(1)], [1.0]):
+        histogram.runtime(0.5)
+        histogram.bucket_limits = bounds
+        found = observer.cycle()
+    (lost,) = observer.discarded
+    assert (lost.data.name, lost.reason) == ('h', Reason.RAISED)
+    assert sum(found['h', NO_LABELS].counts) == 2
 
 
 def test_total_whose_children_raise_has_nothing_made_up() -> None:
