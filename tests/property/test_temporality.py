@@ -29,7 +29,7 @@ from property.histories import (
 )
 from property.trees import Asked, Constant, Recording, Spec, Tree, build, frozen, leaves, snapshot, trees
 from property.trees import record as record_again
-from satella.instrumentation.metrics import LabeledMetric, MetricData, getMetric
+from satella.instrumentation.metrics import LabeledMetric, Metric, MetricData, getMetric
 from satella.instrumentation.metrics.metric_types import CounterMetric
 
 from aws_satella.pure import (
@@ -603,6 +603,26 @@ def test_number_of_any_name_goes_on_from_where_it_was() -> None:
     delta = Delta([Discarded(MetricData('a', None), Reason.RAISED, None, one)], before)
     list(delta)
     assert delta.baseline == {one: 1, (one, 'failed'): 2}
+
+
+def test_numbers_of_several_trees_go_on_from_where_they_were() -> None:
+    """Without a root, a metric that was not met is looked for in the tree that it was made in."""
+    root = Metric('other', None)
+    one, other, gone = getMetric('a', 'counter'), CounterMetric('b', root), CounterMetric('c', root)
+    root.append_child(other)
+    delta = Delta([], {one: 1, other: 2, gone: 3})
+    list(delta)
+    assert delta.baseline == {one: 1, other: 2}
+
+
+def test_noting_passes_over_what_cannot_be_read() -> None:
+    """A series that cannot be read costs itself alone in the baseline of a tree."""
+    counter = getMetric('c', 'counter')
+    for label in 'abc':
+        counter.runtime(1, label=label)
+    first, broken, last = counter.children
+    del broken.value
+    assert note(getMetric()) == {counter: 3, first: 1, last: 1}
 
 
 @half
