@@ -635,9 +635,10 @@ def test_observations_in_no_bucket_are_not_waited_for_long() -> None:
     histogram.runtime(-1.0)
     counter.runtime(1)
     wait = mock.Mock(spec=[])
-    point, _ = read(getMetric(), Tolerance(wait=wait))
+    point, other = read(getMetric(), Tolerance(wait=wait))
     assert isinstance(point, HistogramReading)
     assert (point.observations, list(point.counts)) == (1, [0, 0])
+    assert isinstance(other, CounterReading)
     assert wait.call_count == MAX_REREADS
 
 

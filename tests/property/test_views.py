@@ -15,10 +15,10 @@ from property.examples import half
 from property.refusals import INTERVALS
 from property.trees import Tree, build, frozen, numbers, record, trees
 from property.view_model import comparable, labels_of, some_views, viewed, views_of_trees
-from satella.instrumentation.metrics import Metric, getMetric
+from satella.instrumentation.metrics import Metric, MetricData, getMetric
 
 from aws_satella import ArgumentError, ArgumentTypeError, View
-from aws_satella.pure import Arguments, Baseline, Delta, Discarded, Plan, Reason, read
+from aws_satella.pure import Arguments, Baseline, CounterReading, Delta, Discarded, Plan, Reason, read
 from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.relabeling import Relabeler
 
@@ -115,6 +115,15 @@ def _values(plan: Plan, baseline: Baseline | None = None) -> dict[tuple[str, fro
 
 def _series(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
+
+
+def test_readings_without_sections_are_viewed_by_their_names() -> None:
+    """Where readings come without sections, such as from a program, a name is that of a metric. Discards pass."""
+    lost = Discarded(MetricData('lost', None), Reason.RAISED)
+    readings = [CounterReading(name, 1, {'shop': shop}, object()) for shop in ('north', 'south') for name in ('a', 'b')]
+    made = list(plan_of({'a': View(drop=('shop',))}).encoding().items([lost, *readings, lost]))
+    assert made[:2] == [lost, lost]
+    assert [(datum['MetricName'], datum['Value']) for datum in decode(made[2:])] == [('a', 2), ('b', 1), ('b', 1)]
 
 
 def test_view_sees_no_buckets_quantiles_or_periods() -> None:
