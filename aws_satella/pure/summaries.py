@@ -213,7 +213,7 @@ def scale(samples: Multiset, count: int) -> dict[float, int]:
     have = sum(samples.values())
     if have == count:
         return dict(samples)
-    if not have or count <= 0:
+    if not have:
         return {}
     parts = {value: divmod(number * count, have) for value, number in samples.items()}
     missing = count - sum(whole for whole, _ in parts.values())

@@ -99,6 +99,17 @@ def test_labels_are_kept_then_mapped_then_renamed(view: View, labels: dict[str, 
         assert list(names) == sorted(wanted)
 
 
+def test_labels_and_values_that_are_equal_are_told_apart() -> None:
+    """1, 1.0 and True are equal, and have different texts. A callable is asked once for a text or a whole number."""
+    asked: list[object] = []
+    relabeler = Relabeler(View(map={'a': lambda value: asked.append(value) or f'<{value}>'}))
+    for value in ('x', 1, '1', True, 1.0, 'x', 1, True):
+        assert relabeler.place({'a': value}) == (('a',), (f'<{value}>',))
+    assert list(map(repr, asked)) == ["'x'", '1', "'1'", 'True', '1.0', 'True']
+    labels: tuple[Any, ...] = (1, True, 1.0, '1', 1)
+    assert [relabeler.place({label: 'b'}) for label in labels] == [((str(label),), ('b',)) for label in labels]
+
+
 # --- one letter each
 
 
