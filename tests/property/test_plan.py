@@ -309,6 +309,13 @@ def test_plan_can_be_seen_in_its_data() -> None:
     assert (beyond.data.name, beyond.reason) == ('more', Reason.TOO_MANY_SERIES)
 
 
+def test_pid_is_a_dimension_where_it_is_known() -> None:
+    """A program that encodes points itself need not say which process it is."""
+    plan = _plan(extra_dimensions={'a': 'b'}, add_pid='pid')
+    assert plan.common_dimensions(None) == {'a': 'b'}
+    assert plan.common_dimensions(0) == {'a': 'b', 'pid': '0'}
+
+
 def test_points_without_labels_are_gauges() -> None:
     """What comes as plain data is taken as it is, in either temporality."""
     (point,) = _plan(temporality='delta').rebase(read(getMetric('g', 'int')), {})
