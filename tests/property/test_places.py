@@ -164,6 +164,18 @@ def test_share_of_a_metric_is_that_of_its_oldest_series(
             assert sent == {*kept[name], *((OTHER,) if number > len(kept[name]) else ())}
 
 
+def test_room_that_a_metric_cannot_fill_is_left_to_others() -> None:
+    """A metric takes no more room than its view lets it have, and a series that is called ``(other)`` takes none."""
+    for label in range(9):
+        counter('bounded').runtime(1, label=str(label))
+    for name, labels in (('other', (OTHER, 'a')), ('free', 'abcdefg')):
+        for label in labels:
+            counter(name).runtime(1, label=label)
+    cycles = Cycles(max_series=10, views={'bounded': View(max_series=2)})
+    assert cycles.of('free', 'label').keys() == set('abcdefg')
+    assert Counter(name for name, _ in cycles.cycle()) == {'bounded': 3, 'other': 2, 'free': 7}
+
+
 # --- bounds of views
 
 
@@ -261,6 +273,28 @@ def test_place_is_kept_by_what_a_level_hides() -> None:
     cycles.cycle()
     cycles.cycle()
     assert not cycles.views.families
+
+
+class _Mute:
+    """A label without a text."""
+
+    def __str__(self) -> str:
+        raise LookupError
+
+
+def test_label_that_raises_takes_no_place_from_others() -> None:
+    """A series whose label has no text is discarded, and those that come after it keep their places."""
+    cycles = Cycles(views={'*': View(max_series=2)}, temporality='delta')
+    metric = counter()
+    for label in 'abc':
+        metric.runtime(1, label=label)
+    assert cycles.of('m', 'label').keys() == {'a', 'b', OTHER}
+    metric.runtime(1, label=_Mute())
+    metric.children.insert(0, metric.children.pop())
+    for level, kept in ((MetricLevel.DEBUG, {'b', OTHER}), (MetricLevel.INHERIT, {'a', 'b', OTHER})):
+        metric.children[1]._level = level
+        assert cycles.of('m', 'label').keys() == kept
+        assert [each.reason for each in cycles.discarded] == [Reason.RAISED]
 
 
 def test_share_is_kept_by_what_a_level_hides() -> None:
@@ -550,6 +584,28 @@ def test_bound_is_said_once_and_at_each_tenfold() -> None:
     assert [saying.message % saying.values for saying in over_otlp.said] == [
         start.format(128, 130) + 'Those series are not sent one by one'
     ]
+
+
+@pytest.mark.parametrize(
+    ('max_series', 'own', 'number', 'bound'),
+    [
+        (2, None, 3, 'its share of max_series'),
+        (2, 3, 3, 'its share of max_series'),
+        (2, 2, 3, 'max_series of its view'),
+        (9, 4, 1, 'max_series of its view'),
+        (None, 4, 1, 'max_series of its view'),
+    ],
+)
+def test_bound_that_is_said_is_the_tighter_one(
+    max_series: int | None, own: int | None, number: int, bound: str
+) -> None:
+    """What bounds a metric is named: its view, or its share of the room for all."""
+    for index in range(5):
+        counter().runtime(1, user=str(index))
+    cycles = Cycles(max_series=max_series, views={'m': View(max_series=own)})
+    cycles.cycle()
+    (saying,) = cycles.said
+    assert saying.values[:3] == ('m', number, bound)
 
 
 @pytest.mark.parametrize('combine', [None, 'max'])

@@ -189,7 +189,12 @@ def test_label_that_raises_costs_its_series_alone() -> None:
 @pytest.mark.parametrize(('kind', 'attribute'), [('counter', 'value'), ('int', 'data')])
 @pytest.mark.parametrize(
     ('value', 'reason'),
-    [(float('nan'), Reason.NOT_FINITE), ('4', Reason.NOT_A_NUMBER), (2**361, Reason.OUT_OF_RANGE)],
+    [
+        (float('nan'), Reason.NOT_FINITE),
+        ('4', Reason.NOT_A_NUMBER),
+        (2**361, Reason.OUT_OF_RANGE),
+        (-(2**361), Reason.OUT_OF_RANGE),
+    ],
 )
 def test_value_that_is_no_number_spoils_no_sum(kind: str, attribute: str, value: Any, reason: Reason) -> None:
     """A value that CloudWatch does not take is discarded with its own labels, and the others are added up."""
@@ -348,6 +353,7 @@ def test_rollup_that_exists_already_is_left_out() -> None:
     for metric in (with_total, without):
         metric.runtime(1, shop='north')
         metric.runtime(2, shop='south')
+    getMetric('c', 'counter', labels={'host': ' '}).runtime(1, shop='north')  # a blank label is absent
     view = View(keep=('shop',), rollups=[('shop',), ()])
     assert _values(plan_of({'*': view})) == {
         _series('a', shop='north'): 1,
@@ -356,6 +362,8 @@ def test_rollup_that_exists_already_is_left_out() -> None:
         _series('b', shop='north'): 1,
         _series('b', shop='south'): 2,
         _series('b'): 3,
+        _series('c', shop='north'): 1,
+        _series('c.sum'): 1,
     }
 
 
