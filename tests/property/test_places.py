@@ -275,6 +275,24 @@ def test_place_is_kept_by_what_a_level_hides() -> None:
     assert not cycles.views.families
 
 
+@pytest.mark.parametrize(('temporality', 'later'), [('cumulative', {OTHER: 2}), ('delta', {'c': 0, 'd': 0})])
+def test_series_to_which_hidden_ones_leave_no_place_are_among_the_others(
+    temporality: str, later: dict[str, float]
+) -> None:
+    """In cumulative they stay there, since their totals cannot be taken out again. In delta they get free places."""
+    cycles = Cycles(views={'*': View(max_series=2)}, temporality=temporality)
+    metric = counter()
+    for labels, level, found in (('ab', MetricLevel.DEBUG, {'a': 1, 'b': 1}), ('cd', MetricLevel.INHERIT, {OTHER: 2})):
+        for label in labels:
+            metric.runtime(1, label=label)
+        assert cycles.of('m', 'label') == found
+        for child in metric.children:
+            child._level = level
+    for label in 'ab':
+        remove(metric, label=label)
+    assert cycles.of('m', 'label') == later
+
+
 class _Mute:
     """A label without a text."""
 
@@ -664,6 +682,13 @@ def test_idle_counters_have_no_state_elsewhere() -> None:
     cumulative.cycle(1e9)
     assert cumulative.cycle(2e9)
     assert not cumulative.views.changes
+
+
+def test_counter_without_a_time_is_not_idle() -> None:
+    """A program that encodes readings itself may leave the time to CloudWatch."""
+    encoding = Arguments('N', idle_after=5, temporality='delta').plan.encoding()
+    for _ in range(2):
+        assert len(list(encoding.items([CounterReading('m', 0, {}, 'source')]))) == 1
 
 
 def test_views_without_bounds_remember_nothing() -> None:

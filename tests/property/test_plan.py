@@ -31,7 +31,7 @@ from aws_satella.pure import (
     distributions,
     read,
 )
-from aws_satella.pure.formats.putmetricdata import Item, decode
+from aws_satella.pure.formats.putmetricdata import Entity, Envelope, Item, decode
 from aws_satella.pure.points import STRICT
 
 
@@ -307,6 +307,13 @@ def test_plan_can_be_seen_in_its_data() -> None:
     ]
     assert isinstance(beyond, Discarded)
     assert (beyond.data.name, beyond.reason) == ('more', Reason.TOO_MANY_SERIES)
+
+
+def test_service_is_the_entity_of_requests() -> None:
+    """Its environment is that of a service that runs in none that AWS knows, unless it is given."""
+    assert _plan().classic_envelope == Envelope('N', None)
+    assert _plan(service='shop').classic_envelope == Envelope('N', Entity('shop', 'generic:default'))
+    assert _plan(service='shop', environment='live').classic_envelope == Envelope('N', Entity('shop', 'live'))
 
 
 def test_pid_is_a_dimension_where_it_is_known() -> None:
