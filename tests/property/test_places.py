@@ -166,8 +166,8 @@ def test_share_of_a_metric_is_that_of_its_oldest_series(
 
 def test_room_that_a_metric_cannot_fill_is_left_to_others() -> None:
     """A metric takes no more room than its view lets it have, and a series that is called ``(other)`` takes none."""
-    for label in range(9):
-        counter('bounded').runtime(1, label=str(label))
+    for index in range(9):
+        counter('bounded').runtime(1, label=str(index))
     for name, labels in (('other', (OTHER, 'a')), ('free', 'abcdefg')):
         for label in labels:
             counter(name).runtime(1, label=label)
@@ -692,8 +692,10 @@ def test_counter_without_a_time_is_not_idle() -> None:
 
 
 def test_views_without_bounds_remember_nothing() -> None:
-    """Views that bound nothing remember nothing."""
+    """Views that bound nothing remember nothing, and say nothing, nor does a plan without views."""
     counter().runtime(1, label=str(random.random()))
-    cycles = Cycles(views={'*': View(keep=('label',), rollups=[()])})
-    cycles.cycle()
-    assert not cycles.views.families
+    for views in ({}, {'*': View(keep=('label',), rollups=[()])}):
+        cycles = Cycles(views=views)
+        cycles.cycle()
+        assert not cycles.views.families
+        assert cycles.said == []

@@ -158,7 +158,10 @@ def test_plan_tells_how_many_metrics_are_billed(arguments: dict[str, Any], bille
 
 
 def test_function_that_is_made_anew_means_the_same() -> None:
-    """A lambda is another object each time that its line runs."""
+    """A lambda is another object each time that its line runs. Of what has no hash, only the object itself is meant."""
+    other = _Unhashable()
+    assert other == ALIKE
+    assert _plan(units=ALIKE).identity == _plan(units=ALIKE).identity != _plan(units=other).identity
     assert _plan(units=_units('Count')).identity == _plan(units=_units('Count')).identity
 
     def early() -> list[Any]:
@@ -307,6 +310,13 @@ def test_plan_can_be_seen_in_its_data() -> None:
     ]
     assert isinstance(beyond, Discarded)
     assert (beyond.data.name, beyond.reason) == ('more', Reason.TOO_MANY_SERIES)
+
+
+def test_time_may_be_left_out_over_otlp() -> None:
+    """Over OTLP a point has a time, which is the beginning of all times where none is given."""
+    encodings = (_plan(destination='otlp').encoding(*given) for given in ((), (0.0,)))
+    one, other = (list(each.encode([DataPoint('a', 1, {})])) for each in encodings)
+    assert one == other
 
 
 def test_service_is_the_entity_of_requests() -> None:
