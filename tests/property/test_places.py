@@ -528,7 +528,15 @@ def test_series_that_is_alone_beyond_a_bound_says_what_it_says(kind: str, tempor
     assert bounded == [item.replace('"Value":"2"', f'"Value":"{OTHER}"') for item in unbounded]
 
 
-def test_series_that_were_added_up_are_given_back_together() -> None:
+@pytest.mark.parametrize(
+    ('view', 'later'),
+    [
+        (View(keep=()), {'': 4}),
+        (View(max_series=1), {'a': 2, OTHER: 2}),
+        (View(rollups=[()]), {'a': 2, 'b': 1, 'c': 1, '': 4}),
+    ],
+)
+def test_series_that_were_added_up_are_given_back_together(view: View, later: dict[str, float]) -> None:
     """Where a sum cannot be encoded because user code raised, all increases in it are exported by a later cycle."""
     metric = counter()
     for label in 'abc':
@@ -540,11 +548,11 @@ def test_series_that_were_added_up_are_given_back_together() -> None:
             raise LookupError
         return 'Count'
 
-    cycles = Cycles(views={'m': View(keep=())}, temporality='delta', units=unit)
+    cycles = Cycles(views={'m': view}, temporality='delta', units=unit)
     assert cycles.cycle() == {}
     broken.clear()
     metric.runtime(1, label='a')
-    assert cycles.cycle() == {('m', frozenset()): 4}
+    assert {dict(labels).get('label', ''): value for (_, labels), value in cycles.cycle().items()} == later
 
 
 @pytest.mark.parametrize(
@@ -669,6 +677,28 @@ def test_idle_counters_are_left_out(history: list[tuple[int, list[str]]], second
         wanted = {label: increases[label] for label, last in changed.items() if now - last <= seconds}
         assert sent == wanted
         assert ('m.sum', frozenset()) in found or not changed
+
+
+@pytest.mark.parametrize(
+    ('view', 'changed'),
+    [
+        (View(idle_after=10, max_series=1), [{'label': OTHER}]),
+        (View(idle_after=10, drop=('label',)), [{}]),
+        (View(idle_after=10, rollups=[()]), [{'label': 'b'}, {}]),
+    ],
+)
+def test_sums_of_idle_counters_are_left_out(view: View, changed: list[dict[str, str]]) -> None:
+    """The rest beyond a bound, what views add up and roll-ups are sent as zero up to ``idle_after``, then not at all
+    until one of their counters changes."""
+    metric = counter()
+    for label in 'ab':
+        metric.runtime(1, label=label)
+    cycles = Cycles(views={'m': view}, temporality='delta')
+    first = cycles.cycle(1e9)
+    assert cycles.cycle(1e9 + 10) == dict.fromkeys(first, 0)
+    assert cycles.cycle(1e9 + 11) == {}
+    metric.runtime(1, label='b')
+    assert cycles.cycle(1e9 + 12) == {('m', frozenset(labels.items())): 1 for labels in changed}
 
 
 def test_idle_counters_have_no_state_elsewhere() -> None:
