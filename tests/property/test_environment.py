@@ -113,6 +113,7 @@ def test_text_means_what_the_value_means(keyword: str, data: st.DataObject, arou
     found = bind_settings((), beside, environ).keywords
     assert found == bind(**{keyword: value, **beside}).keywords
     assert list(found) == list(DEFAULTS)
+    assert not list(faults(environ))
 
 
 @given(pairs_of(labels, inner), st.lists(st.sampled_from(('', ' ', ',')), max_size=2))

@@ -176,6 +176,20 @@ def test_room_that_a_metric_cannot_fill_is_left_to_others() -> None:
     assert Counter(name for name, _ in cycles.cycle()) == {'bounded': 3, 'other': 2, 'free': 7}
 
 
+def test_series_that_stay_among_the_others_take_no_room() -> None:
+    """In cumulative they never get a place of their own, so that other metrics may have it."""
+    cycles = Cycles(max_series=5)
+    metric = counter()
+    for label in 'abcdefgh':
+        metric.runtime(1, label=label)
+    assert cycles.of('m', 'label').keys() == {*'abcde', OTHER}
+    for label in 'cde':
+        remove(metric, label=label)
+    for label in 'xyz':
+        counter('n').runtime(1, label=label)
+    assert cycles.of('n', 'label').keys() == set('xyz')
+
+
 # --- bounds of views
 
 
@@ -372,6 +386,26 @@ def test_labels_that_are_gone_make_room() -> None:
         remove(metric, old=label)
         metric.runtime(1, new=label)
     assert set(cycles.of('m', 'new')) == {'a', 'b', 'c', 'd'}
+    assert ('old',) not in {family.names for family in cycles.views.families}
+
+
+def test_labels_that_a_level_hides_keep_their_places() -> None:
+    """Where all series with some labels are hidden, and others of the metric are not, the first ones stay the first."""
+    cycles = Cycles(views={'*': View(max_series=1)}, temporality='delta')
+    metric = counter()
+    metric.runtime(1, shown='x')
+    metric.runtime(1, label='b')
+    cycles.cycle()
+    metric.runtime(1, label='a')
+    metric.children.reverse()
+    for level, kept in (
+        (MetricLevel.INHERIT, {'b', OTHER}),
+        (MetricLevel.DEBUG, set()),
+        (MetricLevel.INHERIT, {'b', OTHER}),
+    ):
+        for child in metric.children[:2]:
+            child._level = level
+        assert {dict(labels).get('label') for _, labels in cycles.cycle()} == {*kept, None}
 
 
 @pytest.mark.parametrize('temporality', TEMPORALITIES)
@@ -417,6 +451,21 @@ def test_levels_that_come_later_have_their_share() -> None:
         grown, levels = list(encoding.items(rebased)), list(encoding.items(walk.levels()))
         assert (len(grown), len(levels)) == (wanted + 1, 3)
         cycles.views, cycles.baseline = encoding.views, rebased.baseline
+        assert cycles.views.met == {'runaway', 'queue'}
+
+
+def test_totals_of_an_earlier_part_take_room() -> None:
+    """The sum over all labels of a counter is one of ``max_series``, also for levels that are read after it."""
+    runaway, total, queue = counter('runaway'), getMetric('total', 'counter'), getMetric('queue', 'int')
+    total.runtime(1, label='x')
+    for index in range(20):
+        runaway.runtime(1, user=str(index))
+        queue.runtime(index, queue=str(index))
+    encoding = Arguments('N', max_series=11, temporality='delta').plan.encoding(root=getMetric())
+    walk = Walk(getMetric(), levels_apart=True, sections=True)
+    list(encoding.items(Delta(walk.kept(), {}, root=getMetric())))
+    levels = [item for item in encoding.items(walk.levels()) if not isinstance(item, Discarded)]
+    assert len(levels) == (11 - 1 - 1) // 2
 
 
 def test_unlabelled_series_are_always_sent() -> None:
