@@ -455,17 +455,18 @@ def test_levels_that_come_later_have_their_share() -> None:
 
 
 def test_totals_of_an_earlier_part_take_room() -> None:
-    """The sum over all labels of a counter is one of ``max_series``, also for levels that are read after it."""
+    """A sum over all labels, and a series without labels, take room from levels that are read after them."""
+    getMetric('plain', 'counter').runtime(1)
     runaway, total, queue = counter('runaway'), getMetric('total', 'counter'), getMetric('queue', 'int')
     total.runtime(1, label='x')
     for index in range(20):
         runaway.runtime(1, user=str(index))
         queue.runtime(index, queue=str(index))
-    encoding = Arguments('N', max_series=11, temporality='delta').plan.encoding(root=getMetric())
+    encoding = Arguments('N', max_series=12, temporality='delta').plan.encoding(root=getMetric())
     walk = Walk(getMetric(), levels_apart=True, sections=True)
     list(encoding.items(Delta(walk.kept(), {}, root=getMetric())))
     levels = [item for item in encoding.items(walk.levels()) if not isinstance(item, Discarded)]
-    assert len(levels) == (11 - 1 - 1) // 2
+    assert len(levels) == (12 - 1 - 1 - 1) // 2
 
 
 def test_unlabelled_series_are_always_sent() -> None:
