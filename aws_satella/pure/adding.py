@@ -16,14 +16,11 @@ from satella.instrumentation.metrics import MetricData
 from aws_satella.pure.histograms import HistogramReading
 from aws_satella.pure.points import CounterReading, DataPoint, Discarded, Kind, Labels, Reason, new_counter
 from aws_satella.pure.readers import Reading
-from aws_satella.pure.summaries import NewSamples, SummaryReading, SummaryTotalReading, merge_samples, percentiles
+from aws_satella.pure.summaries import NewSamples, SummaryReading, merge_samples, percentiles
 from aws_satella.pure.values import PLAIN_NUMBERS, number
 from aws_satella.pure.views import COMBINE
 
 R = TypeVar('R', DataPoint, SummaryReading)
-
-SURE: int = 2**53
-"""Whole numbers up to this need no check."""
 
 
 class Rule(NamedTuple):
@@ -42,8 +39,6 @@ def checked(reading: Any) -> Reading | Discarded:
     if not isinstance(reading, (CounterReading, DataPoint)):
         return reading  # type: ignore[no-any-return]  # what is observed is checked by the encoder, one by one
     value = reading.value
-    if type(value) is int and -SURE <= value <= SURE:
-        return reading
     found = number(value)
     if isinstance(found, Reason):
         return Discarded(MetricData(reading.name, value, dict(reading.labels)), found)
@@ -52,8 +47,6 @@ def checked(reading: Any) -> Reading | Discarded:
 
 def relabeled(reading: Any, labels: Labels) -> Reading:
     """The reading of a series that is alone under its labels."""
-    if type(reading) is CounterReading:
-        return new_counter((reading.name, reading.value, labels, reading.source))
     if isinstance(reading, HistogramReading):
         return reading._replace(labels=labels, total_labels=labels)
     return reading._replace(labels=labels)  # type: ignore[no-any-return]  # one of the other readings
@@ -139,11 +132,11 @@ def _summaries(readings: Sequence[SummaryReading], labels: Labels, rule: Rule) -
         for quantile, values in _values_of_quantiles(readings).items():
             labels_of_quantile = {'quantile': quantile, **labels}
             yield DataPoint(readings[0].name, combine(values), labels_of_quantile, Kind.QUANTILE)
-    counted = [reading for reading in readings if reading.observations is not None]
+    counted = [(reading.observations, reading.sum) for reading in readings if reading.observations is not None]
     if counted:
-        name, observations = counted[0].name, sum(reading.observations or 0 for reading in counted)
-        yield DataPoint(f'{name}.count', observations, labels, Kind.COUNTER)
-        yield DataPoint(f'{name}.sum', sum(reading.sum for reading in counted), labels, Kind.COUNTER)
+        observations, sums = zip(*counted, strict=True)
+        yield DataPoint(f'{readings[0].name}.count', sum(observations), labels, Kind.COUNTER)
+        yield DataPoint(f'{readings[0].name}.sum', sum(sums), labels, Kind.COUNTER)
 
 
 def _values_of_quantiles(readings: Iterable[SummaryReading]) -> Mapping[float, list[float]]:
@@ -165,10 +158,8 @@ def without_counts(readings: Iterable[Any]) -> Iterator[Reading | Discarded]:
 
 def names_in_total(total: Any) -> frozenset[str]:
     """The names of what a total says already of all series together."""
-    if isinstance(total, SummaryTotalReading):
-        return frozenset((total.name,))
-    ends = (end for end in ('.sum', '.total') if total.name.endswith(end))
-    return frozenset((total.name, *(total.name[: -len(end)] for end in ends)))
+    name = total.name
+    return frozenset((name, name.removesuffix('.sum'), name.removesuffix('.total')))
 
 
 def _discard(reading: Any, value: object, reason: Reason) -> Discarded:

@@ -44,17 +44,21 @@ def marks(root: Any) -> Marks:
     noted: dict[Hashable, Any] = {}
     for metric in _followed(root):
         try:
-            noted[metric] = READERS[type(metric)].mark(metric)  # type: ignore[misc]  # those that are followed have one
+            noted[metric] = _mark(metric)
         except Exception:  # noqa: S112  # a metric that cannot be read costs itself alone
             continue
     return noted
 
 
+def _mark(metric: Any) -> Any:
+    """What every recording changes. Raises for a class that is not followed."""
+    return READERS[type(metric)].mark(metric)  # type: ignore[misc]  # None is what raises
+
+
 def _followed(root: Any) -> Iterator[Any]:
-    if root is not None:
-        for leaf in all_leaves(root, FOLLOWED):
-            yield leaf
-            yield from children_of(leaf) or ()
+    for leaf in all_leaves(root, FOLLOWED):
+        yield leaf
+        yield from children_of(leaf) or ()
 
 
 class Recorded:
@@ -71,13 +75,10 @@ class Recorded:
 
     def __call__(self, metric: Any) -> bool:
         """Whether the metric was recorded. A class that is not followed never is, nor is what cannot be read."""
-        reader = READERS.get(type(metric))
-        if reader is None or reader.mark is None:
-            return False
         try:
             if metric in self._known:
                 return True
-            if reader.mark(metric) == self._noted.get(metric, _UNRECORDED[type(metric)]):
+            if _mark(metric) == self._noted.get(metric, _UNRECORDED[type(metric)]):
                 return False
         except Exception:
             return False

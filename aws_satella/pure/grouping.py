@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from aws_satella.pure.adding import SURE, Rule, checked, is_level, names_in_total
+from aws_satella.pure.adding import Rule, checked, is_level, names_in_total
 from aws_satella.pure.points import CounterReading, Discarded, Section, raised
 from aws_satella.pure.readers import READERS
 from aws_satella.pure.relabeling import Key, Names, Relabeler, Shape
 from aws_satella.pure.sharing import FamilyName
 from aws_satella.pure.tree import children_of
 from aws_satella.pure.views import NO_VIEW, View
+
+SURE: Final = 2**53
+"""Whole numbers up to this need no check."""
 
 NO_TEXTS: Final[tuple[Any, ...]] = (None,)
 """In place of values that are to be mapped, or made a text."""

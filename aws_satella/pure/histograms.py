@@ -58,8 +58,8 @@ class HistogramReading(NamedTuple):
         if not math.isfinite(state.sum):
             return self._replace(counts=counts, sum=None, observations=observations), now
         increase = now.sum - state.sum
-        total = nearest_sum(self.bounds, counts, observations, increase) if observations else increase
-        if total != increase and math.isfinite(increase):  # what these buckets cannot have is left to the next cycle
+        total = nearest_sum(self.bounds, counts, observations, increase)
+        if total != increase:  # what these buckets cannot have is left to the next cycle
             now = now._replace(sum=state.sum + total)
         return self._replace(counts=counts, sum=total, observations=observations), now
 

@@ -96,10 +96,6 @@ class Distribution(NamedTuple):
     counts: tuple[float, ...]
 
 
-NOTHING: Final = Distribution((), ())
-"""The distribution of no observations."""
-
-
 class Histogram(NamedTuple):
     """A histogram whole: running totals, or what came in one cycle."""
 
@@ -175,9 +171,7 @@ class CounterReading(NamedTuple):
         try:
             increase = self.value if state is None else self.value - state
         except Exception:
-            if isinstance(self.value, (int, float)):
-                raise
-            increase = self.value  # what is no number passes as it is, and the encoder says so
+            increase = self.value  # what is no number passes as it is, and the encoder says so; after it, all counts
         return new_counter((self.name, increase, self.labels, self.source)), self.value
 
 
@@ -209,5 +203,4 @@ def raised(name: str, labels: object, error: BaseException, source: Hashable) ->
 
 def distribution(name: str, samples: Mapping[float, int], labels: Labels) -> DataPoint:
     """The point of one series whose values are observations (value → number of observations)."""
-    observed = Distribution(tuple(samples), tuple(samples.values())) if samples else NOTHING
-    return DataPoint(name, observed, labels, Kind.DISTRIBUTION)
+    return DataPoint(name, Distribution(tuple(samples), tuple(samples.values())), labels, Kind.DISTRIBUTION)

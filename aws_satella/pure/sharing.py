@@ -52,17 +52,13 @@ class Family(NamedTuple):
         :param limit: how many have a place
         :param sticks: whether a series that has none never gets one: in cumulative
         """
-        beyond = self.beyond
-        if beyond:
-            beyond = frozenset(key for key in beyond if key in present or key in hidden)
+        beyond = frozenset(key for key in self.beyond if key in present or key in hidden)
         stays = [key for key in self.kept if key in present or key in hidden]
         kept = dict.fromkeys(stays[:limit])
-        room = limit - len(kept)
-        lost = set(stays[limit:])
-        if room > 0:
-            kept.update(dict.fromkeys(islice((key for key in present if key not in kept and key not in beyond), room)))
-        if sticks and len(kept) < len(present):
-            beyond = beyond | lost | {key for key in present if key not in kept}
+        new = (key for key in present if key not in kept and key not in beyond)
+        kept.update(dict.fromkeys(list(islice(new, limit - len(kept)))))
+        if sticks:
+            beyond = beyond.union(stays[limit:], (key for key in present if key not in kept))
         return self._replace(kept=kept, beyond=beyond)
 
 

@@ -213,8 +213,6 @@ def scale(samples: Multiset, count: int) -> dict[float, int]:
     have = sum(samples.values())
     if have == count:
         return dict(samples)
-    if not have or count <= 0:
-        return {}
     parts = {value: divmod(number * count, have) for value, number in samples.items()}
     missing = count - sum(whole for whole, _ in parts.values())
     rounded_up = set(sorted(parts, key=lambda value: parts[value][1], reverse=True)[:missing])

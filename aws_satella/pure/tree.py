@@ -29,7 +29,7 @@ def leaves(root: Any) -> Iterator[Leaf]:
 
 def names_of_leaves(root: Any) -> Iterator[str]:
     """The name of every leaf, whatever the levels show. A leaf whose name is no text has none."""
-    stack = [] if root is None else [(root, '')]
+    stack = [(root, '')]
     while stack:
         metric, prefix = stack.pop()
         name = getattr(metric, 'name', None)

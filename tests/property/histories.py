@@ -82,6 +82,7 @@ class Observer:
         root = getMetric()
         before = snapshot(root)
         delta = Delta(read(root), self.baseline)
+        assert delta.baseline == self.baseline
         listed = list(distributions(delta))
         old, self.baseline = self.baseline, delta.baseline
         assert delta.baseline == self.baseline

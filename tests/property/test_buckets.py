@@ -370,6 +370,7 @@ def test_nearest_sum_is_what_the_values_add_up_to(
         ([1, 0], 2, -3.0, -3.0),
         ([1, 0], 1, math.inf, math.inf),
         ([2, 0], 1, 1.5, 1.0),
+        ([0, 0], 0, 5.0, 0.0),
     ],
 )
 def test_sum_that_no_observations_have(counts: list[int], count: int, total: float, nearest: float) -> None:

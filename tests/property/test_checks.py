@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +113,9 @@ def test_refusals_are_those_of_all_arguments() -> None:
         ('max_series', 0, -1),
         ('max_buffered', 0, -1),
         ('max_spooled_bytes', 1, 0),
+        ('interval', 0.001, 0.000999),
+        ('service', 's' * 1024, 's' * 1025),
+        ('spool', '\udcff', '\udd00'),
     ],
 )
 def test_check_takes_the_last_value_within_a_bound(argument: str, allowed: Any, refused: Any) -> None:
@@ -320,6 +325,28 @@ def test_timestamp_is_a_moment_in_utc(value: float) -> None:
         assert abs(moment.timestamp() - value) < 1e-5
     else:
         assert not math.isfinite(value) or value < -62_135_596_800 or value > 253_402_300_799
+
+
+@pytest.mark.parametrize(
+    ('value', 'seconds'),
+    [(None, math.inf), (2, 2.0), (Fraction(1, 2), 0.5), (-1, 0.0), (10**400, math.inf), (-(10**400), 0.0)],
+    ids=lambda each: str(each)[:9],
+)
+def test_timeout_is_a_span_that_may_have_no_end(value: Any, seconds: float) -> None:
+    """None and infinity wait for as long as it takes, and a negative number does not wait."""
+    assert checks.timeout('timeout', value) == seconds
+    assert type(checks.timeout('timeout', value)) is float
+    assert refusal(checks.timeout, math.nan) == 'it: nan is not allowed; allowed: a number of seconds, or None'
+    assert refusal(checks.timeout, '2') == "it: '2' is of type str; allowed: a number of seconds, or None"
+
+
+def test_path_is_a_text() -> None:
+    """A path-like object is taken as its text."""
+    assert checks.path('spool', Path('/var/spool')) == '/var/spool'
+    assert (
+        refusal(checks.path, 7)
+        == 'it: 7 is of type int; allowed: the path of a directory, as a text or a path-like object'
+    )
 
 
 def test_function_and_metric_are_known_by_what_they_can_do() -> None:

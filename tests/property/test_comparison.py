@@ -15,7 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from property.trees import build, frozen, trees
 
-from aws_satella.pure import DataPoint, read
+from aws_satella import View
+from aws_satella.pure import CounterReading, DataPoint, read
 from aws_satella.pure.arguments import Arguments
 from aws_satella.pure.bill import Comparison, Preview, Prices, compared, preview_of
 from aws_satella.pure.comparison import Rates, cheaper_from
@@ -195,6 +196,19 @@ def test_table_is_for_reading(classic_from: int | None, otlp_from: int | None, s
         classic                             1,234.50 USD
         OTLP                                    3.03 USD
         {sentence}""")
+
+
+@pytest.mark.parametrize(('destination', 'cost'), [('cloudwatch', '3.09'), ('otlp', '0.01')])
+def test_table_has_what_views_save(destination: str, cost: str) -> None:
+    """The series and the bill of the same plan without views, and that bounds hold for each process."""
+    counters = [CounterReading('orders', 1, {'url': f'/{number}'}, number) for number in range(10)]
+    bounded = '(each process keeps its own first series: up to processes * max_series + 1 of a metric are billed)'
+    for view in (View(drop=('url',)), View(max_series=5)):
+        plan = Arguments('Shop', views={'orders': view}, destination=destination).plan
+        lines = str(compared(plan, counters, interval=300, **ENVIRONMENT)).splitlines()
+        at = lines.index(f'without views               10  {cost:>12} USD')
+        assert (lines[at - 1] == bounded) == (bounded in lines) == (view.max_series is not None)
+        assert not lines[at + 1]
 
 
 def test_bill_has_what_its_form_does_not_take_beside_it() -> None:

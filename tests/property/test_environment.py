@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.sdk.resources import OTELResourceDetector
 from property.cloudwatch import UNITS
+from property.refusals import DESTINATIONS, INTERVALS, NAMES, NAMESPACES, SECONDS, VALUES
 from property.texts import plain
 
-from aws_satella.pure import ArgumentError, ArgumentTypeError
+from aws_satella.pure import ArgumentError, ArgumentTypeError, limits
 from aws_satella.pure.arguments import DEFAULTS
 from aws_satella.pure.binding import Settings, bind, bind_as, bind_settings
 from aws_satella.pure.environment import VARIABLES, faults, is_disabled, keywords
@@ -112,6 +113,7 @@ def test_text_means_what_the_value_means(keyword: str, data: st.DataObject, arou
     found = bind_settings((), beside, environ).keywords
     assert found == bind(**{keyword: value, **beside}).keywords
     assert list(found) == list(DEFAULTS)
+    assert not list(faults(environ))
 
 
 @given(pairs_of(labels, inner), st.lists(st.sampled_from(('', ' ', ',')), max_size=2))
@@ -133,40 +135,57 @@ def test_dimensions_come_back_as_they_were_written(mapping: Mapping[str, str]) -
     assert keywords({'AWS_SATELLA_DIMENSIONS': text}) == {'extra_dimensions': mapping}
 
 
-MALFORMED: list[tuple[str, str, str, object]] = [
-    ('AWS_SATELLA_DIMENSIONS', 'stage', 'AWS_SATELLA_DIMENSIONS', 'stage'),
-    ('AWS_SATELLA_DIMENSIONS', 'a=b, =c', 'AWS_SATELLA_DIMENSIONS', '=c'),
-    ('AWS_SATELLA_DIMENSIONS', 'a=b,c=100%', 'AWS_SATELLA_DIMENSIONS', 'c=100%'),
-    ('AWS_SATELLA_DIMENSIONS', 'a=b,c=%F0%28', 'AWS_SATELLA_DIMENSIONS', 'c=%F0%28'),
-    ('AWS_SATELLA_DIMENSIONS', 'a=b,c=', "AWS_SATELLA_DIMENSIONS['c']", ''),
-    ('AWS_SATELLA_DIMENSIONS', ':a=b', 'AWS_SATELLA_DIMENSIONS', ':a'),
-    ('AWS_SATELLA_UNITS', 'a=Bytes,b=bytes', "AWS_SATELLA_UNITS['b']", 'bytes'),
-    ('AWS_SATELLA_EXCLUDE', 'a.*,b%', 'AWS_SATELLA_EXCLUDE', 'b%'),
-    ('AWS_SATELLA_NAMESPACE', 'AWS/Shop', 'AWS_SATELLA_NAMESPACE', 'AWS/Shop'),
-    ('AWS_SATELLA_INTERVAL', 'soon', 'AWS_SATELLA_INTERVAL', 'soon'),
-    ('AWS_SATELLA_INTERVAL', '0', 'AWS_SATELLA_INTERVAL', '0'),
-    ('AWS_SATELLA_MAX_SEND_AT_ONCE', 'many', 'AWS_SATELLA_MAX_SEND_AT_ONCE', 'many'),
-    ('AWS_SATELLA_MAX_SEND_AT_ONCE', '1001', 'AWS_SATELLA_MAX_SEND_AT_ONCE', 1001),
-    ('AWS_SATELLA_EXIT_TIMEOUT', '2s', 'AWS_SATELLA_EXIT_TIMEOUT', '2s'),
-    ('AWS_SATELLA_EXIT_TIMEOUT', '-1', 'AWS_SATELLA_EXIT_TIMEOUT', -1.0),
-    ('AWS_SATELLA_TEMPORALITY', 'detla', 'AWS_SATELLA_TEMPORALITY', 'detla'),
-    ('AWS_SATELLA_IN_FORKS', 'maybe', 'AWS_SATELLA_IN_FORKS', 'maybe'),
-    ('AWS_SATELLA_DESTINATION', 'http://a:4318', 'AWS_SATELLA_DESTINATION', 'http://a:4318'),
-    ('AWS_SATELLA_DISABLED', '2', 'AWS_SATELLA_DISABLED', '2'),
+PAIRS = "pairs such as 'name=value', separated by commas"
+ESCAPES = "'%' before the two hexadecimal digits of a byte of UTF-8 only; the character itself is %25"
+SWITCHES = '1, true, yes, on; or 0, false, no, off'
+
+MALFORMED: list[tuple[str, str, str, object, str]] = [
+    ('AWS_SATELLA_DIMENSIONS', 'stage', 'AWS_SATELLA_DIMENSIONS', 'stage', PAIRS),
+    ('AWS_SATELLA_DIMENSIONS', 'a=b, =c', 'AWS_SATELLA_DIMENSIONS', '=c', PAIRS),
+    ('AWS_SATELLA_DIMENSIONS', 'a=b,c=100%', 'AWS_SATELLA_DIMENSIONS', 'c=100%', ESCAPES),
+    ('AWS_SATELLA_DIMENSIONS', 'a=b,c=%F0%28', 'AWS_SATELLA_DIMENSIONS', 'c=%F0%28', ESCAPES),
+    ('AWS_SATELLA_DIMENSIONS', 'a=b,c=', "AWS_SATELLA_DIMENSIONS['c']", '', VALUES),
+    ('AWS_SATELLA_DIMENSIONS', ':a=b', 'AWS_SATELLA_DIMENSIONS', ':a', NAMES),
+    (
+        'AWS_SATELLA_UNITS',
+        'a=Bytes,b=bytes',
+        "AWS_SATELLA_UNITS['b']",
+        'bytes',
+        f"{', '.join(limits.UNITS)}. Did you mean 'Bytes'?",
+    ),
+    ('AWS_SATELLA_EXCLUDE', 'a.*,b%', 'AWS_SATELLA_EXCLUDE', 'b%', ESCAPES),
+    ('AWS_SATELLA_NAMESPACE', 'AWS/Shop', 'AWS_SATELLA_NAMESPACE', 'AWS/Shop', NAMESPACES),
+    ('AWS_SATELLA_INTERVAL', 'soon', 'AWS_SATELLA_INTERVAL', 'soon', INTERVALS),
+    ('AWS_SATELLA_INTERVAL', '0', 'AWS_SATELLA_INTERVAL', '0', INTERVALS),
+    ('AWS_SATELLA_MAX_SEND_AT_ONCE', 'many', 'AWS_SATELLA_MAX_SEND_AT_ONCE', 'many', 'a whole number'),
+    ('AWS_SATELLA_MAX_SEND_AT_ONCE', '1001', 'AWS_SATELLA_MAX_SEND_AT_ONCE', 1001, 'a whole number from 1 to 1000'),
+    ('AWS_SATELLA_EXIT_TIMEOUT', '2s', 'AWS_SATELLA_EXIT_TIMEOUT', '2s', 'a number'),
+    ('AWS_SATELLA_EXIT_TIMEOUT', '-1', 'AWS_SATELLA_EXIT_TIMEOUT', -1.0, SECONDS),
+    (
+        'AWS_SATELLA_TEMPORALITY',
+        'detla',
+        'AWS_SATELLA_TEMPORALITY',
+        'detla',
+        "'cumulative' or 'delta'. Did you mean 'delta'?",
+    ),
+    ('AWS_SATELLA_IN_FORKS', 'maybe', 'AWS_SATELLA_IN_FORKS', 'maybe', SWITCHES),
+    ('AWS_SATELLA_DESTINATION', 'http://a:4318', 'AWS_SATELLA_DESTINATION', 'http://a:4318', DESTINATIONS),
+    ('AWS_SATELLA_DISABLED', '2', 'AWS_SATELLA_DISABLED', '2', SWITCHES),
 ]
 
 
-@pytest.mark.parametrize(('variable', 'text', 'named', 'part'), MALFORMED)
-def test_error_names_the_variable_and_the_part(variable: str, text: str, named: str, part: object) -> None:
+@pytest.mark.parametrize(('variable', 'text', 'named', 'part', 'allowed'), MALFORMED)
+def test_error_names_the_variable_and_the_part(
+    variable: str, text: str, named: str, part: object, allowed: str
+) -> None:
     """What is wrong in a variable is an error with its name, with the part that is wrong, and with what is allowed."""
     (error,) = faults({variable: text})
     assert isinstance(error, ArgumentError)
-    assert (error.argument, error.value) == (named, part)
-    assert error.allowed
+    assert (error.argument, error.value, error.allowed) == (named, part, allowed)
     if variable != 'AWS_SATELLA_DISABLED':
         with pytest.raises(ArgumentError) as raised:
             bind_settings(('N',) if 'NAMESPACE' not in variable else (), {}, {variable: text})
-        assert str(raised.value) == str(error)
+        assert str(raised.value) == str(error) == f'{named}: {part!r} is not allowed; allowed: {allowed}'
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def test_error_can_be_copied_and_pickled(
         assert (str(other), other.problem) == (str(error), error.problem)
 
 
+def test_error_shows_what_it_says() -> None:
+    """The ``repr()`` of an error has its text."""
+    assert repr(ArgumentError('a', 1, 'two')) == "ArgumentError('a: 1 is not allowed; allowed: two')"
+    assert repr(ArgumentTypeError('a', 1, 'a text')) == "ArgumentTypeError('a: 1 is of type int; allowed: a text')"
+
+
 def test_errors_have_their_public_names() -> None:
     """The errors are those of ``aws_satella``, and are shown with this path."""
     assert (aws_satella.ArgumentError, aws_satella.ArgumentTypeError) == (ArgumentError, ArgumentTypeError)

@@ -97,11 +97,16 @@ def test_marks_are_on_what_a_level_hides_too() -> None:
 
 
 def test_recorded_leaves_out_what_cannot_be_read() -> None:
-    """A fork must not fail because of it."""
-    broken = getMetric('broken', 'counter')
+    """A fork must not fail because of it, and all other metrics have their marks. Of a class that is not followed
+    nothing was recorded."""
+    before, broken, childless, after = (getMetric(name, 'counter') for name in 'abcd')
     del broken.value
-    recorded = Recorded(marks(getMetric()))
-    assert not recorded(broken)
+    childless.children = None
+    noted = marks(getMetric())
+    assert set(noted) == {before, childless, after}
+    recorded = Recorded(noted)
+    others = [getMetric(kind, kind) for kind in ('callable', 'cps', 'empty', 'linkfail', 'uptime')]
+    assert not any(map(recorded, (broken, *others, object())))
     assert not recorded.any(None)
     assert marks(None) == {}
 

@@ -132,7 +132,8 @@ def test_sum_that_is_lost_is_reported_once(odd: float) -> None:
 
 
 def test_rest_of_a_sum_is_passed_on_later() -> None:
-    """What no value inside the buckets could make up in one cycle, those of the next one do."""
+    """What no value inside the buckets could make up in one cycle, or what came without an observation, those of the
+    next one do."""
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
     observer = Observer()
     histogram.runtime(0.5)
@@ -144,6 +145,11 @@ def test_rest_of_a_sum_is_passed_on_later() -> None:
     second = observer.cycle()['h', NO_LABELS]
     assert second.counts == (1,)
     assert second.values == pytest.approx((4.5,))
+    histogram.sum += 7.0
+    assert observer.cycle()['h', NO_LABELS] == Distribution((), ())
+    histogram.count += 1
+    histogram.buckets[1] += 1
+    assert observer.cycle()['h', NO_LABELS] == Distribution((7.0,), (1,))
 
 
 def test_histogram_that_was_emptied_starts_again() -> None:
@@ -164,12 +170,17 @@ def test_observation_that_reaches_its_bucket_late_is_counted_once(values: list[f
     histogram = getMetric('late', 'histogram', buckets=(0.5, 5.0))
     histogram.buckets, histogram.count, histogram.sum = [0, 0, 0], 0, 0.0
     observer = Observer()
-    given_out = 0
+    given_out, in_buckets, state = 0, 0, None
     for value in values:
         histogram.runtime(value)
         *places, _ = counted((0.5, 5.0), [value])
-        histogram.buckets = [now - then for now, then in zip(histogram.buckets, places, strict=True)]
-        given_out += sum(observer.cycle()['late', NO_LABELS].counts)
-        histogram.buckets = [now + then for now, then in zip(histogram.buckets, places, strict=True)]
-        given_out += sum(observer.cycle()['late', NO_LABELS].counts)
+        after = histogram.buckets
+        before = [now - then for now, then in zip(after, places, strict=True)]
+        for histogram.buckets in (before, after):
+            given_out += sum(observer.cycle()['late', NO_LABELS].counts)
+            (reading,) = read(histogram)
+            assert isinstance(reading, HistogramReading)
+            increase, state = reading.since(state)
+            in_buckets += sum(increase.counts)
     assert given_out == len(values)
+    assert in_buckets == sum(before)

@@ -164,6 +164,32 @@ def test_share_of_a_metric_is_that_of_its_oldest_series(
             assert sent == {*kept[name], *((OTHER,) if number > len(kept[name]) else ())}
 
 
+def test_room_that_a_metric_cannot_fill_is_left_to_others() -> None:
+    """A metric takes no more room than its view lets it have, and a series that is called ``(other)`` takes none."""
+    for index in range(9):
+        counter('bounded').runtime(1, label=str(index))
+    for name, labels in (('other', (OTHER, 'a')), ('free', 'abcdefg')):
+        for label in labels:
+            counter(name).runtime(1, label=label)
+    cycles = Cycles(max_series=10, views={'bounded': View(max_series=2)})
+    assert cycles.of('free', 'label').keys() == set('abcdefg')
+    assert Counter(name for name, _ in cycles.cycle()) == {'bounded': 3, 'other': 2, 'free': 7}
+
+
+def test_series_that_stay_among_the_others_take_no_room() -> None:
+    """In cumulative they never get a place of their own, so that other metrics may have it."""
+    cycles = Cycles(max_series=5)
+    metric = counter()
+    for label in 'abcdefgh':
+        metric.runtime(1, label=label)
+    assert cycles.of('m', 'label').keys() == {*'abcde', OTHER}
+    for label in 'cde':
+        remove(metric, label=label)
+    for label in 'xyz':
+        counter('n').runtime(1, label=label)
+    assert cycles.of('n', 'label').keys() == set('xyz')
+
+
 # --- bounds of views
 
 
@@ -263,6 +289,46 @@ def test_place_is_kept_by_what_a_level_hides() -> None:
     assert not cycles.views.families
 
 
+@pytest.mark.parametrize(('temporality', 'later'), [('cumulative', {OTHER: 2}), ('delta', {'c': 0, 'd': 0})])
+def test_series_to_which_hidden_ones_leave_no_place_are_among_the_others(
+    temporality: str, later: dict[str, float]
+) -> None:
+    """In cumulative they stay there, since their totals cannot be taken out again. In delta they get free places."""
+    cycles = Cycles(views={'*': View(max_series=2)}, temporality=temporality)
+    metric = counter()
+    for labels, level, found in (('ab', MetricLevel.DEBUG, {'a': 1, 'b': 1}), ('cd', MetricLevel.INHERIT, {OTHER: 2})):
+        for label in labels:
+            metric.runtime(1, label=label)
+        assert cycles.of('m', 'label') == found
+        for child in metric.children:
+            child._level = level
+    for label in 'ab':
+        remove(metric, label=label)
+    assert cycles.of('m', 'label') == later
+
+
+class _Mute:
+    """A label without a text."""
+
+    def __str__(self) -> str:
+        raise LookupError
+
+
+def test_label_that_raises_takes_no_place_from_others() -> None:
+    """A series whose label has no text is discarded, and those that come after it keep their places."""
+    cycles = Cycles(views={'*': View(max_series=2)}, temporality='delta')
+    metric = counter()
+    for label in 'abc':
+        metric.runtime(1, label=label)
+    assert cycles.of('m', 'label').keys() == {'a', 'b', OTHER}
+    metric.runtime(1, label=_Mute())
+    metric.children.insert(0, metric.children.pop())
+    for level, kept in ((MetricLevel.DEBUG, {'b', OTHER}), (MetricLevel.INHERIT, {'a', 'b', OTHER})):
+        metric.children[1]._level = level
+        assert cycles.of('m', 'label').keys() == kept
+        assert [each.reason for each in cycles.discarded] == [Reason.RAISED]
+
+
 def test_share_is_kept_by_what_a_level_hides() -> None:
     """A series that is hidden for a while takes its room meanwhile, so that no other gets it, and loses it again."""
     cycles = Cycles(max_series=4, temporality='delta')
@@ -320,6 +386,26 @@ def test_labels_that_are_gone_make_room() -> None:
         remove(metric, old=label)
         metric.runtime(1, new=label)
     assert set(cycles.of('m', 'new')) == {'a', 'b', 'c', 'd'}
+    assert ('old',) not in {family.names for family in cycles.views.families}
+
+
+def test_labels_that_a_level_hides_keep_their_places() -> None:
+    """Where all series with some labels are hidden, and others of the metric are not, the first ones stay the first."""
+    cycles = Cycles(views={'*': View(max_series=1)}, temporality='delta')
+    metric = counter()
+    metric.runtime(1, shown='x')
+    metric.runtime(1, label='b')
+    cycles.cycle()
+    metric.runtime(1, label='a')
+    metric.children.reverse()
+    for level, kept in (
+        (MetricLevel.INHERIT, {'b', OTHER}),
+        (MetricLevel.DEBUG, set()),
+        (MetricLevel.INHERIT, {'b', OTHER}),
+    ):
+        for child in metric.children[:2]:
+            child._level = level
+        assert {dict(labels).get('label') for _, labels in cycles.cycle()} == {*kept, None}
 
 
 @pytest.mark.parametrize('temporality', TEMPORALITIES)
@@ -339,6 +425,16 @@ def test_levels_beyond_a_bound_are_discarded(temporality: str) -> None:
     assert combined.of('queue', 'queue') == {'0': 0, '1': 1, OTHER: 3}
 
 
+def test_levels_that_are_equal_are_sent_without_a_view() -> None:
+    """Where a metric has no view, nothing is added up: levels whose labels have the same texts are all sent."""
+    metric = getMetric('queue', 'int')
+    for index, label in enumerate((1, '1')):
+        metric.runtime(index, queue=label)
+    cycles = Cycles(max_series=9)
+    assert [datum['Value'] for datum in decode(cycles.items())] == [0, 1]
+    assert not cycles.discarded
+
+
 def test_levels_that_come_later_have_their_share() -> None:
     """The levels of a cycle in delta are read after what grows. From the first cycle on they have their share, and
     from the second one on the others have given way."""
@@ -355,6 +451,22 @@ def test_levels_that_come_later_have_their_share() -> None:
         grown, levels = list(encoding.items(rebased)), list(encoding.items(walk.levels()))
         assert (len(grown), len(levels)) == (wanted + 1, 3)
         cycles.views, cycles.baseline = encoding.views, rebased.baseline
+        assert cycles.views.met == {'runaway', 'queue'}
+
+
+def test_totals_of_an_earlier_part_take_room() -> None:
+    """A sum over all labels, and a series without labels, take room from levels that are read after them."""
+    getMetric('plain', 'counter').runtime(1)
+    runaway, total, queue = counter('runaway'), getMetric('total', 'counter'), getMetric('queue', 'int')
+    total.runtime(1, label='x')
+    for index in range(20):
+        runaway.runtime(1, user=str(index))
+        queue.runtime(index, queue=str(index))
+    encoding = Arguments('N', max_series=12, temporality='delta').plan.encoding(root=getMetric())
+    walk = Walk(getMetric(), levels_apart=True, sections=True)
+    list(encoding.items(Delta(walk.kept(), {}, root=getMetric())))
+    levels = [item for item in encoding.items(walk.levels()) if not isinstance(item, Discarded)]
+    assert len(levels) == (12 - 1 - 1 - 1) // 2
 
 
 def test_unlabelled_series_are_always_sent() -> None:
@@ -452,7 +564,29 @@ def test_bound_holds_for_each_type_and_destination(kind: str, temporality: str, 
         assert all_of_it - found >= 16 - len(arguments) * 3
 
 
-def test_series_that_were_added_up_are_given_back_together() -> None:
+@pytest.mark.parametrize('temporality', TEMPORALITIES)
+@pytest.mark.parametrize('kind', ['counter', 'histogram', 'summary', 'int'])
+def test_series_that_is_alone_beyond_a_bound_says_what_it_says(kind: str, temporality: str) -> None:
+    """Where only one series has no place, what is sent of the rest is that series with other labels."""
+    metric = getMetric('m', kind)
+    for index in (1, 2):
+        metric.runtime(index, label=str(index))
+    bounded, unbounded = (
+        Cycles(views={'m': View(max_series=number, combine='max')}, temporality=temporality).items()
+        for number in (1, 2)
+    )
+    assert bounded == [item.replace('"Value":"2"', f'"Value":"{OTHER}"') for item in unbounded]
+
+
+@pytest.mark.parametrize(
+    ('view', 'later'),
+    [
+        (View(keep=()), {'': 4}),
+        (View(max_series=1), {'a': 2, OTHER: 2}),
+        (View(rollups=[()]), {'a': 2, 'b': 1, 'c': 1, '': 4}),
+    ],
+)
+def test_series_that_were_added_up_are_given_back_together(view: View, later: dict[str, float]) -> None:
     """Where a sum cannot be encoded because user code raised, all increases in it are exported by a later cycle."""
     metric = counter()
     for label in 'abc':
@@ -464,11 +598,11 @@ def test_series_that_were_added_up_are_given_back_together() -> None:
             raise LookupError
         return 'Count'
 
-    cycles = Cycles(views={'m': View(keep=())}, temporality='delta', units=unit)
+    cycles = Cycles(views={'m': view}, temporality='delta', units=unit)
     assert cycles.cycle() == {}
     broken.clear()
     metric.runtime(1, label='a')
-    assert cycles.cycle() == {('m', frozenset()): 4}
+    assert {dict(labels).get('label', ''): value for (_, labels), value in cycles.cycle().items()} == later
 
 
 @pytest.mark.parametrize(
@@ -528,6 +662,28 @@ def test_bound_is_said_once_and_at_each_tenfold() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ('max_series', 'own', 'number', 'bound'),
+    [
+        (2, None, 3, 'its share of max_series'),
+        (2, 3, 3, 'its share of max_series'),
+        (2, 2, 3, 'max_series of its view'),
+        (9, 4, 1, 'max_series of its view'),
+        (None, 4, 1, 'max_series of its view'),
+    ],
+)
+def test_bound_that_is_said_is_the_tighter_one(
+    max_series: int | None, own: int | None, number: int, bound: str
+) -> None:
+    """What bounds a metric is named: its view, or its share of the room for all."""
+    for index in range(5):
+        counter().runtime(1, user=str(index))
+    cycles = Cycles(max_series=max_series, views={'m': View(max_series=own)})
+    cycles.cycle()
+    (saying,) = cycles.said
+    assert saying.values[:3] == ('m', number, bound)
+
+
 @pytest.mark.parametrize('combine', [None, 'max'])
 def test_bound_on_levels_costs_what_is_sent(combine: str | None) -> None:
     """Of levels beyond a bound nothing is sent, unless the view says how to combine them."""
@@ -573,6 +729,28 @@ def test_idle_counters_are_left_out(history: list[tuple[int, list[str]]], second
         assert ('m.sum', frozenset()) in found or not changed
 
 
+@pytest.mark.parametrize(
+    ('view', 'changed'),
+    [
+        (View(idle_after=10, max_series=1), [{'label': OTHER}]),
+        (View(idle_after=10, drop=('label',)), [{}]),
+        (View(idle_after=10, rollups=[()]), [{'label': 'b'}, {}]),
+    ],
+)
+def test_sums_of_idle_counters_are_left_out(view: View, changed: list[dict[str, str]]) -> None:
+    """The rest beyond a bound, what views add up and roll-ups are sent as zero up to ``idle_after``, then not at all
+    until one of their counters changes."""
+    metric = counter()
+    for label in 'ab':
+        metric.runtime(1, label=label)
+    cycles = Cycles(views={'m': view}, temporality='delta')
+    first = cycles.cycle(1e9)
+    assert cycles.cycle(1e9 + 10) == dict.fromkeys(first, 0)
+    assert cycles.cycle(1e9 + 11) == {}
+    metric.runtime(1, label='b')
+    assert cycles.cycle(1e9 + 12) == {('m', frozenset(labels.items())): 1 for labels in changed}
+
+
 def test_idle_counters_have_no_state_elsewhere() -> None:
     """When a counter last changed is remembered only where ``idle_after`` is set, and only in delta."""
     counter('m').runtime(1, label='a')
@@ -586,9 +764,18 @@ def test_idle_counters_have_no_state_elsewhere() -> None:
     assert not cumulative.views.changes
 
 
+def test_counter_without_a_time_is_not_idle() -> None:
+    """A program that encodes readings itself may leave the time to CloudWatch."""
+    encoding = Arguments('N', idle_after=5, temporality='delta').plan.encoding()
+    for _ in range(2):
+        assert len(list(encoding.items([CounterReading('m', 0, {}, 'source')]))) == 1
+
+
 def test_views_without_bounds_remember_nothing() -> None:
-    """Views that bound nothing remember nothing."""
+    """Views that bound nothing remember nothing, and say nothing, nor does a plan without views."""
     counter().runtime(1, label=str(random.random()))
-    cycles = Cycles(views={'*': View(keep=('label',), rollups=[()])})
-    cycles.cycle()
-    assert not cycles.views.families
+    for views in ({}, {'*': View(keep=('label',), rollups=[()])}):
+        cycles = Cycles(views=views)
+        cycles.cycle()
+        assert not cycles.views.families
+        assert cycles.said == []

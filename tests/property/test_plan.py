@@ -14,6 +14,7 @@ from property.examples import half
 from property.trees import Tree, build, frozen, trees
 from satella.instrumentation.metrics import Metric, getMetric
 
+from aws_satella import View
 from aws_satella.pure import (
     Arguments,
     Baseline,
@@ -30,7 +31,7 @@ from aws_satella.pure import (
     distributions,
     read,
 )
-from aws_satella.pure.formats.putmetricdata import Item, decode
+from aws_satella.pure.formats.putmetricdata import Entity, Envelope, Item, decode
 from aws_satella.pure.points import STRICT
 
 
@@ -80,6 +81,10 @@ def _units(unit: str) -> Any:
     return lambda _name: unit
 
 
+def _units_by_default(unit: str) -> Any:
+    return lambda _name, unit=unit: unit
+
+
 ALIKE = _Unhashable()
 MEANINGS: dict[str, tuple[Any, ...]] = {
     'extra_dimensions': ({}, {'a': '1'}, {'a': '2'}, {'a': '1', 'b': '1'}),
@@ -91,10 +96,15 @@ MEANINGS: dict[str, tuple[Any, ...]] = {
         {'a': 'Seconds'},
         _units('Count'),
         _units('Seconds'),
+        _units_by_default('Count'),
+        _units_by_default('Seconds'),
         str.title,
         ALIKE,
         _Unhashable(),
     ),
+    'views': (None, {'a': View()}, {'b': View()}, {'a': View(drop=('b',))}),
+    'idle_after': (None, 60),
+    'service': (None, 'shop'),
     'storage_resolution': (60, 1),
     'max_dimensions': (10, 30),
     'max_series': (None, 1, 2),
@@ -115,8 +125,43 @@ def test_plan_is_what_its_arguments_mean(one: dict[str, int], other: dict[str, i
     assert replace(made[0], namespace='M').identity != made[0].identity
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'unbounded', 'is_viewed', 'has_bounds'),
+    [
+        ({}, 'abc', False, False),
+        ({'exclude': ('a', 'b*')}, 'c', False, False),
+        ({'views': {'a': View()}}, 'bc', True, False),
+        ({'views': {'a': View(), 'b': View(max_series=5)}}, 'c', True, True),
+        ({'idle_after': 60}, 'abc', True, False),
+        ({'max_series': 0}, '', True, True),
+    ],
+)
+def test_plan_tells_what_it_bounds(
+    arguments: dict[str, Any], unbounded: str, is_viewed: bool, has_bounds: bool
+) -> None:
+    """A metric may have as many series as it likes where it is exported, has no view, and ``max_series`` is not set."""
+    plan = _plan(**arguments)
+    assert ''.join(filter(plan.is_unbounded, 'abc')) == unbounded
+    assert (plan.is_viewed, plan.has_bounds) == (is_viewed, has_bounds)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'billed'),
+    [({}, [1, 4]), ({'temporality': 'delta'}, [1, 1]), ({'destination': 'otlp'}, None)],
+)
+def test_plan_tells_how_many_metrics_are_billed(arguments: dict[str, Any], billed: list[int] | None) -> None:
+    """In the classic form each series is a metric: of a histogram in cumulative its buckets, sum and count."""
+    getMetric('c', 'counter')
+    getMetric('h', 'histogram', buckets=[1.0])
+    count = _plan(**arguments).billed
+    assert (None if count is None else list(map(count, read(getMetric())))) == billed
+
+
 def test_function_that_is_made_anew_means_the_same() -> None:
-    """A lambda is another object each time that its line runs."""
+    """A lambda is another object each time that its line runs. Of what has no hash, only the object itself is meant."""
+    other = _Unhashable()
+    assert other == ALIKE
+    assert _plan(units=ALIKE).identity == _plan(units=ALIKE).identity != _plan(units=other).identity
     assert _plan(units=_units('Count')).identity == _plan(units=_units('Count')).identity
 
     def early() -> list[Any]:
@@ -265,6 +310,27 @@ def test_plan_can_be_seen_in_its_data() -> None:
     ]
     assert isinstance(beyond, Discarded)
     assert (beyond.data.name, beyond.reason) == ('more', Reason.TOO_MANY_SERIES)
+
+
+def test_time_may_be_left_out_over_otlp() -> None:
+    """Over OTLP a point has a time, which is the beginning of all times where none is given."""
+    encodings = (_plan(destination='otlp').encoding(*given) for given in ((), (0.0,)))
+    one, other = (list(each.encode([DataPoint('a', 1, {})])) for each in encodings)
+    assert one == other
+
+
+def test_service_is_the_entity_of_requests() -> None:
+    """Its environment is that of a service that runs in none that AWS knows, unless it is given."""
+    assert _plan().classic_envelope == Envelope('N', None)
+    assert _plan(service='shop').classic_envelope == Envelope('N', Entity('shop', 'generic:default'))
+    assert _plan(service='shop', environment='live').classic_envelope == Envelope('N', Entity('shop', 'live'))
+
+
+def test_pid_is_a_dimension_where_it_is_known() -> None:
+    """A program that encodes points itself need not say which process it is."""
+    plan = _plan(extra_dimensions={'a': 'b'}, add_pid='pid')
+    assert plan.common_dimensions(None) == {'a': 'b'}
+    assert plan.common_dimensions(0) == {'a': 'b', 'pid': '0'}
 
 
 def test_points_without_labels_are_gauges() -> None:

@@ -73,5 +73,5 @@ def test_prices_have_a_date_and_a_source() -> None:
     prices = Prices()
     assert prices.as_of >= date(2026, 11, 23)
     assert prices.gigabyte_as_of >= date(2026, 9, 1)
-    assert 'third party' in prices.gigabyte_source
-    assert all('aws.amazon.com' in source for source in (prices.source, prices.gigabyte_source))
+    assert prices.source == 'https://aws.amazon.com/cloudwatch/pricing/'
+    assert prices.gigabyte_source == 'https://aws.amazon.com/cloudwatch/pricing/ as a third party quotes it'

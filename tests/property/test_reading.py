@@ -449,12 +449,8 @@ def test_reading_only_some_classes_reads_no_other(tree: Tree) -> None:
     """With a choice of classes, the points are those of all classes, less the others'."""
     root = build(tree)
     with frozen():
-        chosen: list[Any] = list(read(root, only={CounterMetric}))
-        names = {point.name for point in chosen}
-        counters = [point for point in read(root) if getattr(point, 'name', None) in names]
-    assert chosen == counters
-    assert {type(point) for point in chosen} <= {CounterReading}
-    assert {type(getattr(point, 'source', None)) for point in chosen} <= {CounterMetric, tuple}
+        chosen = list(read(root, only={CounterMetric}))
+        assert chosen == [reading for reading in read(root) if isinstance(reading, CounterReading)]
 
 
 def test_summary_that_outgrew_its_window_in_a_race_is_read_as_far_as_the_window() -> None:
@@ -474,6 +470,17 @@ def test_clicks_are_counted_to_the_very_edge_of_the_period(period: int) -> None:
     with frozen(NOW):
         (point,) = points(root)
         assert repr(point.value) == oracle(root)[series_of(point)]
+
+
+@pytest.mark.parametrize('aggregate', [True, False])
+def test_clicks_with_labels_have_a_total(aggregate: bool) -> None:
+    """The clicks of all labels together are series of their own, unless the metric is not to add them up."""
+    metric = getMetric('c', 'cps', time_unit_vectors=[3600], aggregate_children=aggregate)
+    for label in ('x', 'y', 'y'):
+        metric.runtime(label=label)
+    found = {(point.name, point.labels.get('label')): point.value for point in points(getMetric())}
+    total = found.pop(('c.total', None), None)
+    assert (found, total) == ({('c', 'x'): 1, ('c', 'y'): 2}, 3 if aggregate else None)
 
 
 # --- a walk: first what satella keeps, then user code
@@ -543,6 +550,32 @@ def test_both_parts_of_a_walk_tolerate_the_same(tree: Tree, broken: int) -> None
         list(walk.computed())
 
 
+def test_walk_passes_over_what_hangs() -> None:
+    """The second part of a walk leaves out metrics whose user code hangs, and tells which one it asked last."""
+    hangs, answers = (getMetric(f'web.{name}', 'callable', value_getter=Constant(1)) for name in ('hangs', 'answers'))
+    walk = Walk(getMetric(), sections=True)
+    assert not walk.computes
+    assert not list(walk.kept())
+    assert walk.computes is True
+    section, reading = walk.computed(but=[hangs])
+    assert section == Section('web.answers', answers)
+    assert reading == DataPoint('web.answers', 1, {})
+    assert walk.asked == (answers, 'web')
+
+
+def test_metric_with_more_than_a_thousand_series_is_crowded() -> None:
+    """Each part of a walk tells which of the metrics that it has read have very many series."""
+    for name, number in (('web.few', 1_000), ('web.many', 1_001)):
+        for index in range(number):
+            getMetric(name, 'counter').runtime(1, index=index)
+    walk = Walk(getMetric(), levels_apart=True)
+    for _ in range(2):
+        assert len(list(walk.kept())) == 2_003
+        assert walk.crowded == [(getMetric('web.many', 'counter'), 'web.many')]
+    assert not list(walk.levels())
+    assert not walk.crowded
+
+
 def test_walk_lets_a_recording_finish() -> None:
     """A walk waits for an observation that is counted and not in its bucket yet, as reading does."""
     histogram = getMetric('h', 'histogram', buckets=(1.0,))
@@ -603,9 +636,10 @@ def test_observations_in_no_bucket_are_not_waited_for_long() -> None:
     histogram.runtime(-1.0)
     counter.runtime(1)
     wait = mock.Mock(spec=[])
-    point, _ = read(getMetric(), Tolerance(wait=wait))
+    point, other = read(getMetric(), Tolerance(wait=wait))
     assert isinstance(point, HistogramReading)
     assert (point.observations, list(point.counts)) == (1, [0, 0])
+    assert isinstance(other, CounterReading)
     assert wait.call_count == MAX_REREADS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, example, given
@@ -144,6 +145,33 @@ def test_text_that_is_filled_into_a_line_stays_on_it(text: str) -> None:
 def test_redaction_shows_what_helps(text: str) -> None:
     """The role, the endpoint, the reason: what an operator needs stays as it is."""
     assert cleaned(text) == masked(text) == text
+
+
+@pytest.mark.parametrize(
+    ('show', 'text', 'shown'),
+    [
+        (cleaned, 'x.' * 150, 'x.' * 150),
+        (cleaned, 'x.' * 150 + 'y', 'x.' * 148 + 'x...'),
+        (masked, 'x ' * 2_000, 'x ' * 2_000),
+        (masked, 'x ' * 2_000 + 'y', 'x ' * 1_999 + 'x...'),
+        (masked, 'a\r\nb\rc\td', 'a\nb\\rc\td'),
+        (masked, 'it has token=abc', 'it has ...'),
+        (masked, 'AKIA0123456789ABCDEF is unknown', 'AKIA... is unknown'),
+        (masked, 'http://host/v1?key=abc is down', 'http://host/v1?... is down'),
+        (masked, 'https://somebody:password@host/ is down', 'https://host/ is down'),
+        (masked, f'got {"0f" * 32}', 'got ...'),
+        (masked, f'got {"_" * 159}', f'got {"_" * 159}'),
+        (masked, f'got {"_" * 160}', 'got ...'),
+        (masked, 'got IQoJ01234567', 'got ...'),
+        (on_one_line, 'a' * 1_000, 'a' * 1_000),
+        (on_one_line, 'a' * 501 + 'b' * 500, 'a' * 498 + '...' + 'b' * 498),
+        (on_one_line, 'a\n\x1b', 'a\\n\\x1b'),
+    ],
+    ids=lambda each: each[:12] if isinstance(each, str) else None,
+)
+def test_cuts_and_masks_are_marked(show: Callable[[str], str], text: str, shown: str) -> None:
+    """Three points stand for what is left out. What is just short enough stays whole."""
+    assert show(text) == shown
 
 
 def test_page_is_cut_before_it_is_looked_through() -> None:

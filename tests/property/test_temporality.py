@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
+from decimal import Decimal
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -28,7 +29,7 @@ from property.histories import (
 )
 from property.trees import Asked, Constant, Recording, Spec, Tree, build, frozen, leaves, snapshot, trees
 from property.trees import record as record_again
-from satella.instrumentation.metrics import LabeledMetric, MetricData, getMetric
+from satella.instrumentation.metrics import LabeledMetric, Metric, MetricData, getMetric
 from satella.instrumentation.metrics.metric_types import CounterMetric
 
 from aws_satella.pure import (
@@ -175,16 +176,14 @@ def test_idle_counter_says_zero() -> None:
 
 @pytest.mark.parametrize('value', [None, 'text', [1], object()])
 def test_counter_that_holds_no_number_says_so(value: Any) -> None:
-    """What cannot be subtracted passes through, for the shaping to discard; it does not stop the others."""
+    """What cannot be subtracted passes through, for the shaping to discard; it does not stop the others. A number that
+    comes after it is an increase from zero."""
     odd, other = getMetric('odd', 'counter'), getMetric('other', 'counter')
     observer = Observer()
-    odd.value = value
-    for _ in range(3):
+    for each, increase in ((value, value), (value, value), (5, 5), (7, 2)):
+        odd.value = each
         other.runtime(1)
-        found = observer.cycle()
-        assert found['odd', NO_LABELS] is value
-        assert found['other', NO_LABELS] == 1
-        odd.value = value
+        assert observer.cycle() == {('odd', NO_LABELS): increase, ('other', NO_LABELS): 1}
 
 
 class _Stubborn:
@@ -532,6 +531,19 @@ def test_metric_that_raises_once_goes_on_from_where_it_was() -> None:
     assert observer.cycle()['s', NO_LABELS] == Distribution((5.0,), (1,))
 
 
+def test_metric_that_cannot_be_expanded_once_goes_on_from_where_it_was() -> None:
+    """An increase that could be read, and of which no point could be made, is part of the next one."""
+    histogram = getMetric('h', 'histogram', buckets=(1.0,))
+    observer = Observer()
+    for bounds in ([Decimal(1)], [1.0]):
+        histogram.runtime(0.5)
+        histogram.bucket_limits = bounds
+        found = observer.cycle()
+    (lost,) = observer.discarded
+    assert (lost.data.name, lost.reason) == ('h', Reason.RAISED)
+    assert sum(found['h', NO_LABELS].counts) == 2
+
+
 def test_total_whose_children_raise_has_nothing_made_up() -> None:
     """A labelled summary's total has none of the observations of a summary that came before it in the tree."""
     before, labelled = getMetric('a', 'summary'), getMetric('b', 'summary')
@@ -591,6 +603,26 @@ def test_number_of_any_name_goes_on_from_where_it_was() -> None:
     delta = Delta([Discarded(MetricData('a', None), Reason.RAISED, None, one)], before)
     list(delta)
     assert delta.baseline == {one: 1, (one, 'failed'): 2}
+
+
+def test_numbers_of_several_trees_go_on_from_where_they_were() -> None:
+    """Without a root, a metric that was not met is looked for in the tree that it was made in."""
+    root = Metric('other', None)
+    one, other, gone = getMetric('a', 'counter'), CounterMetric('b', root), CounterMetric('c', root)
+    root.append_child(other)
+    delta = Delta([], {one: 1, other: 2, gone: 3})
+    list(delta)
+    assert delta.baseline == {one: 1, other: 2}
+
+
+def test_noting_passes_over_what_cannot_be_read() -> None:
+    """A series that cannot be read costs itself alone in the baseline of a tree."""
+    counter = getMetric('c', 'counter')
+    for label in 'abc':
+        counter.runtime(1, label=label)
+    first, broken, last = counter.children
+    del broken.value
+    assert note(getMetric()) == {counter: 3, first: 1, last: 1}
 
 
 @half

@@ -8,6 +8,7 @@ from hypothesis import given
 from property.examples import half
 from property.trees import Tree, build, name_from, trees
 from satella.instrumentation.metrics import Metric, MetricLevel, getMetric
+from satella.instrumentation.metrics.metric_types import CounterMetric
 
 from aws_satella.pure import read
 from aws_satella.pure.tree import join, leaves, names_of_leaves
@@ -56,6 +57,19 @@ def test_leaf_is_its_own_only_leaf() -> None:
     assert list(leaves(counter)) == [(counter, '')]
 
 
+def test_container_without_a_name_adds_none() -> None:
+    """The names below a container that has no name are those above it, as satella has them."""
+    parent = getMetric('web')
+    nameless = Metric('', parent)
+    parent.append_child(nameless)
+    counter = CounterMetric('c', nameless)
+    nameless.append_child(counter)
+    root = getMetric()
+    assert list(leaves(root)) == [(counter, 'web')]
+    assert list(names_of_leaves(root)) == ['web.c'] == [data.name for data in root.to_metric_data().values]
+    assert not list(names_of_leaves(None))
+
+
 class _Stranger:
     """Something among the children that is no metric at all."""
 
@@ -72,6 +86,15 @@ def test_stranger_is_as_visible_as_its_level() -> None:
     assert not list(read(parent))
     stranger.level = None
     assert len(list(read(parent))) == 1
+
+
+def test_stranger_has_no_name() -> None:
+    """The names of all others are found, before and after it."""
+    parent = getMetric('web')
+    for name in ('a', 'z'):
+        getMetric(f'web.{name}', 'counter')
+    parent.children.insert(1, _Stranger())
+    assert sorted(names_of_leaves(parent)) == ['web.a', 'web.z']
 
 
 def test_metric_below_two_parents_has_the_level_of_its_own() -> None:

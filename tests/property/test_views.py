@@ -12,12 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from property.examples import half
+from property.refusals import INTERVALS
 from property.trees import Tree, build, frozen, numbers, record, trees
 from property.view_model import comparable, labels_of, some_views, viewed, views_of_trees
-from satella.instrumentation.metrics import Metric, getMetric
+from satella.instrumentation.metrics import Metric, MetricData, getMetric
 
 from aws_satella import ArgumentError, ArgumentTypeError, View
-from aws_satella.pure import Arguments, Baseline, Delta, Discarded, Plan, Reason, read
+from aws_satella.pure import Arguments, Baseline, CounterReading, Delta, Discarded, Plan, Reason, read
 from aws_satella.pure.formats.putmetricdata import decode
 from aws_satella.pure.relabeling import Relabeler
 
@@ -98,6 +99,17 @@ def test_labels_are_kept_then_mapped_then_renamed(view: View, labels: dict[str, 
         assert list(names) == sorted(wanted)
 
 
+def test_labels_and_values_that_are_equal_are_told_apart() -> None:
+    """1, 1.0 and True are equal, and have different texts. A callable is asked once for a text or a whole number."""
+    asked: list[object] = []
+    relabeler = Relabeler(View(map={'a': lambda value: asked.append(value) or f'<{value}>'}))
+    for value in ('x', 1, '1', True, 1.0, 'x', 1, True):
+        assert relabeler.place({'a': value}) == (('a',), (f'<{value}>',))
+    assert list(map(repr, asked)) == ["'x'", '1', "'1'", 'True', '1.0', 'True']
+    labels: tuple[Any, ...] = (1, True, 1.0, '1', 1)
+    assert [relabeler.place({label: 'b'}) for label in labels] == [((str(label),), ('b',)) for label in labels]
+
+
 # --- one letter each
 
 
@@ -114,6 +126,15 @@ def _values(plan: Plan, baseline: Baseline | None = None) -> dict[tuple[str, fro
 
 def _series(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
+
+
+def test_readings_without_sections_are_viewed_by_their_names() -> None:
+    """Where readings come without sections, such as from a program, a name is that of a metric. Discards pass."""
+    lost = Discarded(MetricData('lost', None), Reason.RAISED)
+    readings = [CounterReading(name, 1, {'shop': shop}, object()) for shop in ('north', 'south') for name in ('a', 'b')]
+    made = list(plan_of({'a': View(drop=('shop',))}).encoding().items([lost, *readings, lost]))
+    assert made[:2] == [lost, lost]
+    assert [(datum['MetricName'], datum['Value']) for datum in decode(made[2:])] == [('a', 2), ('b', 1), ('b', 1)]
 
 
 def test_view_sees_no_buckets_quantiles_or_periods() -> None:
@@ -165,15 +186,41 @@ def test_label_that_raises_costs_its_series_alone() -> None:
     assert _values(plan, rebased.baseline) == {_series('orders', shop='all'): 1}
 
 
-def test_value_that_is_no_number_spoils_no_sum() -> None:
+@pytest.mark.parametrize(('kind', 'attribute'), [('counter', 'value'), ('int', 'data')])
+@pytest.mark.parametrize(
+    ('value', 'reason'),
+    [
+        (float('nan'), Reason.NOT_FINITE),
+        ('4', Reason.NOT_A_NUMBER),
+        (2**361, Reason.OUT_OF_RANGE),
+        (-(2**361), Reason.OUT_OF_RANGE),
+    ],
+)
+def test_value_that_is_no_number_spoils_no_sum(kind: str, attribute: str, value: Any, reason: Reason) -> None:
     """A value that CloudWatch does not take is discarded with its own labels, and the others are added up."""
-    metric = getMetric('orders', 'counter', sum_children=False)
-    for index, value in enumerate((1, float('nan'), 2)):
-        metric.runtime(value, index=index)
-    plan = plan_of({'*': View(keep=())})
-    assert _values(plan) == {_series('orders'): 3}
+    metric = getMetric('orders', kind)
+    for index in range(3):
+        metric.runtime(index + 1, index=index)
+    setattr(metric.children[1], attribute, value)
+    plan = plan_of({'*': View(keep=(), combine='sum')}, exclude=('orders.sum',))
+    assert _values(plan) == {_series('orders'): 4}
     (discarded,) = [each for each in sent(plan, getMetric()) if isinstance(each, Discarded)]
-    assert (discarded.data.labels, discarded.reason) == ({'index': 1}, Reason.NOT_FINITE)
+    assert (discarded.data.name, discarded.data.labels, discarded.reason) == ('orders', {'index': 1}, reason)
+    assert repr(discarded.data.value) == repr(value)
+
+
+@pytest.mark.parametrize(('kind', 'attribute'), [('counter', 'value'), ('int', 'data')])
+@pytest.mark.parametrize(
+    ('values', 'total'), [((1, Decimal('0.5'), 0.25), 1.75), ((2**53 + 1, 2**53 + 1, -(2**54)), 2)], ids=str
+)
+def test_numbers_of_any_type_add_up(kind: str, attribute: str, values: tuple[Any, ...], total: float) -> None:
+    """Numbers of different types are added up as floats, and whole numbers exactly."""
+    metric = getMetric('orders', kind)
+    for index, value in enumerate(values):
+        metric.runtime(0, index=index)
+        setattr(metric.children[index], attribute, value)
+    plan = plan_of({'*': View(keep=(), combine='sum')}, exclude=('orders.sum',))
+    assert _values(plan) == {_series('orders'): total}
 
 
 @pytest.mark.parametrize('more', [{'drop': ('url',)}, {'max_series': 1}, {'rollups': [()]}], ids=str)
@@ -196,13 +243,32 @@ def test_sum_that_raises_costs_its_series_alone(more: dict[str, Any]) -> None:
 def test_histograms_with_other_buckets_do_not_add_up() -> None:
     """Histograms are added bucket by bucket; one with other bounds is discarded with its reason."""
     metric = getMetric('time', 'histogram', buckets=[1.0, 2.0], aggregate_children=False)
-    for url in ('a', 'b', 'c'):
-        metric.runtime(0.5, url=url)
+    for url, value in (('a', 0.5), ('b', 1.5), ('c', 5.0)):
+        metric.runtime(value, url=url)
     metric.children[1].bucket_limits = [1.0, 5.0]
-    plan = plan_of({'*': View(drop=('url',))}, destination='otlp', temporality='delta')
-    item, discarded = sent(plan, getMetric())
-    assert isinstance(item, bytes)
+    plan = plan_of({'*': View(drop=('url',))})
+    assert _values(plan) == {
+        _series('time', le='0.0', ge='1.0'): 1,
+        _series('time', le='1.0', ge='2.0'): 0,
+        _series('time', le='2.0', ge='inf'): 1,
+        _series('time.sum'): 5.5,
+        _series('time.count'): 2,
+    }
+    (discarded,) = (each for each in sent(plan, getMetric()) if isinstance(each, Discarded))
     assert (discarded.reason, discarded.data.value, discarded.data.labels) == (Reason.NOT_ADDITIVE, 1, {'url': 'b'})
+
+
+def test_histograms_of_which_a_sum_is_lost_keep_their_numbers() -> None:
+    """Once the sum of one histogram is not finite, that of all of them together is not known."""
+    metric = getMetric('time', 'histogram', buckets=[1.0], aggregate_children=False)
+    metric.runtime(float('inf'), url='a')
+    first = Delta(read(getMetric()), {})
+    list(first)
+    for url in ('a', 'b'):
+        metric.runtime(0.9, url=url)
+    plan = plan_of({'*': View(keep=())}, temporality='delta')
+    (datum,) = decode(sent(plan, getMetric(), first.baseline))
+    assert (datum['Values'], datum['Counts']) == ([0.25, 0.75], [1.0, 1.0])
 
 
 @pytest.mark.parametrize(('combine', 'value'), [('sum', 6), ('min', 1), ('max', 3)])
@@ -256,12 +322,38 @@ def test_quantiles_that_have_become_equal_are_discarded() -> None:
     ]
 
 
+@pytest.mark.parametrize('combine', [None, 'max'])
+@pytest.mark.parametrize('number', [1, 2])
+def test_counts_of_a_summary_are_sent_once(number: int, combine: str | None) -> None:
+    """Where satella's total has the same labels, it has the counts and sums, and the view gives the quantiles alone."""
+    metric = getMetric('s', 'summary', quantiles=[0.0, 1.0])
+    for index in range(number):
+        metric.runtime(index + 1, queue=str(index))
+    own = {_series('s', quantile=each): number for each in ('0.0', '1.0')}
+    assert _values(plan_of({'*': View(keep=(), combine=combine)})) == {
+        **(own if number == 1 or combine is not None else {}),
+        _series('s.total', quantile='0.0'): 1,
+        _series('s.total', quantile='1.0'): number,
+        _series('s.count'): number,
+        _series('s.sum'): number * (number + 1) / 2,
+    }
+
+
+def test_summary_that_does_not_count_has_quantiles_alone() -> None:
+    """With ``count_calls=False`` there are no counts and sums to add up."""
+    metric = getMetric('s', 'summary', quantiles=[0.5], count_calls=False, aggregate_children=False)
+    for index in range(2):
+        metric.runtime(index, queue=str(index))
+    assert _values(plan_of({'*': View(keep=(), combine='max')})) == {_series('s', quantile='0.5'): 1}
+
+
 def test_rollup_that_exists_already_is_left_out() -> None:
     """A set of labels has its series once: those that are kept, or that satella's total has, are no roll-up."""
     with_total, without = getMetric('a', 'counter'), getMetric('b', 'counter', sum_children=False)
     for metric in (with_total, without):
         metric.runtime(1, shop='north')
         metric.runtime(2, shop='south')
+    getMetric('c', 'counter', labels={'host': ' '}).runtime(1, shop='north')  # a blank label is absent
     view = View(keep=('shop',), rollups=[('shop',), ()])
     assert _values(plan_of({'*': view})) == {
         _series('a', shop='north'): 1,
@@ -270,6 +362,8 @@ def test_rollup_that_exists_already_is_left_out() -> None:
         _series('b', shop='north'): 1,
         _series('b', shop='south'): 2,
         _series('b'): 3,
+        _series('c', shop='north'): 1,
+        _series('c.sum'): 1,
     }
 
 
@@ -323,39 +417,58 @@ def test_view_is_frozen() -> None:
         view.keep = ()  # type: ignore[misc]  # what it is about
 
 
+SEQUENCE = "a sequence of the names of labels, such as ('route',)"
+NAME = 'the name of a label, not blank'
+STAYING = 'labels that are not dropped, for roll-ups by their new names'
+MAPS = 'a mapping from labels to callables, or to mappings from values to values'
+SETS = "a sequence of sets of labels, such as [('country',), ()]"
+
+
 @pytest.mark.parametrize(
-    ('arguments', 'error', 'message'),
+    ('arguments', 'said'),
     [
-        ({'keep': 'url'}, ArgumentTypeError, "keep: 'url' is of type str; allowed: a sequence of the names of labels"),
-        ({'keep': [1]}, ArgumentTypeError, 'keep: 1 is of type int; allowed: the name of a label'),
-        ({'drop': [' ']}, ArgumentError, "drop: ' ' is not allowed; allowed: the name of a label, not blank"),
-        ({'map': {'a': 1}}, ArgumentTypeError, "map['a']: 1 is of type int; allowed: a callable, or a mapping"),
-        ({'map': []}, ArgumentTypeError, 'map: [] is of type list; allowed: a mapping from labels to callables'),
-        ({'rename': {'a': 'c', 'b': 'c'}}, ArgumentError, 'allowed: a new name for each label'),
-        ({'rename': []}, ArgumentTypeError, 'rename: [] is of type list; allowed: a mapping from labels to their new'),
-        ({'rename': {'a': ''}}, ArgumentError, "rename['a']: '' is not allowed"),
-        ({'keep': ['ab'], 'map': {'abc': str}}, ArgumentError, "map: 'abc' is not allowed; allowed: labels that are"),
+        ({'keep': 'url'}, f"keep: 'url' is of type str; allowed: {SEQUENCE}"),
+        ({'keep': b'url'}, f"keep: b'url' is of type bytes; allowed: {SEQUENCE}"),
+        ({'drop': 3}, f'drop: 3 is of type int; allowed: {SEQUENCE}'),
+        ({'keep': [1]}, 'keep: 1 is of type int; allowed: the name of a label'),
+        ({'drop': [' ']}, f"drop: ' ' is not allowed; allowed: {NAME}"),
+        ({'map': {'a': 1}}, "map['a']: 1 is of type int; allowed: a callable, or a mapping from values to values"),
+        ({'map': {' ': str}}, f"map: ' ' is not allowed; allowed: {NAME}"),
+        ({'map': []}, f'map: [] is of type list; allowed: {MAPS}'),
         (
-            {'drop': ['a'], 'rename': {'a': 'b'}},
-            ArgumentError,
-            "rename: 'a' is not allowed; allowed: labels that are n",
+            {'rename': {'a': 'c', 'b': 'c'}},
+            "rename: {'a': 'c', 'b': 'c'} is not allowed; allowed: a new name for each label",
         ),
-        ({'keep': ['shop'], 'rollups': [('shopp',)]}, ArgumentError, "kept: shop. Did you mean 'shop'?"),
-        ({'drop': ['shop'], 'rollups': [('shop',)]}, ArgumentError, "rollups: 'shop' is not allowed; allowed: labels"),
-        ({'rename': {'shop': 'a'}, 'rollups': [('shop',)]}, ArgumentError, "rollups: 'shop' is not allowed"),
-        ({'rollups': ['shop']}, ArgumentTypeError, "rollups: 'shop' is of type str; allowed: a sequence of the names"),
-        ({'rollups': 3}, ArgumentTypeError, 'rollups: 3 is of type int; allowed: a sequence of sets of labels'),
-        ({'max_series': 0}, ArgumentError, 'max_series: 0 is not allowed; allowed: a whole number, at least 1'),
-        ({'combine': 'mean'}, ArgumentError, "combine: 'mean' is not allowed; allowed: 'sum' or 'min' or 'max'"),
-        ({'idle_after': 0}, ArgumentError, 'idle_after: 0 is not allowed'),
+        ({'rename': []}, 'rename: [] is of type list; allowed: a mapping from labels to their new names'),
+        ({'rename': {' ': 'a'}}, f"rename: ' ' is not allowed; allowed: {NAME}"),
+        ({'rename': {'a': ''}}, f"rename['a']: '' is not allowed; allowed: {NAME}"),
+        (
+            {'keep': ['ab', 'x'], 'map': {'abc': str}},
+            "map: 'abc' is not allowed; allowed: labels that are kept: ab, x. Did you mean 'ab'?",
+        ),
+        ({'keep': [], 'map': {'a': str}}, "map: 'a' is not allowed; allowed: labels that are kept: none."),
+        ({'drop': ['a'], 'rename': {'a': 'b'}}, f"rename: 'a' is not allowed; allowed: {STAYING}"),
+        (
+            {'keep': ['shop', 'a', 'x'], 'drop': ['x'], 'rename': {'a': 'b'}, 'rollups': [('shopp',)]},
+            "rollups: 'shopp' is not allowed; allowed: labels that are kept: shop, b. Did you mean 'shop'?",
+        ),
+        ({'drop': ['shop'], 'rollups': [('shop',)]}, f"rollups: 'shop' is not allowed; allowed: {STAYING}"),
+        ({'rename': {'shop': 'a'}, 'rollups': [('shop',)]}, f"rollups: 'shop' is not allowed; allowed: {STAYING}"),
+        ({'rollups': ['shop']}, f"rollups: 'shop' is of type str; allowed: {SEQUENCE}"),
+        ({'rollups': 'shop'}, f"rollups: 'shop' is of type str; allowed: {SETS}"),
+        ({'rollups': b''}, f"rollups: b'' is of type bytes; allowed: {SETS}"),
+        ({'rollups': 3}, f'rollups: 3 is of type int; allowed: {SETS}'),
+        ({'max_series': 0}, 'max_series: 0 is not allowed; allowed: a whole number, at least 1'),
+        ({'combine': 'mean'}, "combine: 'mean' is not allowed; allowed: 'sum' or 'min' or 'max'"),
+        ({'idle_after': 0}, f'idle_after: 0 is not allowed; allowed: {INTERVALS}'),
     ],
 )
-def test_wrong_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_wrong_arguments(arguments: dict[str, Any], said: str) -> None:
     """A view says at once which argument is wrong, and what is allowed. A roll-up over a label that no series can have
     would be no roll-up."""
-    with pytest.raises(error) as caught:
+    with pytest.raises(ArgumentTypeError if ' is of type ' in said else ArgumentError) as caught:
         View(**arguments)
-    assert message in str(caught.value)
+    assert str(caught.value) == said
 
 
 @pytest.mark.parametrize(
