@@ -7,12 +7,14 @@ import logging
 import math
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 from satella.instrumentation.metrics import getMetric
 from support.endpoint import OK, PORTAL, RESET, Endpoint, Reply, Request, error
 from support.exporters import DEADLINE, Raiser, assert_conserved, exporting
 from support.waiting import wait_for
+from support.worlds import MockWorld
 
 from aws_satella import AWSSatellaExporterThread
 from aws_satella.effects.complaints import MAX_REMEMBERED
@@ -90,6 +92,34 @@ def test_outage_is_told_at_its_beginning_and_at_its_end(endpoint: Endpoint, capl
             assert int(line.getMessage().split('; ')[1].split()[0]) >= 1
     debug = [record for record in _records(caplog) if record.levelno == logging.DEBUG]
     assert len(debug) == exporter.stats.failed_requests + len(endpoint.accepted)
+
+
+TOO_LONG = (
+    'An export took 61.0 s, which is longer than interval=60 s. If CloudWatch and your metrics answer fast enough, a '
+    'larger max_send_at_once (now 20, at most 1000) or a longer interval helps'
+)
+
+
+@pytest.mark.parametrize(('interval', 'seconds', 'says'), [(60, 61, [TOO_LONG]), (60, 59, []), (0.1, 0.9, [])])
+def test_export_that_overruns_its_interval_is_told_once(
+    interval: float, seconds: float, says: list[str], endpoint: Endpoint, world: MockWorld, caplog: Any
+) -> None:
+    """However many exports take longer than the interval, one line says how long the first one took, and what helps.
+    Less than a second is never too long."""
+    world.stop()
+
+    def take_long(_request: Request) -> Reply:
+        world.jump(seconds)
+        return OK
+
+    endpoint.behave = take_long
+    getMetric('counter', 'counter').runtime(1)
+    with exporting(endpoint, interval) as exporter:
+        for cycle in (1, 2):
+            wait_for(lambda least=cycle: exporter.stats.cycles >= least, 'a cycle', DEADLINE)
+            exporter.flush(timeout=None)
+    warnings = [line.getMessage() for line in _records(caplog, logging.WARNING)]
+    assert [line for line in warnings if 'no reply' not in line] == says
 
 
 def test_page_of_a_portal_is_told_as_such(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:

@@ -249,11 +249,11 @@ def test_rest_of_a_batch_takes_its_place(path: Path) -> None:
 
 def test_oldest_batches_go_where_there_is_too_much(path: Path) -> None:
     """Beyond ``max_bytes`` the oldest batches go, with a count of their items, and the others are within the bound."""
-    size = len(spooled.to_bytes(batch(1, ['12', '34'])))
-    spool = Heard(path, max_bytes=3 * size)
-    for number in (1, 2, 3):
-        assert spool.put_one(batch(number, ['12', '34']), NOW) == Put(True)
-    assert spool.put_one(batch(4, ['12', '34']), NOW) == Put(True, 2)
+    batches = [batch(number, ['12', '34']) for number in (1, 2, 3, 4)]
+    spool = Heard(path, max_bytes=3 * len(spooled.to_bytes(batches[0])))
+    kept: list[object] = []
+    assert spool.put(batches, NOW, kept) == 2
+    assert len(kept) == 4
     assert spool.put_one(batch(5, ['12', '345']), NOW) == Put(True, 4)
     assert [each.timestamp - NOW for each in spool.deliver()] == [4, 5]
     assert spool.said == []
