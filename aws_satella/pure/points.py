@@ -171,6 +171,8 @@ class CounterReading(NamedTuple):
         try:
             increase = self.value if state is None else self.value - state
         except Exception:
+            if isinstance(self.value, (int, float)) and isinstance(state, (int, float)):
+                raise
             increase = self.value  # what is no number passes as it is, and the encoder says so; after it, all counts
         return new_counter((self.name, increase, self.labels, self.source)), self.value
 
