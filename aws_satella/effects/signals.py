@@ -66,7 +66,8 @@ def deaf_at_birth() -> Iterator[Mask | None]:
     """Let a thread that is started in the block take no signal until it calls :func:`hear_again` with what this yields.
 
     A new thread may get the processor late, and a signal that is pending by then would be its first act. Greenlets are
-    no threads of the system: nothing is blocked for them, and None is yielded.
+    no threads of the system: nothing is blocked for them, and None is yielded. A thread that starts another one hears
+    again as in :func:`blocked`.
     """
     if not hasattr(signal, 'pthread_sigmask') or not isinstance(_thread.start_new_thread, BuiltinFunctionType):
         yield None
@@ -75,7 +76,10 @@ def deaf_at_birth() -> Iterator[Mask | None]:
     try:
         yield mask
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if _is_main_thread():
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        else:
+            hear_again(mask)
 
 
 def hear_again(mask: Mask | None, sleep: Callable[[float], object] = REAL.sleep) -> None:

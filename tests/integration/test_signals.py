@@ -74,11 +74,12 @@ def test_user_code_has_the_mask_that_the_program_had(endpoint: Endpoint) -> None
     assert signal.SIGSEGV not in seen['sending']
 
 
-def test_pending_signal_is_left_to_another_thread(endpoint: Endpoint) -> None:
+@pytest.mark.parametrize('block', ['blocked', 'deaf_at_birth'])
+def test_pending_signal_is_left_to_another_thread(block: str, endpoint: Endpoint) -> None:
     """A thread that hears signals again would take one that has arrived meanwhile, though the main thread is just late.
     It waits until that was taken.
     """
-    ended = ended_by_sigterm('left', endpoint.url)
+    ended = ended_by_sigterm('left', endpoint.url, block)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, 'SIGTERM\n', '')
 
 

@@ -43,7 +43,7 @@ def collecting() -> None:
     print(signal.Signals(signal.sigwait({signal.SIGTERM})).name)
 
 
-def left() -> None:
+def left(block: str) -> None:
     """Collect SIGTERM late, while another thread is about to hear signals again."""
     deaf, leave, looked, look = threading.Event(), threading.Event(), threading.Event(), signal.sigpending
 
@@ -52,10 +52,11 @@ def left() -> None:
         return look()
 
     def act() -> None:
-        with signals.blocked(lambda _: time.sleep(0.1)):  # so that it looks for as long as the main thread may be late
+        with getattr(signals, block)():
             deaf.set()
             leave.wait()
 
+    mock.patch.object(signals, 'MAX_LOOKS', 4_000).start()  # the main thread may be late
     mock.patch.object(signal, 'sigpending', note).start()
     thread = go(act, daemon=False)
     deaf.wait()
