@@ -368,7 +368,7 @@ def time_request(name: str, calls: int) -> float:
 
 @order
 def sample(name: str, cycles: int) -> dict[str, float]:
-    """Where the CPU time of cycles of that exporter goes: part → share.
+    """The share of the CPU time that each part takes in the cycles of an exporter.
 
     :param cycles: how many, at least. There are more where these take too little time to tell.
     """

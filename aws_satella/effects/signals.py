@@ -66,8 +66,7 @@ def deaf_at_birth() -> Iterator[Mask | None]:
     """Let a thread that is started in the block take no signal until it calls :func:`hear_again` with what this yields.
 
     A new thread may get the processor late, and a signal that is pending by then would be its first act. Greenlets are
-    no threads of the system: nothing is blocked for them, and None is yielded. A thread that starts another one hears
-    again as in :func:`blocked`.
+    no threads of the system: nothing is blocked for them, and None is yielded.
     """
     if not hasattr(signal, 'pthread_sigmask') or not isinstance(_thread.start_new_thread, BuiltinFunctionType):
         yield None
@@ -76,14 +75,12 @@ def deaf_at_birth() -> Iterator[Mask | None]:
     try:
         yield mask
     finally:
-        if _is_main_thread():
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        else:
-            hear_again(mask)
+        hear_again(mask)
 
 
 def hear_again(mask: Mask | None, sleep: Callable[[float], object] = REAL.sleep) -> None:
-    """Take the signals that this mask lets through, but leave those that are pending to another thread.
+    """Take the signals that this mask lets through, but leave those that are pending to another thread, unless this is
+    the main one.
 
     The system hands a signal to the first thread that can take it, and the main thread of a busy machine may be late.
     Whether all others have blocked it, the system does not say. So the wait has a bound, in pauses, since a test of the
@@ -93,7 +90,7 @@ def hear_again(mask: Mask | None, sleep: Callable[[float], object] = REAL.sleep)
         return
     try:
         for _ in range(MAX_LOOKS):
-            if signal.sigpending() <= mask:
+            if _is_main_thread() or signal.sigpending() <= mask:
                 break
             sleep(PAUSE_SECONDS)
     finally:

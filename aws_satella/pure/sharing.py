@@ -56,7 +56,7 @@ class Family(NamedTuple):
         stays = [key for key in self.kept if key in present or key in hidden]
         kept = dict.fromkeys(stays[:limit])
         new = (key for key in present if key not in kept and key not in beyond)
-        kept.update(dict.fromkeys(list(islice(new, limit - len(kept)))))
+        kept.update(dict.fromkeys(islice(new, limit - len(kept))))
         if sticks:
             beyond = beyond.union(stays[limit:], (key for key in present if key not in kept))
         return self._replace(kept=kept, beyond=beyond)

@@ -575,13 +575,11 @@ def test_successor_goes_on_with_the_spool(endpoint: Endpoint, spool: Path) -> No
     arguments: dict[str, Any] = {'spool': spool, 'client_factory': endpoint.client, 'interval': 3600}
     aws_satella.start_if_not_started('Test', **arguments)
     first = running_exporter()
-    assert first is not None
     wait_for(lambda: first.stats.spooled, 'the spool', DEADLINE)
     kill(first)
     behaving(endpoint, OK)
     aws_satella.start_if_not_started('Test', **arguments)
     second = running_exporter()
-    assert second is not None
     try:
         assert second is not first
         assert second.flush()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from property.cloudwatch import UNITS
+from property.refusals import NAIVE
 from property.values import BAD, GOOD, LIMIT, type_of
 
 from aws_satella.pure import Reason
@@ -110,7 +111,7 @@ def test_timestamp_of_none_stays_none() -> None:
 def test_timestamp_without_a_zone_is_refused() -> None:
     """A datetime without a time zone may mean any of 24 hours."""
     with pytest.raises(ValueError, match='timestamp') as raised:
-        utc(datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point
+        utc(NAIVE)
     assert str(raised.value) == (
         'timestamp: datetime.datetime(2026, 1, 1, 0, 0) has no time zone; allowed: UNIX seconds, or an aware datetime'
     )

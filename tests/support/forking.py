@@ -27,6 +27,7 @@ def _fork_untold() -> int:
 
 
 def _other_threads_rest() -> bool:
+    """Whether no other thread has run for a moment."""
     try:
         before = _switches()
         time.sleep(0.02)
